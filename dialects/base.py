@@ -1,0 +1,209 @@
+"""The dialect contract: what the library must know of an engine beyond the text of its SQL.
+
+How to add an engine:
+
+1. Write `sql/<engine>/migrations/NNNN_slug.sql` with the numbers and slugs that the other engines have (a step that the
+   engine does not need is a file without statements whose header says why), and `sql/<engine>/queries/` with its
+   session statements (`begin_read`, `begin_write`, what a new connection needs, `schema_tables`, the history table)
+   and overrides of those statements of `sql/queries/` that the engine does not understand. Most differences end here.
+2. Subclass `Dialect` in a module of its own. Fill in the data first; override a method only where the engine differs in
+   something that is not text.
+3. `classify` is the part to take most care with: retries, idempotent writes and every error that a user sees hang on
+   it. Go by the driver's error codes; use messages only where the engine gives no code.
+4. Register the class: in `registry.BUILT_IN`, or from another package through the entry point group
+   `trialstore.dialects` (name = backend name of the URL, value = `module:Class`); `sql_folders` then holds absolute
+   paths of that package.
+5. Run `tests/contract/` against it, then generate `sql/<engine>/schema.sql` with `python -m
+   trialstore.storage.schema_dump URL`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from sqlalchemy.engine import URL, Connection
+
+from .errors import ConfigError, ErrorKind
+
+
+@dataclass(frozen=True)
+class Option:
+    """A key of the config dict: its default, its accepted types and values, and the least number."""
+
+    default: Any
+    types: tuple[type, ...] = (str,)
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+
+
+@dataclass(frozen=True)
+class SessionStep:
+    """A statement of the catalogue to run on a connection, and what the first column of its row must then be.
+
+    `expect` is empty where any answer will do; `refusal` is the hint given to the user when the answer is another one.
+    """
+
+    statement: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    expect: tuple[Any, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class DriverError:
+    """A driver's error, told without values: its kind, its code (SQLSTATE or the engine's name for it) and a safe
+    message."""
+
+    kind: ErrorKind
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Server:
+    """Which program answers: flavour ("sqlite", "postgresql", "mysql", "mariadb", …) and version."""
+
+    flavour: str
+    version: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.flavour} {'.'.join(map(str, self.version))}"
+
+
+class StatementRunner(Protocol):
+    """What a dialect may ask of a session: the first column of what a catalogue statement returns."""
+
+    def scalar(self, name: str, **params: Any) -> Any: ...
+
+
+class Dialect(ABC):
+    """One engine, bound to the settings of one storage (the URL keys and the engine's own options, already
+    type-checked)."""
+
+    name: ClassVar[str]
+    """Folder below sql/, and the name used on the command line."""
+    backends: ClassVar[tuple[str, ...]]
+    """Names before the `+` of a URL that mean this engine."""
+    driver: ClassVar[str]
+    """SQLAlchemy's name of the one driver that is supported (the part after the `+`)."""
+    driver_module: ClassVar[str]
+    """The module that must import for the driver to be there."""
+    extra: ClassVar[str | None] = None
+    """The extra of this package that installs the driver; None when Python itself brings it."""
+    sql_folders: ClassVar[tuple[str | Path, ...]]
+    """Query folders searched in order, later ones override; relative ones are below sql/."""
+    migrations_folder: ClassVar[str | Path]
+    """Folder of the migrations, relative to sql/ or absolute."""
+    least_version: ClassVar[tuple[int, ...]]
+    """The oldest server version the SQL files are written for."""
+    transactional_ddl: ClassVar[bool]
+    """DDL can be rolled back, so a migration and its history row commit together."""
+    many_processes: ClassVar[bool]
+    """Several processes may write at the same time."""
+    has_returning: ClassVar[bool]
+    """INSERT and UPDATE understand RETURNING."""
+    max_binds: ClassVar[int]
+    """Most bind parameters of one statement."""
+    bulk_path: ClassVar[str] = "executemany"
+    """How many rows reach the server fastest; `bulk` implements it, documentation and benchmarks name it."""
+    id_length: ClassVar[int] = 512
+    """Length of the id columns, in characters."""
+    default_policy: ClassVar[str] = "create"
+    """`schema_policy` where the config names none."""
+    options: ClassVar[Mapping[str, Option]] = {}
+    """Keys of the config dict that only this engine has."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = dict(settings)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    @classmethod
+    def check_driver(cls) -> None:
+        """Raise ConfigError that names the extra to install when the driver cannot be imported."""
+        try:
+            importlib.import_module(cls.driver_module)
+        except ImportError as exc:
+            what = f"trialstore[{cls.extra}]" if cls.extra else cls.driver_module
+            raise ConfigError(
+                f"The driver {cls.driver_module!r} for {cls.name} cannot be imported ({exc.msg}).",
+                f"pip install '{what}'",
+            ) from None
+
+    def option(self, key: str) -> Any:
+        """The setting of one of `options`, or its default."""
+        value = self.settings.get(key)
+        return self.options[key].default if value is None else value
+
+    @abstractmethod
+    def url(self) -> URL:
+        """The URL to connect to. Raises ConfigError where the settings cannot name a database (a folder, for
+        instance)."""
+
+    @abstractmethod
+    def check_exists(self) -> None:
+        """Raise ConnectError when connecting would create a database that does not exist; servers have nothing to do
+        here."""
+
+    @abstractmethod
+    def engine_options(self) -> dict[str, Any]:
+        """Arguments of `sqlalchemy.create_engine` beside the URL: pool class and size, connect_args."""
+
+    @abstractmethod
+    def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
+        """Steps to run once on each new connection (`write=False`), and once more before its first write
+        (`write=True`).
+
+        The first kind must not change the database. They see to UTC, strictness, durability and timeouts.
+        """
+
+    def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
+        """Steps that open a transaction: a snapshot for reading, or one that may write."""
+        return (SessionStep("begin_write" if write else "begin_read"),)
+
+    @abstractmethod
+    def identify(self, connection: Connection) -> Server:
+        """Flavour and version of the server at the other end, without a statement where the driver knows them
+        already."""
+
+    @abstractmethod
+    def classify(self, error: BaseException) -> DriverError:
+        """What a driver's exception means. The message must be safe to show: no bound value, no password."""
+
+    @abstractmethod
+    def migration_lock(self, session: StatementRunner) -> AbstractContextManager[None]:
+        """A lock around a run of the migrator, taken and freed with statements of the catalogue on its connection.
+
+        It must shut out other processes and hosts, vanish with a killed holder, and wait no longer than the
+        configured timeout:
+        then MigrationLocked says who holds it. Nothing is to be done where a write transaction already does all that.
+        """
+
+    def lock_holder(self) -> str | None:
+        """Who holds the write lock, as far as it can be told without a statement; None if it cannot."""
+        return None
+
+    def shares_memory(self) -> bool:
+        """Whether the database lives in this process's memory, so that no other process can open it."""
+        return False
+
+    def bulk(self, connection: Connection, sql: str, rows: Sequence[Any]) -> int:
+        """Run one compiled statement for many rows the fastest way the driver has; the number of rows that it
+        changed."""
+        return connection.exec_driver_sql(sql, list(rows)).rowcount
+
+    @abstractmethod
+    def encode_ts(self, moment: dt.datetime) -> Any:
+        """The bind value of an aware UTC time, exact to 1 µs."""
+
+    @abstractmethod
+    def decode_ts(self, value: Any) -> dt.datetime:
+        """The aware UTC time that a column holds, exact to 1 µs."""

@@ -1,0 +1,156 @@
+"""Every error that trialstore raises on purpose.
+
+All derive from `StorageError`, carry a message and a hint that says what to do next, can be pickled, and never
+contain a password or a stored value. They live on the ground floor so that each layer can raise them;
+`trialstore.storage` re-exports them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Iterable
+
+
+class ErrorKind(enum.Enum):
+    """What a driver's error means, whatever the engine; a dialect's `classify` maps each error to one of these."""
+
+    DUPLICATE = "duplicate"
+    MISSING_REFERENCE = "missing reference"
+    MISSING_OBJECT = "missing object"
+    OBJECT_EXISTS = "object exists"
+    PERMISSION = "permission"
+    BUSY = "busy"
+    DEADLOCK = "deadlock or serialization failure"
+    DISCONNECTED = "disconnected"
+    CANNOT_CONNECT = "cannot connect"
+    BAD_VALUE = "bad value"
+    OTHER = "other"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the database has certainly undone the transaction, and it may succeed when run again."""
+        return self in (ErrorKind.BUSY, ErrorKind.DEADLOCK)
+
+
+class StorageError(Exception):
+    """Base of all errors of trialstore: `message` says what happened, `hint` what to do about it (may be empty)."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} Hint: {self.hint}" if self.hint else self.message
+
+
+class ConfigError(StorageError, ValueError):
+    """The configuration is wrong: an unknown key, a wrong type, a missing variable, an engine or driver that is not
+    there."""
+
+
+class ConnectError(StorageError):
+    """The database could not be reached or opened."""
+
+
+class SchemaError(StorageError):
+    """The database's schema is not the one that this version of the library works with."""
+
+
+class SchemaMissing(SchemaError):
+    """The database holds no schema of ours, and the schema policy does not allow creating it."""
+
+
+class SchemaTooOld(SchemaError):
+    """Migrations are pending, and the schema policy does not allow applying them."""
+
+
+class SchemaTooNew(SchemaError):
+    """The database was brought up to date by a newer version of the library."""
+
+
+class SchemaDrift(SchemaError):
+    """The database's structure or history does not match the migrations."""
+
+
+class MigrationError(SchemaError):
+    """A migration cannot be planned or applied."""
+
+
+class MigrationFileInvalid(MigrationError):
+    """A migration file breaks the rules for such files (name, header, numbering, statement ends)."""
+
+
+class MigrationChecksumMismatch(MigrationError):
+    """A migration that was applied differs from the file of the same number that ships with the library."""
+
+
+class MigrationLocked(MigrationError):
+    """Another process held the migration lock for longer than the wait allowed."""
+
+
+class MigrationIncomplete(MigrationError):
+    """The history holds a migration that was begun and not finished."""
+
+
+class MigrationFailed(MigrationError):
+    """A statement of a migration was refused by the database."""
+
+
+class QueryError(StorageError):
+    """The database refused a statement; `kind` says what that means, whatever the engine."""
+
+    def __init__(self, message: str, hint: str = "", kind: ErrorKind | None = None) -> None:
+        super().__init__(message, hint)
+        self.kind = kind or ErrorKind.OTHER
+        self.args = (message, hint, self.kind)
+
+
+class ValueRejected(QueryError, ValueError):
+    """A value cannot be stored: wrong type, too long, or not representable. Nothing was written."""
+
+
+class PermissionDenied(QueryError):
+    """The database user (or the file's mode) does not allow the statement."""
+
+
+class Busy(QueryError):
+    """Other writers held the database for longer than the retries allowed."""
+
+
+class DuplicateKey(QueryError):
+    """A row with the same key exists already."""
+
+
+class MissingReference(QueryError):
+    """A row refers to another one that does not exist."""
+
+
+class TrialError(StorageError):
+    """A trial or experiment is not in the state that the call needs. Nothing was written."""
+
+
+class ExperimentMissing(TrialError, LookupError):
+    """The experiment does not exist in this storage."""
+
+
+class TrialMissing(TrialError, LookupError):
+    """The trial does not exist in this storage."""
+
+
+class AlreadyCompleted(TrialError, RuntimeError):
+    """The trial is completed already: its status and metrics are final."""
+
+
+class LeaseLost(TrialError):
+    """The lease under which this process held the trial has run out and another holder took it over."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the known name closest to `name`, or all known names where none is close."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"Known: {', '.join(names)}." if names else ""

@@ -1,0 +1,54 @@
+"""Which dialect serves a backend name: the built-in ones and those of other packages (entry points
+`trialstore.dialects`)."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+
+from .base import Dialect
+from .errors import ConfigError, nearest
+
+ENTRY_POINTS = "trialstore.dialects"
+
+BUILT_IN = {
+    "sqlite": "trialstore.dialects.sqlite:SQLiteDialect",
+}
+
+
+def known_backends() -> list[str]:
+    """Backend names that a drivername may start with, built-in and installed, sorted."""
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+
+
+def dialect_class(drivername: str) -> type[Dialect]:
+    """The dialect for a `drivername` such as "sqlite" or "sqlite+pysqlite".
+
+    Raises ConfigError for an unknown engine, for a driver that is not the supported one, and when the driver is not
+    installed.
+    """
+    backend, _, driver = drivername.partition("+")
+    cls = _load(backend)
+    if driver and driver != cls.driver:
+        raise ConfigError(
+            f"Driver {driver!r} of drivername {drivername!r} is not supported.", f"Use '{backend}+{cls.driver}'."
+        )
+    cls.check_driver()
+    return cls
+
+
+def _load(backend: str) -> type[Dialect]:
+    if backend in BUILT_IN:
+        return _import(BUILT_IN[backend])
+    for point in entry_points(group=ENTRY_POINTS, name=backend):
+        cls = point.load()
+        if not (isinstance(cls, type) and issubclass(cls, Dialect)):
+            raise ConfigError(f"Entry point {point.value!r} of {ENTRY_POINTS} is no subclass of Dialect.")
+        return cls
+    raise ConfigError(f"Unknown database engine {backend!r} in 'drivername'.", nearest(backend, known_backends()))
+
+
+def _import(path: str) -> type[Dialect]:
+    module, _, name = path.partition(":")
+    cls: type[Dialect] = getattr(importlib.import_module(module), name)
+    return cls

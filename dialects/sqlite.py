@@ -1,0 +1,190 @@
+"""SQLite through Python's own sqlite3 module.
+
+Several processes of one host may share a file: WAL lets readers go on beside the one writer, BEGIN IMMEDIATE takes
+the write lock before anything is read (a deferred transaction that upgrades later fails at once when another one
+wrote meanwhile, and no busy timeout helps), and SQLite's own busy handler waits for the lock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from .base import Dialect, DriverError, Option, Server, SessionStep, StatementRunner
+from .errors import ConfigError, ConnectError, ErrorKind
+
+JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
+
+# Result codes (https://www.sqlite.org/rescode.html); an extended code falls back to its primary one, the lowest byte.
+_KINDS = {
+    3: ErrorKind.PERMISSION,  # SQLITE_PERM
+    5: ErrorKind.BUSY,  # SQLITE_BUSY
+    6: ErrorKind.BUSY,  # SQLITE_LOCKED
+    8: ErrorKind.PERMISSION,  # SQLITE_READONLY
+    11: ErrorKind.CANNOT_CONNECT,  # SQLITE_CORRUPT
+    14: ErrorKind.CANNOT_CONNECT,  # SQLITE_CANTOPEN
+    18: ErrorKind.BAD_VALUE,  # SQLITE_TOOBIG
+    19: ErrorKind.BAD_VALUE,  # SQLITE_CONSTRAINT, other than the ones below
+    20: ErrorKind.BAD_VALUE,  # SQLITE_MISMATCH
+    23: ErrorKind.PERMISSION,  # SQLITE_AUTH
+    26: ErrorKind.CANNOT_CONNECT,  # SQLITE_NOTADB
+    787: ErrorKind.MISSING_REFERENCE,  # SQLITE_CONSTRAINT_FOREIGNKEY
+    1555: ErrorKind.DUPLICATE,  # SQLITE_CONSTRAINT_PRIMARYKEY
+    2067: ErrorKind.DUPLICATE,  # SQLITE_CONSTRAINT_UNIQUE
+    2579: ErrorKind.DUPLICATE,  # SQLITE_CONSTRAINT_ROWID
+}
+
+# A missing or present object is the plain SQLITE_ERROR, so the message must tell; Python 3.10 gives no codes at all.
+_MESSAGES = (
+    ("no such table", ErrorKind.MISSING_OBJECT),
+    ("no such column", ErrorKind.MISSING_OBJECT),
+    ("has no column named", ErrorKind.MISSING_OBJECT),
+    ("already exists", ErrorKind.OBJECT_EXISTS),
+    ("duplicate column name", ErrorKind.OBJECT_EXISTS),
+    ("UNIQUE constraint failed", ErrorKind.DUPLICATE),
+    ("FOREIGN KEY constraint failed", ErrorKind.MISSING_REFERENCE),
+    ("constraint failed", ErrorKind.BAD_VALUE),
+    ("is locked", ErrorKind.BUSY),
+    ("readonly database", ErrorKind.PERMISSION),
+    ("unable to open", ErrorKind.CANNOT_CONNECT),
+    ("not a database", ErrorKind.CANNOT_CONNECT),
+    ("malformed", ErrorKind.CANNOT_CONNECT),
+    ("too big", ErrorKind.BAD_VALUE),
+)
+
+
+class SQLiteDialect(Dialect):
+    """A file, a `file:` URI, or memory (`:memory:` or no database at all)."""
+
+    name = "sqlite"
+    backends = ("sqlite",)
+    driver = "pysqlite"
+    driver_module = "sqlite3"
+    sql_folders = ("queries", "sqlite/queries")
+    migrations_folder = "sqlite/migrations"
+    least_version = (3, 35)
+    transactional_ddl = True
+    many_processes = True
+    has_returning = True
+    max_binds = 32766
+    default_policy = "update"
+    options = {
+        "journal_mode": Option("wal", (str,), JOURNAL_MODES),
+        "busy_timeout": Option(30.0, (int, float), least=0),
+    }
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(settings)
+        for key in ("host", "port", "username", "password"):
+            if self.settings.get(key) not in (None, ""):
+                raise ConfigError(
+                    f"config.{key}: {self.name} has no {key}.", "Leave it out; 'database' names the file."
+                )
+        database = self.settings.get("database") or ":memory:"
+        # Made absolute now, so that a later chdir, or a child started elsewhere, opens the same file.
+        self.path = None if database == ":memory:" or database.startswith("file:") else Path(database).absolute()
+        self.database = str(self.path or database)
+
+    def url(self) -> URL:
+        if self.path is not None and self.path.is_dir():
+            raise ConfigError(
+                f"config.database: {self.path} is a folder.", "Name a file, for instance one in that folder."
+            )
+        if self.path is not None and not self.path.parent.is_dir():
+            raise ConfigError(
+                f"config.database: the folder {self.path.parent} does not exist.", "Create the folder first."
+            )
+        query = dict(self.settings.get("query") or {})
+        if self.database.startswith("file:"):
+            query.setdefault("uri", "true")
+        return URL.create("sqlite+pysqlite", database=self.database, query=query)
+
+    def check_exists(self) -> None:
+        if self.path is not None and not self.path.exists():
+            raise ConnectError(f"There is no database file {self.path}.", "Check the path; writing commands create it.")
+        if self.shares_memory():
+            raise ConnectError("An in-memory database starts empty: there is nothing to open.", "Name a file.")
+
+    def shares_memory(self) -> bool:
+        return self.database == ":memory:" or "mode=memory" in self.database
+
+    def engine_options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "poolclass": QueuePool,
+            # isolation_level=None: sqlite3 must not open (deferred) transactions of its own before our BEGIN.
+            "connect_args": {
+                "isolation_level": None,
+                "check_same_thread": False,
+                "timeout": float(self.option("busy_timeout")),
+            },
+        }
+        if self.shares_memory():
+            # One connection is the database: other threads wait for it, and it must never be closed for idleness.
+            options |= {"pool_size": 1, "max_overflow": 0, "pool_timeout": float(self.option("busy_timeout"))}
+        else:
+            options |= {"pool_size": 5, "max_overflow": 20}
+        return options
+
+    def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
+        if not write:
+            return (SessionStep("session_foreign_keys"), SessionStep("session_synchronous"))
+        if self.shares_memory():
+            return ()
+        # The journal mode is a property of the file, so only a connection that is about to write may set it.
+        mode = str(self.option("journal_mode"))
+        refusal = "A network file system cannot do WAL: set 'journal_mode' to 'delete' in the config, and use one host."
+        return (SessionStep(f"session_journal_{mode}", expect=(mode,), refusal=refusal),)
+
+    def identify(self, connection: Connection) -> Server:
+        return Server(self.name, sqlite3.sqlite_version_info)
+
+    def classify(self, error: BaseException) -> DriverError:
+        origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        message = str(origin)  # SQLite's messages name tables, columns and files, never values
+        code = getattr(origin, "sqlite_errorcode", None)
+        name = getattr(origin, "sqlite_errorname", None) or type(origin).__name__
+        kind = None if code is None else _KINDS.get(code) or _KINDS.get(code & 0xFF)
+        if kind is None:
+            kind = next((kind for part, kind in _MESSAGES if part in message), ErrorKind.OTHER)
+        return DriverError(kind, name, message)
+
+    def migration_lock(self, session: StatementRunner) -> AbstractContextManager[None]:
+        return nullcontext()  # each migration runs in a BEGIN IMMEDIATE of its own, which one process holds at a time
+
+    def lock_holder(self) -> str | None:
+        if self.path is None:
+            return None
+        pids = _lock_owners([self.path, Path(f"{self.path}-shm"), Path(f"{self.path}-wal")])
+        pids.discard(os.getpid())
+        return f"process {', '.join(map(str, sorted(pids)))}" if pids else None
+
+    def encode_ts(self, moment: dt.datetime) -> str:
+        return moment.astimezone(dt.timezone.utc).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+
+    def decode_ts(self, value: Any) -> dt.datetime:
+        return dt.datetime.fromisoformat(value).replace(tzinfo=dt.timezone.utc)
+
+
+def _lock_owners(paths: list[Path]) -> set[int]:
+    """Processes with a POSIX write lock on one of the files, from the kernel's lock table where there is one
+    (Linux)."""
+    inodes = {path.stat().st_ino for path in paths if path.exists()}
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return set()
+    owners = set()
+    for line in lines:
+        words = line.replace("-> ", "").split()
+        if len(words) >= 6 and words[3] == "WRITE" and int(words[5].rsplit(":", 1)[1]) in inodes:
+            owners.add(int(words[4]))
+    return owners

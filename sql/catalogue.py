@@ -1,0 +1,158 @@
+"""The catalogue of named statements: reads the query files of a dialect and checks them.
+
+A query file holds statements under headers::
+
+    -- name: trial_finish
+    -- returns: one | many | scalar | count | none
+    -- params: exp_id, trial_id        (or - for none)
+    -- why: a line of reason
+    -- own: why only this engine has it (in an engine's folder, for statements that no other engine shares)
+
+An engine's folder overrides a shared statement by one of the same name, returns and params.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from trialstore.dialects.errors import StorageError, nearest
+
+ROOT = Path(__file__).parent
+RETURNS = ("one", "many", "scalar", "count", "none")
+
+_HEADER = re.compile(r"--\s*(name|returns|params|why|own):\s*(.*?)\s*$")
+_LITERAL = re.compile(r"'[^']*'")
+_BIND = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
+
+
+class CatalogueError(StorageError):
+    """A query file breaks the rules of the catalogue."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A named statement with `:name` binds, and where it stands."""
+
+    name: str
+    returns: str
+    params: tuple[str, ...]
+    why: str
+    sql: str
+    source: str
+    own: str = ""
+
+
+def parse_statements(text: str, source: str = "<text>") -> list[Statement]:
+    """The statements of one query file, in order. Raises CatalogueError naming the file and the statement."""
+    statements: list[Statement] = []
+    headers: dict[str, str] = {}
+    body: list[str] = []
+
+    def finish() -> None:
+        if headers:
+            statements.append(_statement(headers, body, source))
+        headers.clear()
+        body.clear()
+
+    for line in text.splitlines():
+        header = _HEADER.match(line)
+        if header:
+            key, value = header.groups()
+            if key == "name":
+                finish()
+            elif "name" not in headers:
+                raise CatalogueError(f"{source}: header '{key}' stands before any 'name'.")
+            if key in headers:
+                value = f"{headers[key]} {value}"  # a long header goes on in the next line of the same key
+            headers[key] = value
+        elif headers and not line.lstrip().startswith("--"):
+            body.append(line.rstrip())
+        elif line.strip() and not line.lstrip().startswith("--"):
+            raise CatalogueError(f"{source}: a statement without headers: {line.strip()!r}")
+    finish()
+    return statements
+
+
+def _statement(headers: Mapping[str, str], body: Iterable[str], source: str) -> Statement:
+    name = headers["name"]
+    where = f"{source}: statement {name!r}"
+    for key in ("returns", "params", "why"):
+        if not headers.get(key):
+            raise CatalogueError(f"{where} has no header '{key}'.")
+    if headers["returns"] not in RETURNS:
+        raise CatalogueError(f"{where} returns {headers['returns']!r}.", f"Known: {', '.join(RETURNS)}.")
+    params = () if headers["params"] == "-" else tuple(re.split(r",\s*", headers["params"]))
+    sql = "\n".join(body).strip()
+    if not sql.endswith(";"):
+        raise CatalogueError(f"{where} does not end with ';'.")
+    if ";" in sql[:-1]:
+        raise CatalogueError(f"{where} holds more than one ';'.", "One name, one statement.")
+    for literal in _LITERAL.findall(sql):
+        if ":" in literal or "%" in literal:
+            raise CatalogueError(f"{where} has a colon or percent inside a literal.", "Bind the value instead.")
+    binds = set(_BIND.findall(_LITERAL.sub("''", sql)))
+    if binds != set(params):
+        wrong = ", ".join(sorted(binds ^ set(params)))
+        raise CatalogueError(f"{where}: binds and 'params' differ in: {wrong}.")
+    return Statement(
+        name, headers["returns"], params, headers["why"], sql[:-1].rstrip(), source, headers.get("own", "")
+    )
+
+
+class Catalogue(Mapping[str, Statement]):
+    """The statements of one dialect by name, overrides applied."""
+
+    def __init__(self, statements: Mapping[str, Statement]) -> None:
+        self._statements = dict(sorted(statements.items()))
+
+    def __getitem__(self, name: str) -> Statement:
+        try:
+            return self._statements[name]
+        except KeyError:
+            raise CatalogueError(f"There is no statement {name!r}.", nearest(name, self._statements)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._statements)
+
+    def __len__(self) -> int:
+        return len(self._statements)
+
+
+@lru_cache(maxsize=32)
+def load_catalogue(folders: Sequence[str | Path]) -> Catalogue:
+    """The catalogue of `folders` (a tuple, relative ones below this package), searched in order, later ones override.
+
+    Raises CatalogueError for duplicate names, for an override that changes what a statement takes or returns, and for a
+    statement of an engine that neither overrides a shared one nor says why it is its own.
+    """
+    found: dict[str, Statement] = {}
+    for depth, folder in enumerate(folders):
+        here: dict[str, Statement] = {}
+        for file in sorted((ROOT / folder).glob("*.sql")):
+            for statement in parse_statements(file.read_text(encoding="utf-8"), f"{Path(folder)}/{file.name}"):
+                if statement.name in here:
+                    raise CatalogueError(f"{statement.source}: {statement.name!r} is defined twice in {folder}.")
+                here[statement.name] = _checked(statement, found.get(statement.name), shared=depth == 0)
+        found.update(here)
+    if not found:
+        raise CatalogueError(f"No query files in {', '.join(map(str, folders))}.")
+    return Catalogue(found)
+
+
+def _checked(statement: Statement, base: Statement | None, *, shared: bool) -> Statement:
+    if base is None:
+        if not shared and not statement.own:
+            raise CatalogueError(
+                f"{statement.source}: {statement.name!r} overrides nothing.",
+                "Say why it is this engine's in a header 'own'.",
+            )
+        return statement
+    if (statement.returns, sorted(statement.params)) != (base.returns, sorted(base.params)):
+        raise CatalogueError(
+            f"{statement.source}: {statement.name!r} takes or returns other things than {base.source}."
+        )
+    return replace(statement, own=statement.own or base.own)

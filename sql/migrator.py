@@ -1,0 +1,224 @@
+"""The migrator: finds out what a database holds, and brings it up to date under one lock.
+
+Order of things: plan → lock → read the history again inside the lock → refuse what cannot be ours → run. A migration,
+and the row that says so, commit together.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import logging
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from trialstore.dialects.base import Dialect
+from trialstore.dialects.errors import (
+    Busy,
+    ErrorKind,
+    MigrationFailed,
+    MigrationLocked,
+    QueryError,
+    SchemaDrift,
+    StorageError,
+)
+
+from .migrations import ADOPTED, DONE, HistoryRow, Migration, load_migrations, plan
+from .session import Session
+
+_LOG = logging.getLogger(__name__)
+
+BASE_TABLES = frozenset(
+    [
+        "experiment",
+        "objectives",
+        "config",
+        "config_param",
+        "trial",
+        "trial_param",
+        "trial_status",
+        "trial_result",
+        "trial_telemetry",
+    ]
+)
+REFERENCE_MARK = "alembic_version"
+
+
+class Found(enum.Enum):
+    """What a database holds before anything is done to it."""
+
+    OURS = "a schema with our history"
+    REFERENCE = "tables of the reference, not adopted yet"
+    OTHER = "tables of another application only"
+    EMPTY = "no tables"
+
+
+@dataclass(frozen=True)
+class SchemaState:
+    """What the database holds, the version it is at (0 if none), and the migrations it still needs."""
+
+    found: Found
+    version: int
+    pending: tuple[Migration, ...]
+
+    @property
+    def current(self) -> bool:
+        """Nothing is pending."""
+        return not self.pending
+
+
+class Migrator:
+    """Plans and applies the migrations of one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.migrations = load_migrations(dialect.migrations_folder)
+
+    def inspect(self, session: Session) -> SchemaState:
+        """What the database holds and needs; one SELECT when it is up to date, and never a change.
+
+        Raises the errors of `migrations.plan` for a history that these files cannot have written.
+        """
+        session.begin(write=False)
+        try:
+            history = self._history(session)
+        except QueryError as exc:
+            if exc.kind is not ErrorKind.MISSING_OBJECT:
+                raise
+            history = []
+            session.rollback()
+            session.begin(write=False)
+        try:
+            if history:
+                return SchemaState(Found.OURS, history[-1].version, plan(self.migrations, history))
+            found, version = self._look_around(session)
+            return SchemaState(found, version, self.migrations[version:])
+        finally:
+            session.rollback()
+
+    def apply(self, session: Session) -> list[Migration]:
+        """Bring the database up to date; the migrations that this call applied, empty if another process was faster.
+
+        Raises MigrationLocked when others hold the lock for too long, MigrationFailed with the database's message
+        when a statement is refused (that migration is then undone as a whole), and the errors of `inspect`.
+        """
+        applied: list[Migration] = []
+        with self.dialect.migration_lock(session):
+            self._begin(session)
+            try:
+                self._ensure_history(session)
+                session.commit()
+                while (migration := self._apply_next(session)) is not None:
+                    applied.append(migration)
+            except BaseException:
+                session.rollback()
+                raise
+        return applied
+
+    def _begin(self, session: Session) -> None:
+        try:
+            session.begin(write=True)
+        except Busy:
+            session.rollback()
+            holder = self.dialect.lock_holder() or "another process"
+            raise MigrationLocked(
+                f"The schema could not be brought up to date: {holder} holds the write lock.",
+                "Wait for it to finish, or end it, then run this again.",
+            ) from None
+
+    def _history(self, session: Session) -> list[HistoryRow]:
+        return [
+            HistoryRow(row.version, row.slug, row.checksum, row.state, row.statements_done)
+            for row in session.many("history_list")
+        ]
+
+    def _ensure_history(self, session: Session) -> None:
+        session.run("history_create")
+        if self._history(session):
+            return
+        _, version = self._look_around(session)
+        for migration in self.migrations[:version]:
+            self._record(session, migration, ADOPTED, started=_now(), duration_ms=0)
+            _LOG.info("Adopted schema version %s as the reference left it", migration)
+
+    def _apply_next(self, session: Session) -> Migration | None:
+        self._begin(session)
+        pending = plan(self.migrations, self._history(session))
+        if not pending:
+            session.rollback()
+            return None
+        migration = pending[0]
+        started, clock = _now(), time.monotonic()
+        for number, statement in enumerate(migration.statements, start=1):
+            try:
+                session.run_migration(statement, f"statement {number}")
+            except StorageError as exc:
+                raise MigrationFailed(
+                    f"Migration {migration}, {exc.message}",
+                    "Nothing of this migration was kept; mend the cause and run again.",
+                ) from None
+        self._record(session, migration, DONE, started, round((time.monotonic() - clock) * 1000))
+        session.commit()
+        _LOG.info("Applied migration %s", migration)
+        return migration
+
+    def _record(
+        self, session: Session, migration: Migration, state: str, started: dt.datetime, duration_ms: int
+    ) -> None:
+        session.run(
+            "history_insert",
+            version=migration.version,
+            slug=migration.slug,
+            checksum=migration.checksum,
+            state=state,
+            statements_done=len(migration.statements),
+            started_at=self.dialect.encode_ts(started),
+            finished_at=self.dialect.encode_ts(_now()),
+            duration_ms=duration_ms,
+            library_version=library_version(),
+        )
+
+    def _look_around(self, session: Session) -> tuple[Found, int]:
+        """What a database without history holds, and the version at which the reference left it (0: none)."""
+        tables = {str(row.table_name).lower() for row in session.many("schema_tables")}
+        tables.discard("trialstore_schema")
+        if not tables & BASE_TABLES:
+            return (Found.OTHER if tables else Found.EMPTY), 0
+        version = 1
+        if REFERENCE_MARK in tables:
+            row = session.one("reference_revision")
+            revisions = {migration.adopts: migration.version for migration in self.migrations if migration.adopts}
+            if row is None or row.version_num not in revisions:
+                raise SchemaDrift(
+                    "The table alembic_version holds a revision that is not one of the reference's storage schema.",
+                    "Use another database: this one seems to belong to another application.",
+                )
+            version = revisions[row.version_num]
+        self._check_structure(session, version)
+        return Found.REFERENCE, version
+
+    def _check_structure(self, session: Session, version: int) -> None:
+        for step in range(1, version + 1):
+            name = f"reference_at_{step:04d}"
+            if name not in session.catalogue:
+                continue
+            try:
+                session.many(name)
+            except QueryError as exc:
+                raise SchemaDrift(
+                    f"The database has tables of our names, not built as version {step:04d} says ({exc.message}).",
+                    "Use another database: this one seems to belong to another application.",
+                ) from None
+
+
+def library_version() -> str:
+    """The installed version of trialstore."""
+    try:
+        return version("trialstore")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc)

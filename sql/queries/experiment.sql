@@ -1,0 +1,48 @@
+-- name: experiment_get
+-- returns: one
+-- params: exp_id
+-- why: An experiment's head.
+SELECT exp_id, description, root_env_config, git_repo, git_commit
+FROM experiment
+WHERE exp_id = :exp_id;
+
+-- name: experiment_list
+-- returns: many
+-- params: -
+-- why: All experiments for the reading side.
+SELECT exp_id, description, root_env_config, git_repo, git_commit
+FROM experiment
+ORDER BY exp_id;
+
+-- name: experiment_lock
+-- returns: one
+-- params: exp_id
+-- why: Trial ids of one experiment are handed out one after the other; the row's lock is the queue.
+SELECT exp_id
+FROM experiment
+WHERE exp_id = :exp_id
+FOR UPDATE;
+
+-- name: experiment_insert
+-- returns: count
+-- params: exp_id, description, root_env_config, git_repo, git_commit
+-- why: Creates an experiment; 0 rows when another process was first.
+INSERT INTO experiment (exp_id, description, root_env_config, git_repo, git_commit)
+VALUES (:exp_id, :description, :root_env_config, :git_repo, :git_commit)
+ON CONFLICT (exp_id) DO NOTHING;
+
+-- name: objective_insert
+-- returns: count
+-- params: exp_id, optimization_target, optimization_direction, weight
+-- why: What an experiment optimises; written once, when it is created.
+INSERT INTO objectives (exp_id, optimization_target, optimization_direction, weight)
+VALUES (:exp_id, :optimization_target, :optimization_direction, :weight);
+
+-- name: objective_list
+-- returns: many
+-- params: exp_id
+-- why: Heaviest first; without weights in order of names.
+SELECT optimization_target, optimization_direction, weight
+FROM objectives
+WHERE exp_id = :exp_id
+ORDER BY CASE WHEN weight IS NULL THEN 1 ELSE 0 END, weight DESC, optimization_target;

@@ -1,0 +1,128 @@
+-- name: trial_last_id
+-- returns: scalar
+-- params: exp_id
+-- why: The greatest trial id of an experiment, or NULL; read from the end of the primary key.
+SELECT max(trial_id) AS trial_id
+FROM trial
+WHERE exp_id = :exp_id;
+
+-- name: trial_insert
+-- returns: count
+-- params: exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status
+-- why: A new trial.
+INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status)
+VALUES (:exp_id, :trial_id, :config_id, :trial_runner_id, :ts_start, :ts_end, :status);
+
+-- name: trial_get
+-- returns: one
+-- params: exp_id, trial_id
+-- why: One trial, with the trial group of its config (the least trial id with that config in the experiment).
+SELECT
+    t.trial_id, t.config_id, t.trial_runner_id, t.ts_start, t.ts_end, t.status,
+    (
+        SELECT min(g.trial_id)
+        FROM trial AS g
+        WHERE g.config_id = t.config_id
+            AND g.exp_id = t.exp_id
+    ) AS group_id
+FROM trial AS t
+WHERE t.exp_id = :exp_id
+    AND t.trial_id = :trial_id;
+
+-- name: trial_list
+-- returns: many
+-- params: exp_id
+-- why: All trials of an experiment; the trial groups follow from them.
+SELECT trial_id, config_id, trial_runner_id, ts_start, ts_end, status
+FROM trial
+WHERE exp_id = :exp_id
+ORDER BY trial_id;
+
+-- name: trial_list_of_config
+-- returns: many
+-- params: exp_id, config_id
+-- why: The trials of one group: those of an experiment with the same config.
+SELECT trial_id, config_id, trial_runner_id, ts_start, ts_end, status
+FROM trial
+WHERE exp_id = :exp_id
+    AND config_id = :config_id
+ORDER BY trial_id;
+
+-- name: trial_load
+-- returns: many
+-- params: exp_id, last_trial_id
+-- why: What an optimizer learns from: trials that ended by themselves, after the last one that it knows.
+SELECT trial_id, config_id, status
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id > :last_trial_id
+    AND status IN ('SUCCEEDED', 'FAILED', 'TIMED_OUT')
+ORDER BY trial_id;
+
+-- name: trial_pending
+-- returns: many
+-- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
+-- why: Trials that are due. The assigned pair is (0, 1) for all, (1, 1) with a runner, (0, 0) without one.
+SELECT trial_id, config_id, trial_runner_id, status
+FROM trial
+WHERE exp_id = :exp_id
+    AND status IN (:status_1, :status_2, :status_3)
+    AND ts_start <= :ts
+    AND ts_end IS NULL
+    AND CASE WHEN trial_runner_id IS NULL THEN 0 ELSE 1 END BETWEEN :assigned_min AND :assigned_max
+ORDER BY trial_id;
+
+-- name: trial_state
+-- returns: one
+-- params: exp_id, trial_id
+-- why: Where a trial stands, read in the transaction that is about to change it.
+SELECT status, trial_runner_id, ts_end
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id = :trial_id;
+
+-- name: trial_start
+-- returns: count
+-- params: exp_id, trial_id, ts_start, status
+-- why: Moves a trial that is neither running nor completed; 0 rows otherwise.
+UPDATE trial
+SET status = :status, ts_start = :ts_start
+WHERE exp_id = :exp_id
+    AND trial_id = :trial_id
+    AND ts_end IS NULL
+    AND status NOT IN ('RUNNING', 'SUCCEEDED', 'CANCELED', 'FAILED', 'TIMED_OUT');
+
+-- name: trial_finish
+-- returns: count
+-- params: exp_id, trial_id, ts_end, status
+-- why: Completes a trial once; 0 rows when it is completed already.
+UPDATE trial
+SET status = :status, ts_end = :ts_end
+WHERE exp_id = :exp_id
+    AND trial_id = :trial_id
+    AND ts_end IS NULL
+    AND status NOT IN ('SUCCEEDED', 'CANCELED', 'FAILED', 'TIMED_OUT');
+
+-- name: trial_set_runner
+-- returns: count
+-- params: exp_id, trial_id, trial_runner_id
+-- why: The database decides who holds a trial: a free or pending one is handed over, any other keeps its runner.
+UPDATE trial
+SET trial_runner_id = :trial_runner_id
+WHERE exp_id = :exp_id
+    AND trial_id = :trial_id
+    AND (trial_runner_id IS NULL OR status = 'PENDING');
+
+-- name: trial_default_config
+-- returns: scalar
+-- params: exp_id
+-- why: The config of the first trial that is marked as running the defaults, else of the first trial.
+SELECT t.config_id
+FROM trial AS t
+LEFT JOIN trial_param AS p
+    ON p.exp_id = t.exp_id
+    AND p.trial_id = t.trial_id
+    AND p.param_id = 'is_defaults'
+WHERE t.exp_id = :exp_id
+ORDER BY CASE WHEN lower(p.param_value) = 'true' THEN 0 ELSE 1 END, t.trial_id
+LIMIT 1;

@@ -1,0 +1,186 @@
+"""Running catalogue statements on one connection, with the driver's errors told in our terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, CursorResult, Engine
+from sqlalchemy.engine.interfaces import Compiled
+from sqlalchemy.exc import DBAPIError
+
+from trialstore.dialects.base import Dialect, SessionStep
+from trialstore.dialects.errors import (
+    Busy,
+    ConnectError,
+    DuplicateKey,
+    ErrorKind,
+    MissingReference,
+    PermissionDenied,
+    QueryError,
+    StorageError,
+    ValueRejected,
+)
+
+from .catalogue import Catalogue, Statement, load_catalogue
+
+_ERRORS: dict[ErrorKind, tuple[type[QueryError], str]] = {
+    ErrorKind.DUPLICATE: (DuplicateKey, ""),
+    ErrorKind.MISSING_REFERENCE: (MissingReference, ""),
+    ErrorKind.PERMISSION: (PermissionDenied, "Check the file's mode, or the rights of the database user."),
+    ErrorKind.BUSY: (Busy, "Another process is writing; run it again, or raise 'busy_timeout' in the config."),
+    ErrorKind.BAD_VALUE: (ValueRejected, ""),
+}
+
+
+def storage_error(dialect: Dialect, error: BaseException, what: str) -> StorageError:
+    """Our error for a driver's; `what` names the statement or step. Neither values nor passwords are in it."""
+    told = dialect.classify(error)
+    message = f"{what}: {told.message} ({told.code})"
+    if told.kind is ErrorKind.CANNOT_CONNECT:
+        return ConnectError(message, "Check that the database is there, is one, and can be opened by this user.")
+    cls, hint = _ERRORS.get(told.kind, (QueryError, ""))
+    return cls(message, hint, told.kind)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A statement compiled for the driver: its text with the driver's placeholders and the order of its binds."""
+
+    statement: Statement
+    sql: str
+    order: tuple[str, ...] | None
+
+    def arguments(self, params: Mapping[str, Any]) -> Any:
+        if self.order is None:
+            return params
+        return tuple([params[name] for name in self.order])
+
+
+class Statements:
+    """The catalogue of one engine, each statement compiled once, when it is first used."""
+
+    def __init__(self, catalogue: Catalogue, engine: Engine) -> None:
+        self.catalogue = catalogue
+        self._sqla_dialect = engine.dialect
+        self._ready: dict[str, _Ready] = {}
+
+    @classmethod
+    def of(cls, dialect: Dialect, engine: Engine) -> Statements:
+        """The statements of a dialect's query folders for the engine's driver."""
+        return cls(load_catalogue(dialect.sql_folders), engine)
+
+    def ready(self, name: str) -> _Ready:
+        """The compiled statement of that name."""
+        found = self._ready.get(name)
+        if found is None:
+            statement = self.catalogue[name]
+            compiled: Compiled = text(statement.sql).compile(dialect=self._sqla_dialect)
+            order = getattr(compiled, "positiontup", None)
+            found = _Ready(statement, str(compiled), None if order is None else tuple(order))
+            self._ready[name] = found
+        return found
+
+
+class Session:
+    """One connection that runs statements by name, inside transactions that its owner begins and ends."""
+
+    def __init__(self, connection: Connection, dialect: Dialect, statements: Statements) -> None:
+        self._connection = connection
+        self._statements = statements
+        self.dialect = dialect
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The statements that this session can run."""
+        return self._statements.catalogue
+
+    # --- transactions -------------------------------------------------------------------------------------------------
+
+    def prepare(self, *, write: bool) -> None:
+        """Run the dialect's steps for a new connection, once per connection and kind."""
+        key = "trialstore.write" if write else "trialstore.read"
+        info = self._connection.info
+        if key not in info:
+            for step in self.dialect.session_steps(write=write):
+                self._step(step)
+            self.commit()
+            info[key] = True
+
+    def begin(self, *, write: bool) -> None:
+        """Open a transaction: a snapshot for reading, or one that may write."""
+        for step in self.dialect.begin_steps(write=write):
+            self._step(step)
+
+    def commit(self) -> None:
+        """Commit; an error says that the transaction is undone, or (lost connection) that its fate is not known."""
+        try:
+            self._connection.commit()
+        except DBAPIError as exc:
+            raise storage_error(self.dialect, exc, "commit") from None
+
+    def rollback(self) -> None:
+        """Undo the transaction; a connection too broken for that is undone by the server."""
+        try:
+            self._connection.rollback()
+        except DBAPIError:
+            self._connection.invalidate()
+
+    def _step(self, step: SessionStep) -> None:
+        result = self._execute(step.statement, step.params)
+        if step.expect:
+            row = result.fetchone()
+            answer = None if row is None else row[0]
+            if answer not in step.expect:
+                raise ConnectError(f"{step.statement}: the database answered {answer!r}.", step.refusal)
+        result.close()
+
+    # --- statements ---------------------------------------------------------------------------------------------------
+
+    def one(self, name: str, **params: Any) -> Any | None:
+        """The row that the statement returns, columns as attributes, or None."""
+        return self._execute(name, params).fetchone()
+
+    def many(self, name: str, **params: Any) -> Sequence[Any]:
+        """All rows that the statement returns, columns as attributes."""
+        return self._execute(name, params).fetchall()
+
+    def scalar(self, name: str, **params: Any) -> Any:
+        """The first column of the only row, or None."""
+        row = self._execute(name, params).fetchone()
+        return None if row is None else row[0]
+
+    def count(self, name: str, **params: Any) -> int:
+        """The number of rows that the statement wrote."""
+        return self._execute(name, params).rowcount
+
+    def run(self, name: str, **params: Any) -> None:
+        """Run a statement that returns nothing."""
+        self._execute(name, params).close()
+
+    def bulk(self, name: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run a statement for many rows on the driver's bulk path; the number of rows that it wrote. No rows, no
+        statement."""
+        if not rows:
+            return 0
+        ready = self._statements.ready(name)
+        try:
+            return self.dialect.bulk(self._connection, ready.sql, [ready.arguments(row) for row in rows])
+        except DBAPIError as exc:
+            raise storage_error(self.dialect, exc, name) from None
+
+    def run_migration(self, sql: str, what: str) -> None:
+        """Run one statement of a migration file as it stands."""
+        try:
+            self._connection.exec_driver_sql(sql).close()
+        except DBAPIError as exc:
+            raise storage_error(self.dialect, exc, what) from None
+
+    def _execute(self, name: str, params: Mapping[str, Any]) -> CursorResult[Any]:
+        ready = self._statements.ready(name)
+        try:
+            return self._connection.exec_driver_sql(ready.sql, ready.arguments(params) if params else None)
+        except DBAPIError as exc:
+            raise storage_error(self.dialect, exc, name) from None

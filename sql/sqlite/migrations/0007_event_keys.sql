@@ -1,0 +1,6 @@
+-- migration: 0007 event_keys
+-- purpose: Primary keys for trial_status and trial_telemetry, which the reference left without one.
+-- transaction: on
+-- locks: Nothing to do here.
+-- destructive: no
+-- nothing: SQLite cannot add a primary key to a table; its rows have their rowid, and the unique keys of 0001 hold.

@@ -1,0 +1,76 @@
+"""trialstore: benchmark experiments, their trials, results and telemetry in a SQL database.
+
+>>> from trialstore.storage import SqlStorage
+>>> storage = SqlStorage({"drivername": "sqlite"})
+>>> storage
+sqlite:
+>>> storage.experiments
+{}
+"""
+
+from trialstore.dialects.errors import (
+    AlreadyCompleted,
+    Busy,
+    ConfigError,
+    ConnectError,
+    DuplicateKey,
+    ExperimentMissing,
+    LeaseLost,
+    MigrationChecksumMismatch,
+    MigrationError,
+    MigrationFailed,
+    MigrationFileInvalid,
+    MigrationIncomplete,
+    MigrationLocked,
+    MissingReference,
+    PermissionDenied,
+    QueryError,
+    SchemaDrift,
+    SchemaError,
+    SchemaMissing,
+    SchemaTooNew,
+    SchemaTooOld,
+    StorageError,
+    TrialError,
+    TrialMissing,
+    ValueRejected,
+)
+
+from .base_storage import Storage
+from .config_file import from_config
+from .sql_storage import SqlStorage
+from .status import Status
+from .tunables import TunableGroups
+
+__all__ = [
+    "AlreadyCompleted",
+    "Busy",
+    "ConfigError",
+    "ConnectError",
+    "DuplicateKey",
+    "ExperimentMissing",
+    "LeaseLost",
+    "MigrationChecksumMismatch",
+    "MigrationError",
+    "MigrationFailed",
+    "MigrationFileInvalid",
+    "MigrationIncomplete",
+    "MigrationLocked",
+    "MissingReference",
+    "PermissionDenied",
+    "QueryError",
+    "SchemaDrift",
+    "SchemaError",
+    "SchemaMissing",
+    "SchemaTooNew",
+    "SchemaTooOld",
+    "SqlStorage",
+    "Status",
+    "Storage",
+    "StorageError",
+    "TrialError",
+    "TrialMissing",
+    "TunableGroups",
+    "ValueRejected",
+    "from_config",
+]

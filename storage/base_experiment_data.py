@@ -1,0 +1,81 @@
+"""Reading an experiment."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .base_storage import Direction
+    from .base_trial_data import TrialData
+    from .base_tunable_config_data import TunableConfigData
+    from .base_tunable_config_trial_group_data import TunableConfigTrialGroupData
+
+
+class ExperimentData(ABC):
+    """A stored experiment, read when asked for."""
+
+    RESULT_COLUMN_PREFIX = "result."
+    CONFIG_COLUMN_PREFIX = "config."
+
+    def __init__(
+        self, *, experiment_id: str, description: str, root_env_config: str, git_repo: str, git_commit: str
+    ) -> None:
+        self._experiment_id = experiment_id
+        self._description = description
+        self._root_env_config = root_env_config
+        self._git_repo = git_repo
+        self._git_commit = git_commit
+
+    @property
+    def experiment_id(self) -> str:
+        """The experiment's id."""
+        return self._experiment_id
+
+    @property
+    def description(self) -> str:
+        """The description, for people."""
+        return self._description
+
+    @property
+    def root_env_config(self) -> tuple[str, str, str]:
+        """`(root_env_config, git_repo, git_commit)`."""
+        return self._root_env_config, self._git_repo, self._git_commit
+
+    def __repr__(self) -> str:
+        return f"Experiment :: {self._experiment_id}: '{self._description}'"
+
+    @property
+    @abstractmethod
+    def objectives(self) -> dict[str, Direction]:
+        """Metric → direction, by weight descending, then name."""
+
+    @property
+    @abstractmethod
+    def trials(self) -> dict[int, TrialData]:
+        """Trials by id, ascending."""
+
+    @property
+    @abstractmethod
+    def tunable_configs(self) -> dict[int, TunableConfigData]:
+        """Configs that the trials used, by id, ascending."""
+
+    @property
+    @abstractmethod
+    def tunable_config_trial_groups(self) -> dict[int, TunableConfigTrialGroupData]:
+        """Groups of trials with the same config, by config id, ascending."""
+
+    @property
+    @abstractmethod
+    def default_tunable_config_id(self) -> int | None:
+        """The config of the first trial whose metadata `is_defaults` is true, else of the first trial, else None."""
+
+    @property
+    @abstractmethod
+    def results_df(self) -> pd.DataFrame:
+        """One row per trial: ids, times, status, runner, then `config.*` and `result.*` columns, each sorted by name.
+
+        A `config.` or `result.` column is numeric where every value of it is.
+        """

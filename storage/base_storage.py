@@ -1,0 +1,308 @@
+"""The interface that a benchmark harness writes to: a storage, its experiments, their trials."""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from trialstore.dialects.errors import TrialError
+
+from .status import Status
+from .tunable_values import Tunables
+
+if TYPE_CHECKING:
+    from .base_experiment_data import ExperimentData
+
+Direction = Literal["min", "max"]
+
+
+class Storage(ABC):
+    """Where experiments are kept. A context manager: leaving it disposes of the connections."""
+
+    def __init__(
+        self, config: dict[str, Any], global_config: dict[str, Any] | None = None, service: Any = None
+    ) -> None:
+        self._config = dict(config)
+        self._global_config = dict(global_config or {})
+        self._service = service
+
+    def __enter__(self) -> Storage:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> Literal[False]:
+        """Close the connections; exceptions go on."""
+        self.dispose()
+        return False
+
+    @abstractmethod
+    def dispose(self) -> None:
+        """Close all connections of this process; the storage can be used again and then opens new ones."""
+
+    @abstractmethod
+    def update_schema(self) -> None:
+        """Apply the migrations that the database still needs; under `schema_policy` "verify", only check that there
+        are none."""
+
+    @property
+    @abstractmethod
+    def experiments(self) -> dict[str, ExperimentData]:
+        """The stored experiments by id, ascending, for reading."""
+
+    @abstractmethod
+    def experiment(
+        self,
+        *,
+        experiment_id: str,
+        trial_id: int,
+        root_env_config: str,
+        description: str,
+        tunables: Tunables,
+        opt_targets: dict[str, Direction],
+        opt_weights: Mapping[str, float] | None = None,
+    ) -> Storage.Experiment:
+        """An experiment to be entered (`with`), which creates or reloads it.
+
+        Args:
+            experiment_id: Its unique id.
+            trial_id: The number of its first trial, where it has none yet.
+            root_env_config: Path of the harness's configuration; its git repository and commit are recorded.
+            description: For people.
+            tunables: `TunableGroups` or a mapping `{name: value}`: the parameters and their default values.
+            opt_targets: Metrics to optimise for, and the direction.
+            opt_weights: Weights of some or all of the metrics.
+        """
+
+    @abstractmethod
+    def get_experiment_by_id(
+        self, experiment_id: str, tunables: Tunables, opt_targets: dict[str, Direction]
+    ) -> Storage.Experiment | None:
+        """A stored experiment, usable as it is (without entering it), or None. For a child process that runs a
+        trial."""
+
+    class Experiment(ABC):
+        """An experiment that can be written to. Entering it creates it, or continues it where it was left."""
+
+        def __init__(
+            self,
+            *,
+            experiment_id: str,
+            trial_id: int,
+            root_env_config: str,
+            description: str,
+            tunables: Any,
+            opt_targets: Mapping[str, Direction],
+        ) -> None:
+            self._experiment_id = experiment_id
+            self._trial_id = trial_id
+            self._root_env_config = root_env_config
+            self._description = description
+            self._tunables = tunables
+            self._opt_targets = dict(opt_targets)
+            self._entered = False
+
+        def __enter__(self) -> Storage.Experiment:
+            """Create the experiment with its objectives, or reload it. Entering an entered one raises TrialError."""
+            if self._entered:
+                raise TrialError(f"Experiment {self._experiment_id!r} is entered already.", "Leave it first.")
+            self._setup()
+            self._entered = True
+            return self
+
+        def __exit__(
+            self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+        ) -> Literal[False]:
+            """Leave the experiment; exceptions go on."""
+            self._entered = False
+            return False
+
+        def __repr__(self) -> str:
+            return self._experiment_id
+
+        @abstractmethod
+        def _setup(self) -> None:
+            """Create or reload the experiment in the storage."""
+
+        @property
+        def experiment_id(self) -> str:
+            """The experiment's id."""
+            return self._experiment_id
+
+        @property
+        def trial_id(self) -> int:
+            """The id of the next trial, as far as this process knows; the storage decides when it is created."""
+            return self._trial_id
+
+        @property
+        def description(self) -> str:
+            """The description, for people."""
+            return self._description
+
+        @property
+        def root_env_config(self) -> str:
+            """Path of the root configuration, relative to its git repository if it is in one."""
+            return self._root_env_config
+
+        @property
+        @abstractmethod
+        def tunables(self) -> Any:
+            """A copy of the tunables, of the kind that the experiment was made with."""
+
+        @property
+        def opt_targets(self) -> dict[str, Direction]:
+            """Metrics to optimise for → direction."""
+            return dict(self._opt_targets)
+
+        @abstractmethod
+        def new_trial(
+            self, tunables: Tunables, ts_start: dt.datetime | None = None, config: dict[str, Any] | None = None
+        ) -> Storage.Trial:
+            """A new PENDING trial, due at `ts_start` (now, if not given), with `config` as its metadata.
+
+            A mapping as `tunables` replaces some of the experiment's values. Equal tunables share one config id.
+            Raises ValueError (ValueRejected) for metadata that is no JSON, for unknown tunables and for values that
+            cannot be stored, and ExperimentMissing for an experiment that was never entered; nothing is written then.
+            """
+
+        @abstractmethod
+        def load(
+            self, last_trial_id: int = -1
+        ) -> tuple[list[int], list[dict[str, Any]], list[dict[str, Any] | None], list[Status]]:
+            """What an optimizer learns from: `(trial_ids, configs, scores, status)`, equally long, ordered by trial id.
+
+            Holds the trials with id > `last_trial_id` that SUCCEEDED, FAILED or TIMED_OUT; the scores of one that did
+            not succeed are None.
+            """
+
+        @abstractmethod
+        def load_tunable_config(self, config_id: int) -> dict[str, Any]:
+            """The values of a config, name → value. Raises LookupError (TrialMissing) for an unknown id."""
+
+        @abstractmethod
+        def load_telemetry(self, trial_id: int) -> list[tuple[dt.datetime, str, Any]]:
+            """Telemetry of a trial as `(timestamp in UTC, metric, value)`, ordered by timestamp, then metric."""
+
+        @abstractmethod
+        def get_trial_by_id(self, trial_id: int) -> Storage.Trial | None:
+            """The trial of that id, or None."""
+
+        @abstractmethod
+        def pending_trials(
+            self, timestamp: dt.datetime, *, running: bool, trial_runner_assigned: bool | None = None
+        ) -> Iterator[Storage.Trial]:
+            """Trials that are due at `timestamp` and PENDING, in order of their ids.
+
+            With `running` also those READY or RUNNING. `trial_runner_assigned` keeps those with (True) or without
+            (False) a runner.
+            """
+
+        @abstractmethod
+        def merge(self, experiment_ids: list[str]) -> None:
+            """Copy the completed trials of other experiments into this one under new ids, with all that belongs to
+            them.
+
+            Merging again adds only what is new. Objectives must be the same; a tunable that a source lacks takes this
+            experiment's value. Raises TrialError or ValueRejected, and nothing is written, when a source does not
+            exist or does not fit.
+            """
+
+    class Trial(ABC):
+        """One run of the benchmark with one tunable config."""
+
+        def __init__(
+            self,
+            *,
+            tunables: Any,
+            experiment_id: str,
+            trial_id: int,
+            tunable_config_id: int,
+            opt_targets: Mapping[str, Direction],
+            config: Mapping[str, Any],
+            status: Status,
+            trial_runner_id: int | None = None,
+        ) -> None:
+            self._tunables = tunables
+            self._experiment_id = experiment_id
+            self._trial_id = trial_id
+            self._tunable_config_id = tunable_config_id
+            self._opt_targets = dict(opt_targets)
+            self._config = dict(config)
+            self._status = status
+            self._trial_runner_id = trial_runner_id
+
+        def __repr__(self) -> str:
+            return f"{self._experiment_id}:{self._trial_id}:{self._tunable_config_id}"
+
+        @property
+        def experiment_id(self) -> str:
+            """The experiment that the trial belongs to."""
+            return self._experiment_id
+
+        @property
+        def trial_id(self) -> int:
+            """The trial's id, unique in its experiment."""
+            return self._trial_id
+
+        @property
+        def tunable_config_id(self) -> int:
+            """The id of its tunable config, shared by all trials with equal tunables."""
+            return self._tunable_config_id
+
+        @property
+        def trial_runner_id(self) -> int | None:
+            """The runner that holds the trial, as this process knows it."""
+            return self._trial_runner_id
+
+        @property
+        def status(self) -> Status:
+            """The status, as this process knows it."""
+            return self._status
+
+        @property
+        @abstractmethod
+        def tunables(self) -> Any:
+            """The tunables with the values of this trial, of the kind that the experiment was made with."""
+
+        def opt_targets(self) -> dict[str, Direction]:
+            """Metrics to optimise for → direction."""
+            return dict(self._opt_targets)
+
+        def config(self, global_config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+            """The trial's metadata, overlaid by `global_config`, then by the ids of experiment, trial and (if any)
+            runner."""
+            config = {**self._config, **(global_config or {})}
+            config["experiment_id"] = self._experiment_id
+            config["trial_id"] = self._trial_id
+            if self._trial_runner_id is not None:
+                config["trial_runner_id"] = self._trial_runner_id
+            return config
+
+        @abstractmethod
+        def set_trial_runner(self, trial_runner_id: int) -> int:
+            """Assign a runner if there is none or the trial is PENDING; the runner that now holds the trial."""
+
+        @abstractmethod
+        def add_new_config_data(self, new_config_data: Mapping[str, Any]) -> None:
+            """Add metadata. Raises ValueError (ValueRejected), and writes nothing, if one of the keys exists."""
+
+        @abstractmethod
+        def update(
+            self, status: Status, timestamp: dt.datetime, metrics: dict[str, Any] | None = None
+        ) -> dict[str, Any] | None:
+            """Change the status; a completed one ends the trial and stores its metrics, once. Returns `metrics`.
+
+            Completing a completed trial raises AlreadyCompleted (a RuntimeError). A status that is not completed
+            takes no metrics (ValueError), and on a trial that is running or completed only logs a warning. One
+            transaction, or nothing.
+            """
+
+        @abstractmethod
+        def update_telemetry(
+            self, status: Status, timestamp: dt.datetime, metrics: Sequence[tuple[dt.datetime, str, Any]]
+        ) -> None:
+            """Append a status event and `(timestamp, metric, value)` points; points that are there already change
+            nothing."""

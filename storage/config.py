@@ -1,0 +1,114 @@
+"""The config dict of a storage: which keys there are, of which types, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from trialstore.dialects.base import Dialect, Option
+from trialstore.dialects.errors import ConfigError, nearest
+from trialstore.dialects.registry import dialect_class, known_backends
+
+SCHEMA_POLICIES = ("update", "create", "verify")
+
+# Keys of sqlalchemy.URL.create(), then our own. The engine adds its own options to these.
+_KEYS: dict[str, Option] = {
+    "drivername": Option(None, (str,)),
+    "database": Option(None, (str,)),
+    "username": Option(None, (str,)),
+    "password": Option(None, (str,)),
+    "host": Option(None, (str,)),
+    "port": Option(None, (int,)),
+    "query": Option(None, (Mapping,)),
+    "log_sql": Option(False, (bool,)),
+    "lazy_schema_create": Option(False, (bool,)),
+    "schema_policy": Option(None, (str,), SCHEMA_POLICIES),
+}
+
+
+@dataclass(frozen=True)
+class StorageConfig:
+    """A checked config: what the storage needs, and the dialect bound to its settings. Its repr shows no secret."""
+
+    drivername: str
+    database: str
+    log_sql: bool
+    lazy_schema_create: bool
+    schema_policy: str
+    dialect: Dialect = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """`backend:database`, for reprs and logs: no host, no user, no secret."""
+        return f"{self.drivername.partition('+')[0]}:{self.database}"
+
+
+def check_config(config: Mapping[str, Any]) -> StorageConfig:
+    """Check a config dict and pick its dialect.
+
+    Raises ConfigError for an unknown key (naming the nearest known one), a wrong type, an unknown engine or a missing
+    driver.
+    """
+    if not isinstance(config, Mapping):
+        raise ConfigError(
+            f"The config is a {type(config).__name__}, not a dict.", "Give at least 'drivername' and 'database'."
+        )
+    drivername = config.get("drivername")
+    if drivername is None:
+        unknown = next((key for key in config if key not in _KEYS), None)
+        hint = f"Is it {unknown!r} misspelt?" if unknown else f"Known engines: {', '.join(known_backends())}."
+        raise ConfigError("config.drivername is missing.", hint)
+    _check("drivername", drivername, _KEYS["drivername"])
+    cls = dialect_class(drivername)
+    known = {**_KEYS, **cls.options}
+    for key, value in config.items():
+        if key not in known:
+            raise ConfigError(f"config.{key}: unknown key.", nearest(str(key), known))
+        _check(key, value, known[key])
+    settings = {key: value for key, value in config.items() if value is not None}
+    return StorageConfig(
+        drivername=drivername,
+        database=settings.get("database") or "",
+        log_sql=settings.get("log_sql", False),
+        lazy_schema_create=settings.get("lazy_schema_create", False),
+        schema_policy=settings.get("schema_policy", cls.default_policy),
+        dialect=cls(settings),
+    )
+
+
+def config_from_url(url: str) -> dict[str, Any]:
+    """The config dict for a URL such as `postgresql+psycopg://user:secret@host/database`.
+
+    Options of ours (`schema_policy`, …) are not part of a URL; its query is handed to the driver. Raises ConfigError.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # neither is chained: their text holds the URL, password included
+        raise ConfigError("The URL cannot be read.", "Write it as engine://user:password@host:port/database.") from None
+    config = {
+        "drivername": parsed.drivername,
+        "database": parsed.database,
+        "username": parsed.username,
+        "password": None if parsed.password is None else str(parsed.password),
+        "host": parsed.host,
+        "port": parsed.port,
+        "query": dict(parsed.query) or None,
+    }
+    return {key: value for key, value in config.items() if value is not None}
+
+
+def _check(key: str, value: Any, option: Option) -> None:
+    if value is None:
+        return
+    wrong_bool = isinstance(value, bool) and bool not in option.types  # bool is an int to isinstance
+    if wrong_bool or not isinstance(value, option.types):
+        expected = " or ".join("dict" if kind is Mapping else kind.__name__ for kind in option.types)
+        raise ConfigError(f"config.{key} is of type {type(value).__name__}.", f"Give {expected}.")
+    if option.choices and value not in option.choices:
+        raise ConfigError(f"config.{key}: unknown value {value!r}.", nearest(str(value), option.choices))
+    if option.least is not None and isinstance(value, (int, float)) and value < option.least:
+        raise ConfigError(f"config.{key} is less than {option.least}.", f"Give {option.least} or more.")

@@ -1,0 +1,218 @@
+"""Storage configs from JSON5 files: reading them, replacing `$NAME` references, opening the storage described."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trialstore.dialects.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from trialstore.storage.base_storage import Storage
+
+_CLASSES = (
+    "trialstore.storage.SqlStorage",
+    "trialstore.storage.sql_storage.SqlStorage",
+    "mlos_bench.storage.sql.storage.SqlStorage",
+)
+_TOP_LEVEL_KEYS = ("$schema", "class", "config", "description")
+
+_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
+_WHOLE_REFERENCE = re.compile(rf"\$(?:({_IDENTIFIER})|\{{({_IDENTIFIER})\}})")
+# An escaped dollar, a reference, or the start of a reference that is not well formed.
+_DOLLAR = re.compile(rf"\$\$|\$({_IDENTIFIER})|\$\{{({_IDENTIFIER})\}}|\$\{{")
+# A character beyond U+FFFF as JSON escapes it, or any other escape sequence.
+_ESCAPE = re.compile(r"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|.)", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+
+
+def from_config(config: str, global_configs: list[str] | None = None, **kwargs: Any) -> Storage:
+    """Open the storage that a config file describes.
+
+    `config` is the path of a JSON5 file or JSON5 text; it holds `{"class": ..., "config": {...}}` or the config alone.
+    `global_configs` are more files or texts, merged in order, and `kwargs` overlay them: together they are the
+    storage's `global_config` and supply the values of `$NAME` references, before the environment does.
+    Raises `ConfigError`, which names the file and the key, and what the storage itself raises.
+    """
+    global_config: dict[str, Any] = {}
+    for source in global_configs or []:
+        global_config.update(_read_object(source, _describe(source)))
+    global_config.update(kwargs)
+    settings = load_config(config, global_config)
+
+    from trialstore.storage.sql_storage import SqlStorage
+
+    return SqlStorage(config=settings, global_config=global_config)
+
+
+def load_config(config: str | os.PathLike[str], global_config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of a storage from a JSON5 file, or from JSON5 text that starts with `{`.
+
+    In text values `$NAME` and `${NAME}` are replaced from `global_config`, then from the environment; `$$` is a dollar.
+    A value that is a reference and nothing else takes the type of what replaces it. Passwords are replaced only as a
+    whole, and taken as they stand otherwise; one that begins with `$` is written with `$$` there.
+    Raises `ConfigError` naming the file and the key or line, never a value.
+    """
+    where = _describe(config)
+    document = _read_object(config, where)
+    if "class" in document or "config" in document:
+        settings = _settings(document, where)
+    elif "drivername" in document:
+        settings = document
+    else:
+        raise ConfigError(
+            f'{where} has neither "config" nor "drivername".',
+            f'Write {{"class": "{_CLASSES[0]}", "config": {{"drivername": ...}}}}.',
+        )
+    return {key: _Expansion(key, where, global_config).expand(value) for key, value in settings.items()}
+
+
+def _settings(document: dict[str, Any], where: str) -> dict[str, Any]:
+    for key in document:
+        if key not in _TOP_LEVEL_KEYS:
+            raise ConfigError(f"{where}: unknown key {key!r} beside the config.", nearest(key, _TOP_LEVEL_KEYS))
+    if document.get("class") not in _CLASSES:
+        raise ConfigError(f'{where}: key "class" must be "{_CLASSES[0]}".', "No other storage can be opened here.")
+    settings = document.get("config")
+    if not isinstance(settings, dict):
+        raise ConfigError(f'{where}: key "config" must be an object.')
+    return settings
+
+
+class _Expansion:
+    """Replaces the references in one value of a config; `key` is its path, such as `query.sslmode`."""
+
+    def __init__(self, key: str, where: str, global_config: Mapping[str, Any]) -> None:
+        self._key = key
+        self._where = where
+        self._global_config = global_config
+
+    def expand(self, value: object) -> Any:
+        if isinstance(value, dict):
+            return {name: self._below(name).expand(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.expand(item) for item in value]
+        if not isinstance(value, str):
+            return value
+        if whole := _WHOLE_REFERENCE.fullmatch(value):
+            return self._look_up(whole[1] or whole[2])
+        if self._is_secret():
+            # Generated passwords contain dollars; and an error about a part of one would show that part.
+            return value[1:] if value.startswith("$$") else value
+        return _DOLLAR.sub(self._replace, value)
+
+    def _below(self, name: str) -> _Expansion:
+        return _Expansion(f"{self._key}.{name}", self._where, self._global_config)
+
+    def _is_secret(self) -> bool:
+        name = self._key.rpartition(".")[2].lower()
+        return "password" in name or "passwd" in name
+
+    def _replace(self, match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        name = match[1] or match[2]
+        if not name:
+            raise ConfigError(
+                f'{self._where}: key "{self._key}" has a "${{" that begins no ${{NAME}}.',
+                'Write "$$" for a dollar that is meant as such.',
+            )
+        return str(self._look_up(name, convert=False))
+
+    def _look_up(self, name: str, *, convert: bool = True) -> Any:
+        if name in self._global_config:
+            return self._global_config[name]
+        if name not in os.environ:
+            raise ConfigError(
+                f'{self._where}: key "{self._key}" refers to the variable {name}, which is not set.',
+                f'Set it in the environment or in a global config, or write "$${name}" if the dollar is meant as such.',
+            )
+        text = os.environ[name]
+        if not convert or self._key not in _FROM_TEXT:
+            return text
+        read, kind = _FROM_TEXT[self._key]
+        value = read(text.strip())
+        if value is None:
+            raise ConfigError(f'{self._where}: key "{self._key}" needs {kind}, and the variable {name} holds none.')
+        return value
+
+
+def _read_port(text: str) -> int | None:
+    # A port has five digits at most; int() refuses very long texts.
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else None
+
+
+def _read_bool(text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text.lower())
+
+
+def _read_seconds(text: str) -> float | None:
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+# The environment holds text only; these keys of the config are of other types.
+_FROM_TEXT: dict[str, tuple[Callable[[str], object], str]] = {
+    "port": (_read_port, "a whole number"),
+    "log_sql": (_read_bool, "true or false"),
+    "lazy_schema_create": (_read_bool, "true or false"),
+    "busy_timeout": (_read_seconds, "a number of seconds"),
+}
+
+
+def _is_text(config: str | os.PathLike[str]) -> bool:
+    return isinstance(config, str) and config.lstrip("\ufeff \t\r\n").startswith("{")
+
+
+def _describe(config: str | os.PathLike[str]) -> str:
+    """Return the source's name for errors; what might be a config or a URL is not repeated: it may hold a password."""
+    if _is_text(config):
+        return "The config text"
+    name = os.fspath(config)
+    if isinstance(config, str) and ("://" in name or not name.isprintable() or set(name) & set('{["')):
+        return "The config given"
+    return f"Config file {name!r}"
+
+
+def _read_object(config: str | os.PathLike[str], where: str) -> dict[str, Any]:
+    import json5
+
+    text = config if isinstance(config, str) and _is_text(config) else _read_file(config, where)
+    try:
+        document = json5.loads(_ESCAPE.sub(_join_surrogates, text))
+    except RecursionError:
+        raise ConfigError(f"{where} is nested too deeply.") from None
+    except ValueError as error:
+        # The parser's message quotes the text around the fault, which may be a part of a password.
+        found = re.match(r"[^\n]*?:([0-9]+) ", str(error))
+        line = found[1] if found else None
+        raise ConfigError(f"{where} is not valid JSON5" + (f": see line {line}." if line else ".")) from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{where} must hold a JSON5 object.", 'The text must begin with "{".')
+    return document
+
+
+def _join_surrogates(match: re.Match[str]) -> str:
+    # json5 leaves such a pair as two halves, which no database takes.
+    if not match[1]:
+        return match[0]
+    return chr(0x10000 + (int(match[1], 16) - 0xD800) * 0x400 + int(match[2], 16) - 0xDC00)
+
+
+def _read_file(config: str | os.PathLike[str], where: str) -> str:
+    if isinstance(config, str) and "://" in config:
+        raise ConfigError(
+            f"{where} is a URL, and the path of a JSON5 file or JSON5 text is needed.",
+            "trialstore.storage.config.config_from_url() makes a config of a URL.",
+        )
+    try:
+        return Path(config).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{where} does not exist.", "Give a path, or JSON5 text that begins with '{'.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{where} is not UTF-8 text.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "the name is not one of a file"
+        raise ConfigError(f"{where} cannot be read: {reason}.") from None

@@ -1,0 +1,112 @@
+"""Where a file stands in its git repository: what an experiment records about the scripts it ran."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+
+_LOG = logging.getLogger(__name__)
+
+_TIMEOUT_SECONDS = 10
+_COMMIT_COLUMN_LENGTH = 40
+
+# Set by git in its own hooks, and by some shells: they would make git answer about another repository than the path's.
+_VARIABLES_OF_ANOTHER_REPOSITORY = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+)
+
+
+def git_info(path: str) -> tuple[str, str, str]:
+    """Return `(git_repo, git_commit, path relative to the git root)` of the file or folder `path`.
+
+    `git_repo` is the URL of the remote `origin`, or of the first remote, without user name and password; `""` without
+    remotes. `git_commit` is the commit of HEAD, `""` before the first commit. The relative path uses forward slashes.
+    Outside a git work tree, or where git is missing or refuses, the answer is `("", "", path)`. Raises nothing.
+    """
+    is_folder = _is_folder(path)
+    folder, name = (path, "") if is_folder else os.path.split(path)
+    folder = folder or os.curdir
+    if not path or not _is_folder(folder):
+        return "", "", path
+    # The prefix is the folder's path below the root, symbolic links resolved: "" or with a slash at the end.
+    answer = _git(folder, "rev-parse", "--is-inside-work-tree", "--show-prefix")
+    inside, _, prefix = (answer or "").partition("\n")
+    if inside != "true":
+        return "", "", path
+    relative = prefix.rstrip("/") or os.curdir if is_folder else prefix + name
+    return _remote_url(folder), _head_commit(folder), relative
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112  # Path.is_dir() raises for some paths, such as very long ones
+
+
+def _head_commit(folder: str) -> str:
+    commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") or ""
+    if len(commit) > _COMMIT_COLUMN_LENGTH:
+        # A cut hash would look like a SHA-1 commit that does not exist.
+        _LOG.warning(
+            "The git commit is not recorded: it has %d characters and the database keeps %d (a SHA-256 repository?).",
+            len(commit),
+            _COMMIT_COLUMN_LENGTH,
+        )
+        return ""
+    return commit
+
+
+def _remote_url(folder: str) -> str:
+    remotes = (_git(folder, "remote") or "").splitlines()
+    if not remotes:
+        return ""
+    remote = "origin" if "origin" in remotes else remotes[0]
+    return _without_user_info(_git(folder, "remote", "get-url", "--", remote) or "")
+
+
+def _without_user_info(url: str) -> str:
+    """Return the URL without `user:password@` or `token@`; `git@host:path` stays, as it can hold no secret."""
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in authority:
+        user, _, host = authority.rpartition("@")
+        if separator or ":" in user:
+            return scheme + separator + host + rest[len(authority) :]
+        return url
+    # A password with an unescaped "/" pushes the "@" behind it; what stands after the colon is then no port number.
+    if separator and "@" in rest and re.search(r"^[^\[]*:(?!\d*$)", authority):
+        return scheme + separator + rest.rpartition("@")[2]
+    return url
+
+
+def _git(folder: str, *arguments: str) -> str | None:
+    """Return what git prints, without the last line end, or None where it fails in any way."""
+    environment = {name: text for name, text in os.environ.items() if name not in _VARIABLES_OF_ANOTHER_REPOSITORY}
+    environment.update(LC_ALL="C", GIT_OPTIONAL_LOCKS="0")
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        _LOG.debug("git %s could not be run: %s", arguments[0], type(error).__name__)
+        return None
+    if done.returncode != 0:
+        reason = os.fsdecode(done.stderr).partition("\n")[0]
+        # Remote URLs may hold a password, so git's own words are logged for no question but those about the work tree.
+        _LOG.debug("git %s failed: %s", arguments[0], reason if arguments[0] == "rev-parse" else done.returncode)
+        return None
+    return os.fsdecode(done.stdout).removesuffix("\n")

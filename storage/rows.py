@@ -1,0 +1,85 @@
+"""From stored rows to the shapes that the classes hand out, and back: names, typed values, groups of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from .values import check_name, decode, encode
+
+
+class Stored(NamedTuple):
+    """A value as it is stored, and what it stands for."""
+
+    text: str | None
+    kind: str | None
+    value: Any
+
+    @property
+    def shown(self) -> Any:
+        """For data frames: the value if its type is known, else the text as the reference wrote it."""
+        return self.text if self.kind is None else self.value
+
+
+def stored(text: str | None, kind: str | None) -> Stored:
+    """The value of a row."""
+    return Stored(text, kind, decode(text, kind))
+
+
+def param_rows(values: Mapping[str, Any], what: str, id_length: int, *, nested: bool = False) -> list[dict[str, Any]]:
+    """Rows for the parameter tables. Raises ValueRejected naming the parameter."""
+    rows = []
+    for name, value in values.items():
+        text, kind = encode(value, f"{what} {name!r}", nested=nested)
+        rows.append({"param_id": check_name(name, what, id_length), "param_value": text, "value_type": kind})
+    return rows
+
+
+def metric_rows(values: Mapping[str, Any], id_length: int) -> list[dict[str, Any]]:
+    """Rows for the results table. Raises ValueRejected naming the metric."""
+    rows = []
+    for name, value in values.items():
+        text, kind = encode(value, f"Metric {name!r}")
+        rows.append({"metric_id": check_name(name, "Metric", id_length), "metric_value": text, "value_type": kind})
+    return rows
+
+
+def params(rows: Iterable[Any]) -> dict[str, Stored]:
+    """Parameter → stored value, of rows `param_id, param_value, value_type`."""
+    return {row.param_id: stored(row.param_value, row.value_type) for row in rows if row.param_id is not None}
+
+
+def metrics(rows: Iterable[Any]) -> dict[str, Stored]:
+    """Metric → stored value, of rows `metric_id, metric_value, value_type`."""
+    return {row.metric_id: stored(row.metric_value, row.value_type) for row in rows}
+
+
+def by_config(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
+    """Config id → parameters; a config without parameters comes as one row of NULLs."""
+    found: dict[int, dict[str, Stored]] = {}
+    for row in rows:
+        config = found.setdefault(row.config_id, {})
+        if row.param_id is not None:
+            config[row.param_id] = stored(row.param_value, row.value_type)
+    return found
+
+
+def params_by_trial(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
+    """Trial id → parameters."""
+    found: dict[int, dict[str, Stored]] = {}
+    for row in rows:
+        found.setdefault(row.trial_id, {})[row.param_id] = stored(row.param_value, row.value_type)
+    return found
+
+
+def metrics_by_trial(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
+    """Trial id → metrics."""
+    found: dict[int, dict[str, Stored]] = {}
+    for row in rows:
+        found.setdefault(row.trial_id, {})[row.metric_id] = stored(row.metric_value, row.value_type)
+    return found
+
+
+def plain(values: Mapping[str, Stored]) -> dict[str, Any]:
+    """Name → value."""
+    return {name: item.value for name, item in values.items()}

@@ -1,0 +1,81 @@
+"""What opening a storage may do to the schema, and what it says when it may not."""
+
+from __future__ import annotations
+
+import logging
+
+from trialstore.dialects.errors import SchemaError, SchemaMissing, SchemaTooOld
+from trialstore.sql.migrator import Found, Migrator, SchemaState
+
+from .database import Database
+
+_LOG = logging.getLogger(__name__)
+
+
+def open_schema(database: Database) -> None:
+    """Do what `schema_policy` allows, so that the schema is up to date when this returns. Raises SchemaError
+    otherwise."""
+    policy = database.config.schema_policy
+    state = _inspect(database)
+    if state.current:
+        return
+    if policy == "update" or (policy == "create" and state.found is Found.EMPTY):
+        _apply(database)
+    else:
+        raise _refusal(database, state)
+
+
+def update_schema(database: Database) -> None:
+    """Apply what is pending; under the policy "verify" only check that nothing is. Raises SchemaError otherwise."""
+    state = _inspect(database)
+    if not state.current:
+        if database.config.schema_policy == "verify":
+            raise _refusal(database, state)
+        _apply(database)
+
+
+def _inspect(database: Database) -> SchemaState:
+    if database.config.schema_policy == "verify":
+        database.dialect.check_exists()
+    migrator = Migrator(database.dialect)
+
+    def attempt() -> SchemaState:
+        with database.session() as session:
+            return migrator.inspect(session)
+
+    return database.retry(attempt)
+
+
+def _apply(database: Database) -> None:
+    migrator = Migrator(database.dialect)
+
+    def attempt() -> None:
+        with database.session() as session:
+            session.prepare(write=True)
+            applied = migrator.apply(session)
+        if applied:
+            _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
+
+    database.retry(attempt)
+
+
+def _refusal(database: Database, state: SchemaState) -> SchemaError:
+    label, policy = database.config.label, database.config.schema_policy
+    newest = state.pending[-1].version
+    hint = "Call update_schema() on a storage whose 'schema_policy' is not 'verify', or set it to 'update'."
+    if state.found is Found.EMPTY:
+        return SchemaMissing(f"{label} holds no tables, and schema_policy is {policy!r}.", hint)
+    if state.found is Found.OTHER:
+        return SchemaMissing(
+            f"{label} holds tables of another application only, and schema_policy is {policy!r}.",
+            f"Is it the right database? If it is: {hint}",
+        )
+    if state.found is Found.REFERENCE:
+        return SchemaTooOld(
+            f"{label} was written by mlos_bench (as version {state.version} of {newest}) and is not adopted yet; "
+            f"schema_policy is {policy!r}.",
+            hint,
+        )
+    return SchemaTooOld(
+        f"{label} is at schema version {state.version}, this library needs {newest}; schema_policy is {policy!r}.", hint
+    )

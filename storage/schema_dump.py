@@ -1,0 +1,46 @@
+"""Writes the schema that all migrations together yield, as SQL for reading and review.
+
+`python -m trialstore.storage.schema_dump URL` prints it for the empty database at URL; `sql/<engine>/schema.sql` is
+this output, and a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from trialstore.sql.session import Session
+
+from .config import check_config, config_from_url
+from .database import Database
+from .schema import update_schema
+
+_APPENDED = re.compile(r", (\w+ [A-Z]+)")
+_HEAD = """\
+-- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
+-- What a database looks like at schema version {version}.
+"""
+
+
+def schema_text(database: Database) -> str:
+    """The definitions of all tables and indexes of a database, tables first, each group by name."""
+
+    def read(tx: Session) -> str:
+        version = tx.many("history_list")[-1].version
+        # An engine that keeps the text of a table appends a later column to the line of the one before it.
+        objects = [_APPENDED.sub(r",\n    \1", row.definition.strip()) for row in tx.many("schema_objects")]
+        return _HEAD.format(version=f"{version:04d}") + "".join(f"\n{definition};\n" for definition in objects)
+
+    return database.read(read)
+
+
+def main(url: str) -> None:
+    """Bring the database at `url` up to date and print its schema."""
+    database = Database(check_config({**config_from_url(url), "schema_policy": "update"}))
+    update_schema(database)
+    sys.stdout.write(schema_text(database))
+    database.dispose()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,95 @@
+"""The storage in a SQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .base_experiment_data import ExperimentData
+from .base_storage import Direction, Storage
+from .config import check_config
+from .database import Database
+from .experiment import Experiment
+from .experiment_data import read_experiments
+from .schema import open_schema, update_schema
+from .tunable_values import Tunables
+
+
+class SqlStorage(Storage):
+    """Experiments in the database that the config names; see docs/config.md for the keys.
+
+    Unless `lazy_schema_create` is set, the constructor connects and does to the schema what `schema_policy` allows.
+    Raises ConfigError for a wrong config, ConnectError and SchemaError when the database cannot be used.
+    """
+
+    def __init__(
+        self, config: dict[str, Any], global_config: dict[str, Any] | None = None, service: Any = None
+    ) -> None:
+        checked = check_config(config)
+        super().__init__(config, global_config, service)
+        self._database = Database(checked)
+        self._schema_ready = False
+        if not checked.lazy_schema_create:
+            self._open()
+
+    def __repr__(self) -> str:
+        return self._database.config.label
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but connections, compiled statements and what is known of the schema; the copy opens its own."""
+        return {**self.__dict__, "_schema_ready": False}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def _open(self) -> Database:
+        if not self._schema_ready:
+            open_schema(self._database)
+            self._schema_ready = True
+        return self._database
+
+    def dispose(self) -> None:
+        """Close all connections of this process; the storage can be used again and then opens new ones."""
+        if self._database.dialect.shares_memory():
+            self._schema_ready = False
+        self._database.dispose()
+
+    def update_schema(self) -> None:
+        """Apply the migrations that the database still needs; under `schema_policy` "verify", only check that there
+        are none."""
+        update_schema(self._database)
+        self._schema_ready = True
+
+    @property
+    def experiments(self) -> dict[str, ExperimentData]:
+        """The stored experiments by id, ascending, for reading."""
+        return read_experiments(self._open())
+
+    def experiment(
+        self,
+        *,
+        experiment_id: str,
+        trial_id: int,
+        root_env_config: str,
+        description: str,
+        tunables: Tunables,
+        opt_targets: dict[str, Direction],
+        opt_weights: Mapping[str, float] | None = None,
+    ) -> Storage.Experiment:
+        """An experiment to be entered (`with`), which creates or reloads it; see `Storage.experiment`."""
+        return Experiment.prepare(
+            self._open(),
+            experiment_id=experiment_id,
+            trial_id=trial_id,
+            root_env_config=root_env_config,
+            description=description,
+            tunables=tunables,
+            opt_targets=opt_targets,
+            opt_weights=opt_weights or {},
+        )
+
+    def get_experiment_by_id(
+        self, experiment_id: str, tunables: Tunables, opt_targets: dict[str, Direction]
+    ) -> Storage.Experiment | None:
+        """A stored experiment, usable as it is (without entering it), or None; see `Storage.get_experiment_by_id`."""
+        return Experiment.find(self._open(), experiment_id, tunables, opt_targets)

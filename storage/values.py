@@ -1,0 +1,184 @@
+"""Values as text with a type: what is stored comes back equal and of the same type.
+
+The text is Python's `str(value)`, as the reference writes it, for int, float, bool and str; nested dicts and lists
+are JSON (so is a str that no column can hold as it is, with a NUL character for instance). Beside it stands a
+one-letter type; text without one was written by the reference and is read as the reference reads it: a number where
+it looks like one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from trialstore.dialects.errors import ValueRejected
+
+Scalar = int | float | bool | str | None
+Typed = tuple[str | None, str | None]
+
+MAX_VALUE_BYTES = 65_535
+MAX_TEXT = 1024  # characters: description, root_env_config, git_repo
+LARGEST_INT32 = 2**31 - 1
+# No scalars, or numbers in a unit that an int would lose: they stay what they are, and are refused.
+_NUMPY_OTHERS = ("ndarray", "datetime64", "timedelta64")
+
+
+def encode(value: Any, what: str, *, nested: bool = False) -> Typed:
+    """The (text, type) to store. `what` names the value in the error; `nested` allows dicts and lists.
+
+    Raises ValueRejected for another type, or for text longer than 65,535 bytes.
+    """
+    value = python_value(value)
+    if value is None:
+        return None, None
+    if isinstance(value, bool):
+        return str(value), "b"
+    if isinstance(value, int):
+        return _limited(_int_text(value, what), what), "i"
+    if isinstance(value, float):
+        return str(value), "f"
+    if isinstance(value, str):
+        return _encode_text(value, what)
+    if nested and isinstance(value, (Mapping, list, tuple)):
+        return _limited(_json(value, what), what), "j"
+    allowed = "int, float, bool, str, None" + (", dict or list" if nested else "")
+    raise ValueRejected(
+        f"{what}: a value of type {type(value).__name__} cannot be stored.", f"Convert it to {allowed}."
+    )
+
+
+def decode(text: str | None, kind: str | None) -> Any:
+    """The value that was stored as this text with this type."""
+    if text is None:
+        return None
+    if kind is None:
+        return parse_untyped(text)
+    if kind == "s":
+        return text
+    if kind == "i":
+        return int(text)
+    if kind == "f":
+        return float(text)
+    if kind == "b":
+        return text == "True"
+    if kind == "j":
+        return json.loads(text)
+    raise ValueRejected(f"A stored value has the unknown type {kind!r}.", "Was it written by a newer trialstore?")
+
+
+def parse_untyped(text: str) -> int | float | str:
+    """Text of the reference as the reference reads it: int or float where it looks like one, else the text."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    try:
+        whole = int(text)
+    except (ValueError, OverflowError):
+        return number
+    return whole if whole == number or abs(whole) > 2**53 else number
+
+
+def python_value(value: Any) -> Any:
+    """A NumPy scalar as the Python value that it stands for, a subclass of a plain type as the plain one; else
+    unchanged."""
+    kind = type(value)
+    if kind.__module__ == "numpy" and hasattr(value, "item") and kind.__name__ not in _NUMPY_OTHERS:
+        value = value.item()
+    if value is None or isinstance(value, bool):
+        return value
+    for plain in (int, float):
+        if isinstance(value, plain):
+            return plain(value)
+    return str.__str__(value) if isinstance(value, str) else value
+
+
+def check_name(name: Any, what: str, length: int) -> str:
+    """An id or name fit for its column: text of 1 to `length` characters that every engine can hold. Raises
+    ValueRejected."""
+    if not isinstance(name, str):
+        raise ValueRejected(f"{what} is of type {type(name).__name__}.", "Give text.")
+    if not name:
+        raise ValueRejected(f"{what} is empty.", "Give a name.")
+    return check_text(name, what, length)
+
+
+def check_text(value: str, what: str, length: int) -> str:
+    """Text that fits into a column of `length` characters. Raises ValueRejected."""
+    if not isinstance(value, str):
+        raise ValueRejected(f"{what} is of type {type(value).__name__}.", "Give text.")
+    if len(value) > length:
+        raise ValueRejected(f"{what} has {len(value)} characters.", f"At most {length} fit.")
+    if not _storable(value):
+        raise ValueRejected(f"{what} holds a NUL character or half a surrogate pair.", "Leave such characters out.")
+    return str.__str__(value)
+
+
+def is_trial_id(number: Any) -> bool:
+    """Whether this can be the id of a trial (or config): an int from 0 that fits the column."""
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= LARGEST_INT32
+
+
+def to_utc(moment: dt.datetime, what: str = "timestamp") -> dt.datetime:
+    """The aware UTC time of `moment`; a naive one is local time. Raises ValueRejected for what is no time."""
+    if not isinstance(moment, dt.datetime):
+        raise ValueRejected(f"{what} is of type {type(moment).__name__}.", "Give a datetime.")
+    try:
+        return moment.astimezone(dt.timezone.utc)
+    except (OverflowError, ValueError, OSError):
+        raise ValueRejected(
+            f"{what} is outside of the years that UTC can tell.", "Give a time between 2 and 9998."
+        ) from None
+
+
+def _int_text(value: int, what: str) -> str:
+    try:
+        return str(value)
+    except (
+        ValueError
+    ):  # Python's own limit on the digits of an int, https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
+        raise ValueRejected(f"{what}: the integer has too many digits.", "Store it as text.") from None
+
+
+def _encode_text(value: str, what: str) -> Typed:
+    if _storable(value):
+        return _limited(value, what), "s"
+    return _limited(json.dumps(value), what), "j"
+
+
+def _storable(text: str) -> bool:
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
+def _limited(text: str, what: str) -> str:
+    size = len(text) if text.isascii() else len(text.encode("utf-8"))
+    if size > MAX_VALUE_BYTES:
+        raise ValueRejected(f"{what}: the value has {size:,} bytes.", f"At most {MAX_VALUE_BYTES:,} bytes fit.")
+    return text
+
+
+def _json(value: Any, what: str) -> str:
+    try:
+        return json.dumps(_plain(value, what))
+    except RecursionError:
+        raise ValueRejected(f"{what}: the value is nested in itself, or too deep.", "Flatten it.") from None
+
+
+def _plain(value: Any, what: str) -> Any:
+    """`value` with plain Python types all through, so that JSON gives back what went in (tuples as lists)."""
+    value = python_value(value)
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise ValueRejected(f"{what}: a key of type {type(key).__name__}.", "JSON has text keys only: use str.")
+        return {str.__str__(key): _plain(item, f"{what}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, what) for item in value]
+    if value is None or isinstance(value, (bool, float, str)):
+        return value
+    if isinstance(value, int):
+        _int_text(value, what)
+        return value
+    raise ValueRejected(f"{what}: a value of type {type(value).__name__} is not JSON.", "Convert it first.")
