@@ -15,6 +15,8 @@ BUILT_IN = {
     "sqlite": "trialstore.dialects.sqlite:SQLiteDialect",
 }
 
+DEFAULT_BACKEND = "sqlite"  # what the command line uses when it is told nothing: a file, and no server to run
+
 
 def known_backends() -> list[str]:
     """Backend names that a drivername may start with, built-in and installed, sorted."""

@@ -2,7 +2,9 @@
 -- returns: many
 -- params: -
 -- why: The one statement that opening an up-to-date database costs.
-SELECT version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, database_user, library_version
+SELECT
+    version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, database_user,
+    library_version
 FROM trialstore_schema
 ORDER BY version;
 
@@ -11,7 +13,8 @@ ORDER BY version;
 -- params: version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, library_version
 -- why: One row a migration, written in its transaction where DDL is transactional, before its first statement elsewhere.
 INSERT INTO trialstore_schema (
-    version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, database_user, library_version
+    version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, database_user,
+    library_version
 )
 VALUES (
     :version, :slug, :checksum, :state, :statements_done, :started_at, :finished_at, :duration_ms, CURRENT_USER,
@@ -29,16 +32,27 @@ FROM alembic_version;
 -- returns: many
 -- params: -
 -- why: Reads no row; fails unless every table and column that 0001 makes is there.
-SELECT 1 AS found
-FROM (SELECT exp_id, description, root_env_config, git_repo, git_commit FROM experiment WHERE 1 = 0) AS t1
-CROSS JOIN (SELECT exp_id, optimization_target, optimization_direction, weight FROM objectives WHERE 1 = 0) AS t2
-CROSS JOIN (SELECT config_id, config_hash FROM config WHERE 1 = 0) AS t3
-CROSS JOIN (SELECT config_id, param_id, param_value FROM config_param WHERE 1 = 0) AS t4
-CROSS JOIN (SELECT exp_id, trial_id, config_id, ts_start, ts_end, status FROM trial WHERE 1 = 0) AS t5
-CROSS JOIN (SELECT exp_id, trial_id, param_id, param_value FROM trial_param WHERE 1 = 0) AS t6
-CROSS JOIN (SELECT exp_id, trial_id, ts, status FROM trial_status WHERE 1 = 0) AS t7
-CROSS JOIN (SELECT exp_id, trial_id, metric_id, metric_value FROM trial_result WHERE 1 = 0) AS t8
-CROSS JOIN (SELECT exp_id, trial_id, ts, metric_id, metric_value FROM trial_telemetry WHERE 1 = 0) AS t9;
+-- noqa: disable=aliasing.unique.column
+SELECT
+    e.exp_id, e.description, e.root_env_config, e.git_repo, e.git_commit,
+    o.exp_id, o.optimization_target, o.optimization_direction, o.weight,
+    c.config_id, c.config_hash, p.config_id, p.param_id, p.param_value,
+    t.exp_id, t.trial_id, t.config_id, t.ts_start, t.ts_end, t.status,
+    tp.exp_id, tp.trial_id, tp.param_id, tp.param_value,
+    ts.exp_id, ts.trial_id, ts.ts, ts.status,
+    tr.exp_id, tr.trial_id, tr.metric_id, tr.metric_value,
+    tt.exp_id, tt.trial_id, tt.ts, tt.metric_id, tt.metric_value
+FROM experiment AS e
+CROSS JOIN objectives AS o
+CROSS JOIN config AS c
+CROSS JOIN config_param AS p
+CROSS JOIN trial AS t
+CROSS JOIN trial_param AS tp
+CROSS JOIN trial_status AS ts
+CROSS JOIN trial_result AS tr
+CROSS JOIN trial_telemetry AS tt
+WHERE 1 = 0;
+-- noqa: enable=aliasing.unique.column
 
 -- name: reference_at_0002
 -- returns: many
