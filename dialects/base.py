@@ -78,7 +78,11 @@ class Server:
 
 
 class StatementRunner(Protocol):
-    """What a dialect may ask of a session: the first column of what a catalogue statement returns."""
+    """What a dialect may ask of a session: a transaction, and the first column of what a statement returns."""
+
+    def begin(self, *, write: bool) -> None: ...
+
+    def rollback(self) -> None: ...
 
     def scalar(self, name: str, **params: Any) -> Any: ...
 
@@ -179,17 +183,12 @@ class Dialect(ABC):
         """What a driver's exception means. The message must be safe to show: no bound value, no password."""
 
     @abstractmethod
-    def migration_lock(self, session: StatementRunner) -> AbstractContextManager[None]:
-        """A lock around a run of the migrator, taken and freed with statements of the catalogue on its connection.
+    def migration(self, session: StatementRunner) -> AbstractContextManager[None]:
+        """A write transaction that shuts out every other migrator, whose end is left to the caller.
 
-        It must shut out other processes and hosts, vanish with a killed holder, and wait no longer than the
-        configured timeout:
-        then MigrationLocked says who holds it. Nothing is to be done where a write transaction already does all that.
+        The lock must shut out other processes and hosts, vanish with a killed holder, and be waited for no longer than
+        the configured timeout: then MigrationLocked says who holds it.
         """
-
-    def lock_holder(self) -> str | None:
-        """Who holds the write lock, as far as it can be told without a statement; None if it cannot."""
-        return None
 
     def shares_memory(self) -> bool:
         """Whether the database lives in this process's memory, so that no other process can open it."""

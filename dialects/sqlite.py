@@ -10,8 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sqlite3
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from .base import Dialect, DriverError, Option, Server, SessionStep, StatementRunner
-from .errors import ConfigError, ConnectError, ErrorKind
+from .errors import Busy, ConfigError, ConnectError, ErrorKind, MigrationLocked
 
 JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
 
@@ -157,10 +157,20 @@ class SQLiteDialect(Dialect):
             kind = next((kind for part, kind in _MESSAGES if part in message), ErrorKind.OTHER)
         return DriverError(kind, name, message)
 
-    def migration_lock(self, session: StatementRunner) -> AbstractContextManager[None]:
-        return nullcontext()  # each migration runs in a BEGIN IMMEDIATE of its own, which one process holds at a time
+    @contextmanager
+    def migration(self, session: StatementRunner) -> Iterator[None]:
+        try:
+            session.begin(write=True)  # one process at a time holds it, and the kernel frees it with the process
+        except Busy:
+            session.rollback()
+            holder = self._lock_holder() or "another process"
+            raise MigrationLocked(
+                f"The schema could not be brought up to date: {holder} holds the write lock.",
+                "Wait for it to finish, or end it, then run this again.",
+            ) from None
+        yield
 
-    def lock_holder(self) -> str | None:
+    def _lock_holder(self) -> str | None:
         if self.path is None:
             return None
         pids = _lock_owners([self.path, Path(f"{self.path}-shm"), Path(f"{self.path}-wal")])

@@ -15,10 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from trialstore.dialects.base import Dialect
 from trialstore.dialects.errors import (
-    Busy,
     ErrorKind,
     MigrationFailed,
-    MigrationLocked,
     QueryError,
     SchemaDrift,
     StorageError,
@@ -103,29 +101,17 @@ class Migrator:
         Raises MigrationLocked when others hold the lock for too long, MigrationFailed with the database's message
         when a statement is refused (that migration is then undone as a whole), and the errors of `inspect`.
         """
-        applied: list[Migration] = []
-        with self.dialect.migration_lock(session):
-            self._begin(session)
+        with self.dialect.migration(session):
             try:
                 self._ensure_history(session)
                 session.commit()
-                while (migration := self._apply_next(session)) is not None:
-                    applied.append(migration)
             except BaseException:
                 session.rollback()
                 raise
+        applied: list[Migration] = []
+        while (migration := self._apply_next(session)) is not None:
+            applied.append(migration)
         return applied
-
-    def _begin(self, session: Session) -> None:
-        try:
-            session.begin(write=True)
-        except Busy:
-            session.rollback()
-            holder = self.dialect.lock_holder() or "another process"
-            raise MigrationLocked(
-                f"The schema could not be brought up to date: {holder} holds the write lock.",
-                "Wait for it to finish, or end it, then run this again.",
-            ) from None
 
     def _history(self, session: Session) -> list[HistoryRow]:
         return [
@@ -143,12 +129,19 @@ class Migrator:
             _LOG.info("Adopted schema version %s as the reference left it", migration)
 
     def _apply_next(self, session: Session) -> Migration | None:
-        self._begin(session)
-        pending = plan(self.migrations, self._history(session))
-        if not pending:
-            session.rollback()
-            return None
-        migration = pending[0]
+        """Apply the first migration that is pending once the lock is held; None if there is none."""
+        with self.dialect.migration(session):
+            try:
+                pending = plan(self.migrations, self._history(session))
+                if pending:
+                    self._apply(session, pending[0])
+                session.commit()
+            except BaseException:
+                session.rollback()
+                raise
+        return pending[0] if pending else None
+
+    def _apply(self, session: Session, migration: Migration) -> None:
         started, clock = _now(), time.monotonic()
         for number, statement in enumerate(migration.statements, start=1):
             try:
@@ -159,9 +152,7 @@ class Migrator:
                     "Nothing of this migration was kept; mend the cause and run again.",
                 ) from None
         self._record(session, migration, DONE, started, round((time.monotonic() - clock) * 1000))
-        session.commit()
         _LOG.info("Applied migration %s", migration)
-        return migration
 
     def _record(
         self, session: Session, migration: Migration, state: str, started: dt.datetime, duration_ms: int
