@@ -3,7 +3,7 @@
     python benchmarks/import_time.py [ROUNDS]
 
 Each import runs in a fresh interpreter that times it, so the interpreter's own start does not count. The two take
-turns, so that a busy machine slows both. Prints the medians and their ratio, and exits with 1 when the ratio is above 1.6.
+turns, so that a busy machine slows both. Prints the medians and their ratio, and exits with 1 when it is above 1.6.
 """
 
 from __future__ import annotations

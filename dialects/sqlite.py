@@ -115,7 +115,8 @@ class SQLiteDialect(Dialect):
             raise ConnectError("An in-memory database starts empty: there is nothing to open.", "Name a file.")
 
     def shares_memory(self) -> bool:
-        return self.database == ":memory:" or "mode=memory" in self.database
+        query = self.settings.get("query") or {}
+        return ":memory:" in self.database or "mode=memory" in self.database or query.get("mode") == "memory"
 
     def engine_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {

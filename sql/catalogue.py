@@ -115,6 +115,9 @@ class Catalogue(Mapping[str, Statement]):
         except KeyError:
             raise CatalogueError(f"There is no statement {name!r}.", nearest(name, self._statements)) from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._statements
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._statements)
 

@@ -186,8 +186,20 @@ class Migrator:
                     "Use another database: this one seems to belong to another application.",
                 )
             version = revisions[row.version_num]
+        elif self._has(session, "reference_at_0002"):
+            raise SchemaDrift(
+                "The database has the reference's later columns, but no table alembic_version that says its revision.",
+                "Restore that table, or let the reference open the database once.",
+            )
         self._check_structure(session, version)
         return Found.REFERENCE, version
+
+    def _has(self, session: Session, probe: str) -> bool:
+        try:
+            session.many(probe)
+        except QueryError:
+            return False
+        return True
 
     def _check_structure(self, session: Session, version: int) -> None:
         for step in range(1, version + 1):

@@ -63,12 +63,15 @@ def check_config(config: Mapping[str, Any]) -> StorageConfig:
         hint = f"Is it {unknown!r} misspelt?" if unknown else f"Known engines: {', '.join(known_backends())}."
         raise ConfigError("config.drivername is missing.", hint)
     _check("drivername", drivername, _KEYS["drivername"])
+    if "://" in drivername:  # not shown: it may hold a password
+        raise ConfigError("config.drivername is a URL, not an engine's or driver's name.", "Use config_from_url().")
     cls = dialect_class(drivername)
     known = {**_KEYS, **cls.options}
     for key, value in config.items():
         if key not in known:
             raise ConfigError(f"config.{key}: unknown key.", nearest(str(key), known))
         _check(key, value, known[key])
+    _check_query(config.get("query"))
     settings = {key: value for key, value in config.items() if value is not None}
     return StorageConfig(
         drivername=drivername,
@@ -101,6 +104,13 @@ def config_from_url(url: str) -> dict[str, Any]:
     return {key: value for key, value in config.items() if value is not None}
 
 
+def _check_query(query: Mapping[str, Any] | None) -> None:
+    for key, value in (query or {}).items():
+        texts = value if isinstance(value, (list, tuple)) else [value]
+        if not all(isinstance(text, str) for text in (key, *texts)):
+            raise ConfigError(f"config.query: {key!r} is of type {type(value).__name__}.", "Give text, as in a URL.")
+
+
 def _check(key: str, value: Any, option: Option) -> None:
     if value is None:
         return
@@ -110,5 +120,5 @@ def _check(key: str, value: Any, option: Option) -> None:
         raise ConfigError(f"config.{key} is of type {type(value).__name__}.", f"Give {expected}.")
     if option.choices and value not in option.choices:
         raise ConfigError(f"config.{key}: unknown value {value!r}.", nearest(str(value), option.choices))
-    if option.least is not None and isinstance(value, (int, float)) and value < option.least:
+    if option.least is not None and isinstance(value, (int, float)) and not value >= option.least:
         raise ConfigError(f"config.{key} is less than {option.least}.", f"Give {option.least} or more.")

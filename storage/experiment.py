@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from .merge import merge_experiments
 from .status import Status
 from .trial import Trial
 from .tunable_values import Tunables, config_hash, own_copy, values_of, with_stored, with_values
-from .values import MAX_TEXT, check_name, check_text, is_trial_id, to_utc
+from .values import LARGEST_INT32, MAX_TEXT, check_mapping, check_name, check_text, int_id, is_name, to_utc
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ class Experiment(Storage.Experiment):
         """An experiment whose every part was checked. Raises ValueRejected or ConfigError."""
         id_length = database.dialect.id_length
         check_name(experiment_id, "experiment_id", id_length)
-        if not is_trial_id(trial_id):
+        first_id = int_id(trial_id)
+        if first_id is None:
             raise ValueRejected("trial_id is no integer that fits the column.", "Start with 1.")
         check_text(root_env_config, "root_env_config", MAX_TEXT)
         if description is not None:
@@ -66,7 +68,7 @@ class Experiment(Storage.Experiment):
             git=(check_text(repo, "git_repo", MAX_TEXT), commit),
             opt_weights=opt_weights,
             experiment_id=experiment_id,
-            trial_id=trial_id,
+            trial_id=first_id,
             root_env_config=path,
             description=description,
             tunables=own_copy(tunables, id_length),
@@ -79,6 +81,8 @@ class Experiment(Storage.Experiment):
     ) -> Experiment | None:
         """The stored experiment of that id, or None."""
         _check_objectives(opt_targets, {}, database.dialect.id_length)
+        if not is_name(experiment_id, database.dialect.id_length):
+            return None
 
         def read(tx: Session) -> tuple[Any, int | None]:
             row = tx.one("experiment_get", exp_id=experiment_id)
@@ -168,7 +172,7 @@ class Experiment(Storage.Experiment):
         else:
             chosen = own_copy(tunables, id_length)
         param_rows = rows.param_rows(values_of(chosen), "Tunable", id_length)
-        metadata = rows.param_rows(config or {}, "Trial metadata", id_length, nested=True)
+        metadata = rows.param_rows({} if config is None else config, "Trial metadata", id_length, nested=True)
         digest = config_hash(chosen)
 
         def create(tx: Session) -> tuple[int, int]:
@@ -225,14 +229,15 @@ class Experiment(Storage.Experiment):
 
     def get_trial_by_id(self, trial_id: int) -> Trial | None:
         """The trial of that id, or None."""
-        if not is_trial_id(trial_id):
+        number = int_id(trial_id)
+        if number is None:
             return None
 
         def read(tx: Session) -> tuple[Any, Any, Any] | None:
-            row = tx.one("trial_get", exp_id=self._experiment_id, trial_id=trial_id)
+            row = tx.one("trial_get", exp_id=self._experiment_id, trial_id=number)
             if row is None:
                 return None
-            metadata = tx.many("trial_params", exp_id=self._experiment_id, trial_id=trial_id)
+            metadata = tx.many("trial_params", exp_id=self._experiment_id, trial_id=number)
             return row, tx.many("config_params", config_id=row.config_id), metadata
 
         found = self._database.read(read)
@@ -242,7 +247,7 @@ class Experiment(Storage.Experiment):
         tunables = with_stored(self._tunables, rows.params(config))
         status = Status.parse(row.status)
         return self._trial(
-            trial_id, row.config_id, tunables, rows.plain(rows.params(metadata)), status, row.trial_runner_id
+            number, row.config_id, tunables, rows.plain(rows.params(metadata)), status, row.trial_runner_id
         )
 
     def pending_trials(
@@ -285,7 +290,8 @@ class Experiment(Storage.Experiment):
         self, last_trial_id: int = -1
     ) -> tuple[list[int], list[dict[str, Any]], list[dict[str, Any] | None], list[Status]]:
         """What an optimizer learns from; see `Storage.Experiment.load`."""
-        chosen = {"exp_id": self._experiment_id, "last_trial_id": last_trial_id}
+        last = max(-1, min(int(last_trial_id), LARGEST_INT32))
+        chosen = {"exp_id": self._experiment_id, "last_trial_id": last}
 
         def read(tx: Session) -> tuple[Any, Any, Any]:
             return (
@@ -306,11 +312,8 @@ class Experiment(Storage.Experiment):
 
     def load_tunable_config(self, config_id: int) -> dict[str, Any]:
         """The values of a config, name → value. Raises LookupError (TrialMissing) for an unknown id."""
-        found = (
-            self._database.read(lambda tx: tx.many("config_params", config_id=config_id))
-            if is_trial_id(config_id)
-            else ()
-        )
+        number = int_id(config_id)
+        found = () if number is None else self._database.read(lambda tx: tx.many("config_params", config_id=number))
         if not found:
             raise TrialMissing(
                 "There is no tunable config of that id.", "Take the id from a trial's tunable_config_id."
@@ -319,7 +322,10 @@ class Experiment(Storage.Experiment):
 
     def load_telemetry(self, trial_id: int) -> list[tuple[dt.datetime, str, Any]]:
         """Telemetry of a trial as `(timestamp in UTC, metric, value)`, ordered by timestamp, then metric."""
-        points = self._database.read(lambda tx: tx.many("telemetry", exp_id=self._experiment_id, trial_id=trial_id))
+        number = int_id(trial_id)
+        if number is None:
+            return []
+        points = self._database.read(lambda tx: tx.many("telemetry", exp_id=self._experiment_id, trial_id=number))
         decode_ts = self._database.dialect.decode_ts
         return [
             (decode_ts(row.ts), row.metric_id, rows.stored(row.metric_value, row.value_type).value) for row in points
@@ -335,6 +341,8 @@ class Experiment(Storage.Experiment):
 
 
 def _check_objectives(targets: Mapping[str, Direction], weights: Mapping[str, float], id_length: int) -> None:
+    check_mapping(targets, "opt_targets")
+    check_mapping(weights, "opt_weights")
     for target, direction in targets.items():
         check_name(target, "Objective", id_length)
         if direction not in ("min", "max"):
@@ -344,5 +352,5 @@ def _check_objectives(targets: Mapping[str, Direction], weights: Mapping[str, fl
     for target, weight in weights.items():
         if target not in targets:
             raise ValueRejected(f"Weight for {target!r}, which is no objective.", "Add it to opt_targets.")
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)):
-            raise ValueRejected(f"The weight of {target!r} is no number.", "Give a float.")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not math.isfinite(weight):
+            raise ValueRejected(f"The weight of {target!r} is no finite number.", "Give a float.")

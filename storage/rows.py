@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .values import check_name, decode, encode
+from .values import check_mapping, check_name, decode, encode
 
 
 class Stored(NamedTuple):
@@ -28,6 +28,7 @@ def stored(text: str | None, kind: str | None) -> Stored:
 
 def param_rows(values: Mapping[str, Any], what: str, id_length: int, *, nested: bool = False) -> list[dict[str, Any]]:
     """Rows for the parameter tables. Raises ValueRejected naming the parameter."""
+    check_mapping(values, what)
     rows = []
     for name, value in values.items():
         text, kind = encode(value, f"{what} {name!r}", nested=nested)
@@ -37,6 +38,7 @@ def param_rows(values: Mapping[str, Any], what: str, id_length: int, *, nested: 
 
 def metric_rows(values: Mapping[str, Any], id_length: int) -> list[dict[str, Any]]:
     """Rows for the results table. Raises ValueRejected naming the metric."""
+    check_mapping(values, "metrics")
     rows = []
     for name, value in values.items():
         text, kind = encode(value, f"Metric {name!r}")

@@ -30,7 +30,11 @@ class SqlStorage(Storage):
         self._database = Database(checked)
         self._schema_ready = False
         if not checked.lazy_schema_create:
-            self._open()
+            try:
+                self._open()
+            except BaseException:
+                self._database.dispose()  # nobody gets this storage, so nobody else can close its connections
+                raise
 
     def __repr__(self) -> str:
         return self._database.config.label

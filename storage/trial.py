@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trialstore.dialects.errors import AlreadyCompleted, DuplicateKey, TrialMissing, ValueRejected
@@ -14,7 +14,7 @@ from . import rows
 from .base_storage import Storage
 from .database import Database
 from .status import Status
-from .values import LARGEST_INT32, check_name, encode, to_utc
+from .values import LARGEST_INT32, check_name, encode, python_value, to_utc
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Trial(Storage.Trial):
 
     def set_trial_runner(self, trial_runner_id: int) -> int:
         """Assign a runner if there is none or the trial is PENDING; the runner that now holds the trial."""
+        trial_runner_id = python_value(trial_runner_id)
         if isinstance(trial_runner_id, bool) or not isinstance(trial_runner_id, int):
             raise ValueRejected(f"trial_runner_id is of type {type(trial_runner_id).__name__}.", "Give an int.")
         if abs(trial_runner_id) > LARGEST_INT32:
@@ -83,9 +84,7 @@ class Trial(Storage.Trial):
         return metrics
 
     def _complete(self, status: Status, event: dict[str, Any], metrics: Mapping[str, Any] | None) -> None:
-        if metrics is not None and not isinstance(metrics, Mapping):
-            raise ValueRejected(f"metrics are of type {type(metrics).__name__}.", "Give a dict {metric: value}.")
-        results = rows.metric_rows(metrics or {}, self._database.dialect.id_length)
+        results = rows.metric_rows({} if metrics is None else metrics, self._database.dialect.id_length)
         missing = sorted(set(self._opt_targets) - set(metrics or {}))
         if status.is_succeeded() and missing:
             _LOG.warning("Trial %s succeeded without its objectives: %s", self, ", ".join(missing))
@@ -133,7 +132,7 @@ class Trial(Storage.Trial):
         points: dict[tuple[Any, str], dict[str, Any]] = {}
         names: set[str] = set()
         clashes: set[str] = set()
-        for ts, metric, value in metrics:
+        for ts, metric, value in _points(metrics):
             if metric not in names:
                 names.add(check_name(metric, "Metric", self._database.dialect.id_length))
             text, kind = encode(value, f"Metric {metric!r}")
@@ -157,6 +156,18 @@ class Trial(Storage.Trial):
 
     def _encode_ts(self, moment: dt.datetime, what: str) -> Any:
         return self._database.dialect.encode_ts(to_utc(moment, what))
+
+
+def _points(metrics: Any) -> list[tuple[Any, Any, Any]]:
+    if isinstance(metrics, (str, bytes, Mapping)) or not isinstance(metrics, Iterable):
+        raise ValueRejected(
+            f"telemetry of type {type(metrics).__name__}.", "Give a list of (timestamp, metric, value)."
+        )
+    points = list(metrics)
+    for number, point in enumerate(points):
+        if not isinstance(point, (tuple, list)) or len(point) != 3:
+            raise ValueRejected(f"telemetry: point {number} is no (timestamp, metric, value).", "Give three parts.")
+    return points
 
 
 def _check_status(status: Any) -> None:

@@ -69,7 +69,8 @@ def with_values(tunables: _T, values: Mapping[str, Any]) -> _T:
     names = values_of(tunables)
     for name in values:
         if name not in names:
-            raise ValueRejected(f"The experiment has no tunable {name!r}.", nearest(name, names))
+            hint = nearest(str(name), names) or "It has no tunables at all: give them to storage.experiment()."
+            raise ValueRejected(f"The experiment has no tunable {name!r}.", hint)
     if isinstance(tunables, Mapping):
         copied: Any = {**tunables, **{name: python_value(value) for name, value in values.items()}}
         return copied  # type: ignore[no-any-return]

@@ -1,9 +1,9 @@
 """Values as text with a type: what is stored comes back equal and of the same type.
 
-The text is Python's `str(value)`, as the reference writes it, for int, float, bool and str; nested dicts and lists
-are JSON (so is a str that no column can hold as it is, with a NUL character for instance). Beside it stands a
-one-letter type; text without one was written by the reference and is read as the reference reads it: a number where
-it looks like one.
+The text is Python's `str(value)`, as the reference writes it, for int, float, bool and str; nested dicts and lists are
+JSON; a str that no column can hold as it is (a NUL character, half a surrogate pair) is escaped. Beside it stands a
+one-letter type; text without one was written by the reference and is read as the reference reads it: a number where it
+looks like one.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def encode(value: Any, what: str, *, nested: bool = False) -> Typed:
     if isinstance(value, float):
         return str(value), "f"
     if isinstance(value, str):
-        return _encode_text(value, what)
+        return _encode_text(value, what, plain="s", escaped="e")
     if nested and isinstance(value, (Mapping, list, tuple)):
-        return _limited(_json(value, what), what), "j"
+        return _encode_text(_json(value, what), what, plain="j", escaped="n")
     allowed = "int, float, bool, str, None" + (", dict or list" if nested else "")
     raise ValueRejected(
         f"{what}: a value of type {type(value).__name__} cannot be stored.", f"Convert it to {allowed}."
@@ -65,6 +65,9 @@ def decode(text: str | None, kind: str | None) -> Any:
         return text == "True"
     if kind == "j":
         return json.loads(text)
+    if kind in ("e", "n"):
+        unescaped = text.encode("ascii").decode("unicode_escape")
+        return unescaped if kind == "e" else json.loads(unescaped)
     raise ValueRejected(f"A stored value has the unknown type {kind!r}.", "Was it written by a newer trialstore?")
 
 
@@ -116,9 +119,22 @@ def check_text(value: str, what: str, length: int) -> str:
     return str.__str__(value)
 
 
-def is_trial_id(number: Any) -> bool:
-    """Whether this can be the id of a trial (or config): an int from 0 that fits the column."""
-    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= LARGEST_INT32
+def check_mapping(values: Any, what: str) -> None:
+    """Raise ValueRejected unless `values` is a mapping."""
+    if not isinstance(values, Mapping):
+        raise ValueRejected(f"{what}: a {type(values).__name__}, not a dict.", "Give a dict {name: value}.")
+
+
+def is_name(name: Any, length: int) -> bool:
+    """Whether this can stand in an id column of that length."""
+    return isinstance(name, str) and 0 < len(name) <= length and _storable(name)
+
+
+def int_id(number: Any) -> int | None:
+    """The id of a trial (or config) as an int, also of a NumPy integer; None for what can be no id."""
+    number = python_value(number)
+    is_id = isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= LARGEST_INT32
+    return number if is_id else None
 
 
 def to_utc(moment: dt.datetime, what: str = "timestamp") -> dt.datetime:
@@ -142,10 +158,10 @@ def _int_text(value: int, what: str) -> str:
         raise ValueRejected(f"{what}: the integer has too many digits.", "Store it as text.") from None
 
 
-def _encode_text(value: str, what: str) -> Typed:
+def _encode_text(value: str, what: str, *, plain: str, escaped: str) -> Typed:
     if _storable(value):
-        return _limited(value, what), "s"
-    return _limited(json.dumps(value), what), "j"
+        return _limited(value, what), plain
+    return _limited(value.encode("unicode_escape").decode("ascii"), what), escaped
 
 
 def _storable(text: str) -> bool:
@@ -161,7 +177,7 @@ def _limited(text: str, what: str) -> str:
 
 def _json(value: Any, what: str) -> str:
     try:
-        return json.dumps(_plain(value, what))
+        return json.dumps(_plain(value, what), ensure_ascii=False)
     except RecursionError:
         raise ValueRejected(f"{what}: the value is nested in itself, or too deep.", "Flatten it.") from None
 

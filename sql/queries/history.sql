@@ -11,7 +11,7 @@ ORDER BY version;
 -- name: history_insert
 -- returns: none
 -- params: version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, library_version
--- why: One row a migration, written in its transaction where DDL is transactional, before its first statement elsewhere.
+-- why: One row a migration, written in its transaction where DDL is transactional, before its first statement if not.
 INSERT INTO trialstore_schema (
     version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, database_user,
     library_version

@@ -251,7 +251,7 @@ def test_an_int_tunable_takes_whole_numbers_and_their_text(offered: Any, value: 
         float("inf"),
         b"3",
         [3],
-        np.timedelta64(3),
+        np.timedelta64(3, "s"),
         10**5000,
         "9" * 5000,
         1j,

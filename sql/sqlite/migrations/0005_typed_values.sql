@@ -1,6 +1,7 @@
 -- migration: 0005 typed_values
--- purpose: The type of each stored value, so that it comes back as what it was: i int, f float, b bool, s text, j JSON.
--- purpose: NULL where the value is NULL or its writer knows no types; such a value is read by what it looks like.
+-- purpose: The type of each stored value, so that it comes back as what it was: i int, f float, b bool, s text, j JSON,
+-- purpose: e and n text and JSON with escapes. NULL where the value is NULL, or where its writer knows no types: such a
+-- purpose: value is read by what it looks like.
 -- transaction: on
 -- locks: Changes the definition of four tables only, no rows; write lock for a few milliseconds at any size.
 -- destructive: no

@@ -1,0 +1,152 @@
+"""What the contract tests share: fixed times, exact comparison, a dump of all tables, a record of statements."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from trialstore.storage import SqlStorage, Status, Storage, TunableGroups
+
+UTC = dt.timezone.utc
+T0 = dt.datetime(2025, 3, 1, 8, 0, 0, 123456, tzinfo=UTC)
+
+MAPPING: dict[str, Any] = {"cache": 64, "ratio": 0.5, "mode": "wal", "fast": True, "extra": None}
+TARGETS: dict[str, Any] = {"score": "min"}
+GROUPS: dict[str, Any] = {
+    "vm": {
+        "cost": 100,
+        "params": {"size": {"type": "categorical", "values": ["small", "007", "large"], "default": "small"}},
+    },
+    "kernel": {
+        "cost": 1,
+        "params": {
+            "latency": {"type": "int", "range": [0, 1000], "default": 20, "special": [-1]},
+            "ratio": {"type": "float", "range": [0, 1], "default": 0.5},
+        },
+    },
+}
+
+
+def at(seconds: float) -> dt.datetime:
+    """A moment that many seconds after T0."""
+    return T0 + dt.timedelta(seconds=seconds)
+
+
+def make_experiment(storage: Storage, experiment_id: str = "Exp", **changes: Any) -> Storage.Experiment:
+    """An experiment that is not entered yet."""
+    known: dict[str, Any] = {
+        "experiment_id": experiment_id,
+        "trial_id": 1,
+        "root_env_config": "nowhere/env.jsonc",
+        "description": "a test",
+        "tunables": MAPPING,
+        "opt_targets": TARGETS,
+    }
+    return storage.experiment(**{**known, **changes})
+
+
+def groups() -> TunableGroups:
+    """Tunables in two groups, all with their defaults."""
+    return TunableGroups(GROUPS)
+
+
+def finish(trial: Storage.Trial, score: Any = 1.5, seconds: float = 10, **more: Any) -> Storage.Trial:
+    """Let a trial succeed at `seconds` after T0."""
+    trial.update(Status.SUCCEEDED, at(seconds), {"score": score, **more})
+    return trial
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal and of the same type all through: NaN is NaN, -0.0 is not 0.0, 1 is not True."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, float):
+        return repr(left) == repr(right)
+    if isinstance(left, dict):
+        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
+
+
+def query(storage: SqlStorage, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of a statement written for a test, past the library."""
+    with storage._database.engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(sql).fetchall()]
+
+
+def execute(storage: SqlStorage, *statements: str) -> None:
+    """Change the database past the library."""
+    with storage._database.engine.connect() as connection:
+        for sql in statements:
+            connection.exec_driver_sql(sql).close()
+        connection.commit()
+
+
+def tables(storage: SqlStorage) -> list[str]:
+    """Names of all tables, read as the migrator reads them."""
+    return sorted(row.table_name for row in storage._database.read(lambda tx: tx.many("schema_tables")))
+
+
+def dump(storage: SqlStorage) -> dict[str, list[str]]:
+    """All rows of all tables."""
+    return {name: sorted(map(repr, query(storage, f"SELECT * FROM {name}"))) for name in tables(storage)}
+
+
+def status_events(storage: SqlStorage, trial: Storage.Trial) -> dict[dt.datetime, str]:
+    """The status history of a trial, time → status."""
+    decode = storage._database.dialect.decode_ts
+    rows = query(storage, "SELECT exp_id, trial_id, ts, status FROM trial_status ORDER BY ts")
+    return {decode(row[2]): row[3] for row in rows if (row[0], row[1]) == (trial.experiment_id, trial.trial_id)}
+
+
+class Record:
+    """Statements that reached the engine, by their names in the catalogue, and how transactions began and ended."""
+
+    def __init__(self, storage: SqlStorage) -> None:
+        statements = storage._database._open()[1]
+        self._names = {statements.ready(name).sql: name for name in statements.catalogue}
+        self.names: list[str] = []
+        self.settings: list[str] = []
+        self.unknown: list[str] = []
+        self.many: list[str] = []
+        self.begins = 0
+        self.commits = 0
+
+    def before_cursor_execute(
+        self, _connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, executemany: bool
+    ) -> None:
+        name = self._names.get(statement)
+        if re.match(r"(BEGIN|START TRANSACTION)\b", statement, re.IGNORECASE):
+            self.begins += 1
+        elif name is None:
+            self.unknown.append(statement)
+        elif name.startswith("session_"):
+            self.settings.append(name)
+        else:
+            self.names.append(name)
+        if executemany and name is not None:
+            self.many.append(name)
+
+    def commit(self, _connection: Any) -> None:
+        self.commits += 1
+
+
+@contextmanager
+def recorded(storage: SqlStorage) -> Iterator[Record]:
+    """Record what the engine of this storage runs meanwhile."""
+    record = Record(storage)
+    engine = storage._database.engine
+    listeners = (("before_cursor_execute", record.before_cursor_execute), ("commit", record.commit))
+    for name, listener in listeners:
+        event.listen(engine, name, listener)
+    try:
+        yield record
+    finally:
+        for name, listener in listeners:
+            event.remove(engine, name, listener)

@@ -1,0 +1,147 @@
+"""The catalogue of named statements: its rules, and that every file of the package keeps them."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from trialstore.sql.catalogue import CatalogueError, load_catalogue, parse_statements
+
+GOOD = """\
+-- A remark about the file.
+
+-- name: trial_get
+-- returns: one
+-- params: exp_id, trial_id
+-- why: One trial,
+-- why: whole.
+SELECT status -- inline: not a bind
+FROM trial
+WHERE exp_id = :exp_id AND trial_id = :trial_id AND note <> 'it''s';
+
+-- name: trial_count
+-- returns: scalar
+-- params: -
+-- why: How many there are.
+SELECT count(*) FROM trial;
+"""
+
+
+def statement(name: str = "a", returns: str = "one", params: str = "-", sql: str = "SELECT 1;", more: str = "") -> str:
+    return f"-- name: {name}\n-- returns: {returns}\n-- params: {params}\n-- why: because\n{more}{sql}\n"
+
+
+def folder(tmp_path: Path, name: str, *texts: str) -> Path:
+    path = tmp_path / name
+    path.mkdir()
+    for number, text in enumerate(texts):
+        (path / f"{number}.sql").write_text(text, encoding="utf-8")
+    return path
+
+
+# Reading a file
+
+
+def test_statements_are_read_in_order_with_their_headers() -> None:
+    first, second = parse_statements(GOOD, "trial.sql")
+    assert (first.name, first.returns, first.params) == ("trial_get", "one", ("exp_id", "trial_id"))
+    assert first.why == "One trial, whole."
+    assert first.source == "trial.sql"
+    assert first.sql.startswith("SELECT status")
+    assert first.sql.endswith("note <> 'it''s'")
+    assert (second.name, second.params, second.sql) == ("trial_count", (), "SELECT count(*) FROM trial")
+
+
+def test_a_file_of_remarks_holds_no_statements() -> None:
+    assert parse_statements("-- only a remark\n\n") == []
+
+
+def test_whole_line_remarks_inside_a_statement_are_left_out() -> None:
+    (found,) = parse_statements(statement(sql="SELECT 1\n    -- a remark; with :colon\n    + 1;"))
+    assert found.sql == "SELECT 1\n    + 1"
+
+
+def test_a_double_colon_is_no_bind() -> None:
+    (found,) = parse_statements(statement(sql="SELECT '1'::integer;"))
+    assert found.params == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("SELECT 1;", "without headers"),
+        ("-- returns: one\n-- name: a\n", "before any 'name'"),
+        (statement().replace("-- returns: one\n", ""), "'returns'"),
+        (statement().replace("-- params: -\n", ""), "'params'"),
+        (statement().replace("-- why: because\n", ""), "'why'"),
+        (statement(returns="rows"), "'rows'"),
+        (statement(sql="SELECT 1"), "does not end with ';'"),
+        (statement(sql=""), "does not end with ';'"),
+        (statement(sql="SELECT 1; SELECT 2;"), "more than one ';'"),
+        (statement(sql="SELECT ':x';"), "inside a literal"),
+        (statement(sql="SELECT '5%';"), "inside a literal"),
+        (statement(sql="SELECT :x;"), "differ in: x"),
+        (statement(params="x", sql="SELECT 1;"), "differ in: x"),
+        (statement(params="x, y", sql="SELECT :x, :z;"), "differ in: y, z"),
+    ],
+)
+def test_a_file_that_breaks_the_rules_is_refused(text: str, words: str) -> None:
+    with pytest.raises(CatalogueError) as caught:
+        parse_statements(text, "bad.sql")
+    assert words in str(caught.value)
+    assert "bad.sql" in str(caught.value)
+
+
+# Loading folders
+
+
+def test_later_folders_override_earlier_ones(tmp_path: Path) -> None:
+    shared = folder(tmp_path, "shared", statement("a", params="x, y", sql="SELECT :x, :y;"), statement("b"))
+    engine = folder(tmp_path, "engine", statement("a", params="y, x", sql="SELECT :y, :x;"))
+    catalogue = load_catalogue((str(shared), str(engine)))
+    assert list(catalogue) == ["a", "b"]
+    assert len(catalogue) == 2
+    assert catalogue["a"].sql == "SELECT :y, :x"
+    assert catalogue["b"].sql == "SELECT 1"
+
+
+def test_an_engine_may_have_statements_of_its_own_with_a_reason(tmp_path: Path) -> None:
+    shared = folder(tmp_path, "shared", statement("a"))
+    engine = folder(tmp_path, "engine", statement("b", more="-- own: only here\n"))
+    assert load_catalogue((shared, engine))["b"].own == "only here"
+
+
+@pytest.mark.parametrize(
+    ("shared", "engine", "words"),
+    [
+        ([statement("a"), statement("a")], [], "defined twice"),
+        ([statement("a") + statement("a")], [], "defined twice"),
+        ([statement("a")], [statement("b")], "overrides nothing"),
+        ([statement("a")], [statement("a", returns="many")], "takes or returns other things"),
+        ([statement("a")], [statement("a", params="x", sql="SELECT :x;")], "takes or returns other things"),
+        ([], [], "No query files"),
+    ],
+)
+def test_folders_that_break_the_rules_are_refused(
+    tmp_path: Path, shared: list[str], engine: list[str], words: str
+) -> None:
+    folders = (folder(tmp_path, "shared", *shared), folder(tmp_path, "engine", *engine))
+    with pytest.raises(CatalogueError, match=words):
+        load_catalogue(folders)
+
+
+def test_an_unknown_statement_names_the_nearest_one() -> None:
+    catalogue = load_catalogue(("queries", "sqlite/queries"))
+    with pytest.raises(CatalogueError, match="'trial_finsh'") as caught:
+        catalogue["trial_finsh"]
+    assert "'trial_finish'" in caught.value.hint
+    assert "trial_finsh" not in catalogue
+    assert type(pickle.loads(pickle.dumps(caught.value))) is CatalogueError
+
+
+def test_the_statements_of_the_package_keep_the_rules() -> None:
+    catalogue = load_catalogue(("queries", "sqlite/queries"))
+    assert {"begin_read", "begin_write", "history_list", "trial_finish"} <= set(catalogue)
+    assert all(found.why for found in catalogue.values())

@@ -1,0 +1,222 @@
+"""Migration files and the plan that follows from them: pure functions, no database."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trialstore.dialects.errors import (
+    MigrationChecksumMismatch,
+    MigrationFileInvalid,
+    MigrationIncomplete,
+    SchemaDrift,
+    SchemaTooNew,
+    StorageError,
+)
+from trialstore.sql.migrations import ADOPTED, DONE, RUNNING, HistoryRow, Migration, checksum, load_migrations
+from trialstore.sql.migrations import parse_migration, plan
+
+HEAD = """\
+-- migration: 0003 add_things
+-- purpose: Adds things,
+-- purpose: and more of them.
+-- transaction: on
+-- locks: A moment.
+-- destructive: no
+"""
+BODY = """
+-- A remark; with a semicolon.
+CREATE TABLE thing (
+    name VARCHAR(10) DEFAULT ';'
+);
+ALTER TABLE thing ADD COLUMN size INTEGER;
+"""
+NOTHING = "-- nothing: This engine does so already.\n"
+NAME = "0003_add_things.sql"
+
+# Files
+
+
+def test_a_file_says_what_it_is_for_and_what_it_runs() -> None:
+    migration = parse_migration(HEAD + "-- adopts: abc\n" + BODY, NAME)
+    assert (migration.version, migration.slug, str(migration)) == (3, "add_things", "0003_add_things")
+    assert migration.purpose == "Adds things, and more of them."
+    assert (migration.transaction, migration.destructive, migration.locks) == (True, False, "A moment.")
+    assert (migration.adopts, migration.nothing) == ("abc", "")
+    assert migration.statements == (
+        "CREATE TABLE thing (\n    name VARCHAR(10) DEFAULT ';'\n)",
+        "ALTER TABLE thing ADD COLUMN size INTEGER",
+    )
+
+
+def test_a_file_may_do_nothing_if_it_says_why() -> None:
+    migration = parse_migration(HEAD + NOTHING, NAME)
+    assert migration.statements == ()
+    assert migration.nothing == "This engine does so already."
+
+
+def test_a_file_may_be_destructive_and_without_transaction() -> None:
+    text = HEAD.replace("transaction: on", "transaction: off").replace("destructive: no", "destructive: yes")
+    migration = parse_migration(text + BODY, NAME)
+    assert (migration.transaction, migration.destructive) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "words"),
+    [
+        (HEAD + BODY, "3_add_things.sql", "NNNN_slug.sql"),
+        (HEAD + BODY, "0003_Add-Things.sql", "NNNN_slug.sql"),
+        (HEAD + BODY, "0004_add_things.sql", "0003 add_things"),
+        (HEAD + BODY, "0003_other.sql", "0003 add_things"),
+        *[
+            (HEAD.replace(f"-- {key}:", "-- was:") + BODY, NAME, f"'{key}' is missing")
+            for key in ("migration", "purpose", "transaction", "locks", "destructive")
+        ],
+        (HEAD.replace("transaction: on", "transaction: yes") + BODY, NAME, "'transaction'"),
+        (HEAD.replace("destructive: no", "destructive: maybe") + BODY, NAME, "'destructive'"),
+        (HEAD + BODY + "DROP TABLE thing", NAME, "last statement"),
+        (HEAD + BODY + "DROP TABLE thing; -- bye\n", NAME, "last statement"),
+        (HEAD, NAME, "nothing"),
+        (HEAD + NOTHING + BODY, NAME, "nothing"),
+    ],
+)
+def test_a_file_that_breaks_the_rules_is_refused(text: str, name: str, words: str) -> None:
+    with pytest.raises(MigrationFileInvalid) as caught:
+        parse_migration(text, name)
+    assert words in str(caught.value)
+    assert name in str(caught.value)
+
+
+# Checksums
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\r"),
+        lambda text: text.replace("\n", "  \t\n"),
+        lambda text: text + "\n\n\n",
+        lambda text: text.rstrip("\n"),
+    ],
+)
+def test_line_ends_and_trailing_blanks_do_not_count(change: Any) -> None:
+    assert checksum(change(HEAD + BODY)) == checksum(HEAD + BODY)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("INTEGER", "BIGINT"),
+        lambda text: text.replace("A moment", "An hour"),
+        lambda text: text.replace("    name", "  name"),
+        lambda text: text.replace("\n", "\n\n", 1),
+        lambda text: " " + text,
+        lambda text: text.lower(),
+    ],
+)
+def test_everything_else_counts(change: Any) -> None:
+    assert checksum(change(HEAD + BODY)) != checksum(HEAD + BODY)
+
+
+def test_a_checksum_is_sha256_in_hex() -> None:
+    assert checksum("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert parse_migration(HEAD + BODY, NAME).checksum == checksum(HEAD + BODY)
+
+
+# Folders
+
+
+def write(folder: Path, *numbers: int) -> Path:
+    for number in numbers:
+        text = HEAD.replace("0003", f"{number:04d}")
+        (folder / f"{number:04d}_add_things.sql").write_text(text + BODY, encoding="utf-8")
+    return folder
+
+
+def test_files_of_a_folder_come_in_order(tmp_path: Path) -> None:
+    assert [migration.version for migration in load_migrations(write(tmp_path, 2, 1, 3))] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("numbers", [(), (2,), (1, 3), (0, 1)])
+def test_numbers_start_at_one_without_gaps(tmp_path: Path, numbers: tuple[int, ...]) -> None:
+    with pytest.raises(MigrationFileInvalid):
+        load_migrations(write(tmp_path, *numbers))
+
+
+def test_a_number_stands_for_one_file_only(tmp_path: Path) -> None:
+    write(tmp_path, 1)
+    text = HEAD.replace("0003 add_things", "0001 other") + BODY
+    (tmp_path / "0001_other.sql").write_text(text, encoding="utf-8")
+    with pytest.raises(MigrationFileInvalid, match="0001_other"):
+        load_migrations(tmp_path)
+
+
+def test_the_migrations_of_the_package_keep_the_rules() -> None:
+    migrations = load_migrations("sqlite/migrations")
+    assert [migration.adopts for migration in migrations[:4]] == [
+        "d2a708351ba8",
+        "f83fb8ae7fc4",
+        "8928a401115b",
+        "b61aa446e724",
+    ]
+    assert not any(migration.destructive or migration.adopts for migration in migrations[4:])
+
+
+# Plans
+
+
+def made(version: int) -> Migration:
+    return parse_migration(HEAD.replace("0003", f"{version:04d}") + BODY, f"{version:04d}_add_things.sql")
+
+
+FILES = tuple(made(version) for version in (1, 2, 3))
+
+
+def rows(*versions: int, **changes: Any) -> list[HistoryRow]:
+    """History rows; changes apply to the last one."""
+    found = [HistoryRow(version, "add_things", made(version).checksum, DONE, 2) for version in versions]
+    return [*found[:-1], *(dataclasses.replace(row, **changes) for row in found[-1:])]
+
+
+@pytest.mark.parametrize(("history", "pending"), [((), [1, 2, 3]), ((1,), [2, 3]), ((1, 2), [3]), ((1, 2, 3), [])])
+def test_what_is_not_in_the_history_is_pending(history: tuple[int, ...], pending: list[int]) -> None:
+    assert [migration.version for migration in plan(FILES, rows(*history))] == pending
+
+
+def test_an_adopted_migration_counts_as_applied() -> None:
+    assert plan(FILES, rows(1, 2, state=ADOPTED)) == FILES[2:]
+
+
+@pytest.mark.parametrize(
+    ("history", "error", "words"),
+    [
+        (rows(1, 2, 3, 4), SchemaTooNew, "version 4; this library knows 3"),
+        (rows(1, 2, 3, 9), SchemaTooNew, "version 9"),
+        (rows(9), SchemaTooNew, "version 9"),
+        (rows(1, 3), SchemaDrift, "0002"),
+        (rows(2), SchemaDrift, "0001"),
+        (rows(1, 2, slug="other"), SchemaDrift, "0002_other"),
+        (rows(1, 2, checksum="0" * 64), MigrationChecksumMismatch, "0002_add_things"),
+        (rows(1, 2, checksum="0" * 64, state=ADOPTED), MigrationChecksumMismatch, "0002_add_things"),
+        (rows(1, 2, state=RUNNING, statements_done=1), MigrationIncomplete, "1 statements done"),
+        (rows(1, 2, state="?"), MigrationIncomplete, "0002_add_things"),
+    ],
+)
+def test_a_history_that_these_files_cannot_have_written_is_refused(
+    history: list[HistoryRow], error: type[StorageError], words: str
+) -> None:
+    with pytest.raises(error) as caught:
+        plan(FILES, history)
+    assert type(caught.value) is error
+    assert words in caught.value.message
+    assert caught.value.hint
+
+
+def test_an_edited_file_is_refused_wherever_it_stands_in_the_history() -> None:
+    edited = parse_migration((HEAD + BODY).replace("0003", "0001") + "DROP TABLE thing;\n", "0001_add_things.sql")
+    with pytest.raises(MigrationChecksumMismatch, match="0001_add_things"):
+        plan((edited, *FILES[1:]), rows(1, 2, 3))
