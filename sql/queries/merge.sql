@@ -1,5 +1,5 @@
--- Copying completed trials of one experiment into another. A trial's lineage names where it was first run: one that came to
--- the source by an earlier merge keeps its first origin, so that no trial enters an experiment twice by two ways.
+-- Copying completed trials of one experiment into another. A trial's lineage names where it was first run: a trial that
+-- came to the source by an earlier merge keeps its first origin, so that none enters an experiment twice by two ways.
 
 -- name: merge_trials
 -- returns: many
