@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
@@ -109,14 +110,16 @@ class SQLiteDialect(Dialect):
         return URL.create("sqlite+pysqlite", database=self.database, query=query)
 
     def check_exists(self) -> None:
-        if self.path is not None and not self.path.exists():
-            raise ConnectError(f"There is no database file {self.path}.", "Check the path; writing commands create it.")
         if self.shares_memory():
             raise ConnectError("An in-memory database starts empty: there is nothing to open.", "Name a file.")
+        path = self.path or Path(unquote(urlsplit(self.database).path))
+        if not path.exists():
+            raise ConnectError(f"There is no database file {path}.", "Check the path; writing commands create it.")
 
     def shares_memory(self) -> bool:
         query = self.settings.get("query") or {}
-        return ":memory:" in self.database or "mode=memory" in self.database or query.get("mode") == "memory"
+        in_memory = self.database.startswith((":memory:", "file::memory:"))
+        return in_memory or "mode=memory" in self.database or query.get("mode") == "memory"
 
     def engine_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {

@@ -76,10 +76,12 @@ def results_frame(
 
 
 def _times(moments: Sequence[dt.datetime | None]) -> Any:
+    """A UTC column in microseconds, which unlike pandas' older nanoseconds hold any year."""
+    import numpy as np
     import pandas as pd
 
-    moments_as_objects: Any = list(moments)
-    return pd.to_datetime(pd.Series(moments_as_objects, dtype=object), utc=True)
+    naive = [None if moment is None else moment.replace(tzinfo=None) for moment in moments]
+    return pd.Series(np.array(naive, dtype="datetime64[us]")).dt.tz_localize("UTC")
 
 
 def _wide(prefix: str, by_row: Sequence[Mapping[str, Stored]]) -> dict[str, Any]:
