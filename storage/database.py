@@ -26,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 MAX_ATTEMPTS = 10
+RETRY_FOR_S = 60.0
 FIRST_WAIT_S = 0.01
 LONGEST_WAIT_S = 1.0
 
@@ -137,13 +138,16 @@ class Database:
         return self.retry(attempt)
 
     def retry(self, attempt: Callable[[], _T]) -> _T:
-        """The result of `attempt`, run again with growing, jittered waits while the database says that it is worth
-        it."""
+        """The result of `attempt`, run again with growing, jittered waits while the database says it is worth it.
+
+        No new attempt begins after RETRY_FOR_S: where the engine itself waits for locks, few attempts take long enough.
+        """
+        deadline = time.monotonic() + RETRY_FOR_S
         for number in range(1, MAX_ATTEMPTS):
             try:
                 return attempt()
             except QueryError as exc:
-                if not exc.kind.retryable:
+                if not exc.kind.retryable or time.monotonic() > deadline:
                     raise
                 wait = random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**number)
                 _LOG.info("Attempt %d: %s; again in %.3f s", number, exc.message, wait)
