@@ -119,6 +119,8 @@ class Dialect(ABC):
     """How many rows reach the server fastest; `bulk` implements it, documentation and benchmarks name it."""
     id_length: ClassVar[int] = 512
     """Length of the id columns, in characters."""
+    close_before_fork: ClassVar[bool] = False
+    """A forked child must not inherit open connections, not even unused ones."""
     default_policy: ClassVar[str] = "create"
     """`schema_policy` where the config names none."""
     options: ClassVar[Mapping[str, Option]] = {}
@@ -187,8 +189,12 @@ class Dialect(ABC):
         """A write transaction that shuts out every other migrator, whose end is left to the caller.
 
         The lock must shut out other processes and hosts, vanish with a killed holder, and be waited for no longer than
-        the configured timeout: then MigrationLocked says who holds it.
+        the configured timeout; then Busy is raised.
         """
+
+    @abstractmethod
+    def lock_holder(self, session: StatementRunner) -> str | None:
+        """Who holds the lock that `migration` takes, for people; None if that cannot be told."""
 
     def shares_memory(self) -> bool:
         """Whether the database lives in this process's memory, so that no other process can open it."""

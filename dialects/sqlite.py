@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from .base import Dialect, DriverError, Option, Server, SessionStep, StatementRunner
-from .errors import Busy, ConfigError, ConnectError, ErrorKind, MigrationLocked
+from .errors import ConfigError, ConnectError, ErrorKind
 
 JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
 
@@ -77,6 +77,10 @@ class SQLiteDialect(Dialect):
     many_processes = True
     has_returning = True
     max_binds = 32766
+    # SQLite keeps what it knows of its open files, locks included, in memory that a fork copies, while the locks stay
+    # with the parent: a child that opens the file then believes in locks that it does not hold, and loses writes.
+    # https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
+    close_before_fork = True
     default_policy = "update"
     options = {
         "journal_mode": Option("wal", (str,), JOURNAL_MODES),
@@ -163,18 +167,10 @@ class SQLiteDialect(Dialect):
 
     @contextmanager
     def migration(self, session: StatementRunner) -> Iterator[None]:
-        try:
-            session.begin(write=True)  # one process at a time holds it, and the kernel frees it with the process
-        except Busy:
-            session.rollback()
-            holder = self._lock_holder() or "another process"
-            raise MigrationLocked(
-                f"The schema could not be brought up to date: {holder} holds the write lock.",
-                "Wait for it to finish, or end it, then run this again.",
-            ) from None
+        session.begin(write=True)  # one process at a time holds it, and the kernel frees it with the process
         yield
 
-    def _lock_holder(self) -> str | None:
+    def lock_holder(self, session: StatementRunner) -> str | None:
         if self.path is None:
             return None
         pids = _lock_owners([self.path, Path(f"{self.path}-shm"), Path(f"{self.path}-wal")])

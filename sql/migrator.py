@@ -40,6 +40,7 @@ BASE_TABLES = frozenset(
         "trial_telemetry",
     ]
 )
+HISTORY_TABLE = "trialstore_schema"
 REFERENCE_MARK = "alembic_version"
 
 
@@ -84,9 +85,10 @@ class Migrator:
         except QueryError as exc:
             if exc.kind is not ErrorKind.MISSING_OBJECT:
                 raise
-            history = []
             session.rollback()
             session.begin(write=False)
+            # Another process may have begun to create the schema since then.
+            history = self._history(session) if HISTORY_TABLE in self._tables(session) else []
         try:
             if history:
                 return SchemaState(Found.OURS, history[-1].version, plan(self.migrations, history))
@@ -170,10 +172,12 @@ class Migrator:
             library_version=library_version(),
         )
 
+    def _tables(self, session: Session) -> set[str]:
+        return {str(row.table_name).lower() for row in session.many("schema_tables")}
+
     def _look_around(self, session: Session) -> tuple[Found, int]:
         """What a database without history holds, and the version at which the reference left it (0: none)."""
-        tables = {str(row.table_name).lower() for row in session.many("schema_tables")}
-        tables.discard("trialstore_schema")
+        tables = self._tables(session) - {HISTORY_TABLE}
         if not tables & BASE_TABLES:
             return (Found.OTHER if tables else Found.EMPTY), 0
         version = 1

@@ -8,12 +8,13 @@ import os
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import create_engine
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -31,6 +32,12 @@ FIRST_WAIT_S = 0.01
 LONGEST_WAIT_S = 1.0
 
 
+# Databases of this process, for the hooks around os.fork; and in a child, the engines that belong to its parent, kept
+# so that no garbage collection closes their connections.
+_DATABASES: weakref.WeakSet[Database] = weakref.WeakSet()
+_OF_PARENT: list[Engine] = []
+
+
 class Database:
     """Engine, pool and compiled statements of one storage; made on first use, dropped when pickled or after a fork."""
 
@@ -43,7 +50,10 @@ class Database:
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._statements: Statements | None = None
-        self._pid = os.getpid()
+        self._sessions = 0
+        self._unusable = ""
+        self._locked_for_fork = False
+        _DATABASES.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
         if self.dialect.shares_memory():
@@ -61,46 +71,70 @@ class Database:
     @property
     def engine(self) -> Engine:
         """The SQLAlchemy engine, made on first use."""
-        return self._open()[0]
+        with self._lock:
+            return self._open()[0]
 
     def _open(self) -> tuple[Engine, Statements]:
-        if self._pid != os.getpid():
-            self._leave_to_parent()
-        with self._lock:
-            if self._engine is None or self._statements is None:
-                self._engine = create_engine(
-                    self.dialect.url(),
-                    echo=self.config.log_sql,
-                    hide_parameters=True,
-                    **self.dialect.engine_options(),
-                )
-                self._statements = Statements.of(self.dialect, self._engine)
-            return self._engine, self._statements
-
-    def _leave_to_parent(self) -> None:
-        """In a forked child: forget the parent's connections without closing them under it."""
-        if self.dialect.shares_memory():
-            raise ConnectError(
-                "A storage in memory cannot be used in a forked child.", "Use a database file, or a server."
+        """The engine and its statements; the lock is held."""
+        if self._unusable:
+            raise ConnectError(self._unusable, "Open a storage of its own in the child, or use a server.")
+        if self._engine is None or self._statements is None:
+            self._engine = create_engine(
+                self.dialect.url(),
+                echo=self.config.log_sql,
+                hide_parameters=True,
+                **self.dialect.engine_options(),
             )
-        if self._engine is not None:
-            self._engine.dispose(close=False)
+            self._statements = Statements.of(self.dialect, self._engine)
+        return self._engine, self._statements
+
+    # --- forks: a child must never use, nor close, a connection of its parent -----------------------------------------
+
+    def before_fork(self) -> None:
+        """In the parent: let nobody begin a session, and close idle connections that a child must not even inherit."""
+        # Held for moments only; a fork must not hang if something goes wrong with that.
+        self._locked_for_fork = self._lock.acquire(timeout=LONGEST_WAIT_S)
+        if self.dialect.close_before_fork and not self.dialect.shares_memory() and self._engine is not None:
+            self._engine.dispose()
+
+    def after_fork_in_parent(self) -> None:
+        """In the parent: go on."""
+        if self._locked_for_fork:
+            self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """In the child: forget the parent's engine without closing anything; what was open may not be used."""
+        engine, busy = self._engine, self._sessions > 0 or not self._locked_for_fork
         self._reset()
+        if engine is not None:
+            _OF_PARENT.append(engine)
+            if self.dialect.shares_memory():
+                self._unusable = "A storage in memory cannot be used in a forked child."
+            elif busy and self.dialect.close_before_fork:
+                self._unusable = "The process was forked while another thread used this storage."
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A session on a pooled connection, prepared for reading; whatever is open at the end is rolled back."""
-        engine, statements = self._open()
+        with self._lock:
+            engine, statements = self._open()
+            self._sessions += 1
         try:
-            connection = engine.connect()
+            with self._connect(engine) as connection:
+                session = Session(connection, self.dialect, statements)
+                session.prepare(write=False)
+                yield session
+        finally:
+            with self._lock:
+                self._sessions -= 1
+
+    def _connect(self, engine: Engine) -> Connection:
+        try:
+            return engine.connect()
         except DBAPIError as exc:
             raise self._connect_error(exc) from None
         except PoolTimeoutError:
             raise Busy("No connection became free in time.", "", ErrorKind.BUSY) from None
-        with connection:
-            session = Session(connection, self.dialect, statements)
-            session.prepare(write=False)
-            yield session
 
     def _connect_error(self, exc: DBAPIError) -> StorageError:
         error = storage_error(self.dialect, exc, f"{self.config.label} cannot be opened")
@@ -158,6 +192,29 @@ class Database:
         """Close all pooled connections; the next use opens new ones."""
         with self._lock:
             if self._engine is not None:
-                self._engine.dispose(close=self._pid == os.getpid())
+                self._engine.dispose()
             self._engine = None
             self._statements = None
+
+
+_held: list[Database] = []
+
+
+def _before_fork() -> None:
+    for database in list(_DATABASES):
+        database.before_fork()
+        _held.append(database)
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    while _held:
+        _held.pop().after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

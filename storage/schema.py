@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from trialstore.dialects.errors import SchemaError, SchemaMissing, SchemaTooOld
+from trialstore.dialects.errors import Busy, MigrationLocked, SchemaError, SchemaMissing, SchemaTooOld
 from trialstore.sql.migrator import Found, Migrator, SchemaState
 
 from .database import Database
@@ -56,7 +56,15 @@ def _apply(database: Database) -> None:
         if applied:
             _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
 
-    database.retry(attempt)
+    try:
+        database.retry(attempt)
+    except Busy:
+        with database.session() as session:
+            holder = database.dialect.lock_holder(session) or "another process"
+        raise MigrationLocked(
+            f"{database.config.label}: the schema could not be brought up to date: {holder} holds the lock.",
+            "Wait for it to finish, or end it, then run this again.",
+        ) from None
 
 
 def _refusal(database: Database, state: SchemaState) -> SchemaError:

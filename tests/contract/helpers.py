@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
 import re
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 
-from trialstore.storage import SqlStorage, Status, Storage, TunableGroups
+from trialstore.storage import SqlStorage, Status, Storage, StorageError, TunableGroups
 
 UTC = dt.timezone.utc
 T0 = dt.datetime(2025, 3, 1, 8, 0, 0, 123456, tzinfo=UTC)
+
+SECRET = "hunter2-s3cret"
 
 MAPPING: dict[str, Any] = {"cache": 64, "ratio": 0.5, "mode": "wal", "fast": True, "extra": None}
 TARGETS: dict[str, Any] = {"score": "min"}
@@ -103,6 +108,27 @@ def status_events(storage: SqlStorage, trial: Storage.Trial) -> dict[dt.datetime
     decode = storage._database.dialect.decode_ts
     rows = query(storage, "SELECT exp_id, trial_id, ts, status FROM trial_status ORDER BY ts")
     return {decode(row[2]): row[3] for row in rows if (row[0], row[1]) == (trial.experiment_id, trial.trial_id)}
+
+
+class Odd:
+    """Something that cannot be stored, and that shows a secret when it is shown."""
+
+    def __repr__(self) -> str:
+        return SECRET
+
+
+def refused(call: Callable[[], Any], error: type[StorageError], *words: str) -> StorageError:
+    """The error of a call, which must be of exactly that class, name the thing, say what to do, and tell no secret."""
+    with pytest.raises(StorageError) as caught:
+        call()
+    found = caught.value
+    assert type(found) is error, repr(found)
+    for word in words:
+        assert word in found.message
+    assert found.hint
+    told = (str(found), repr(found), repr(pickle.dumps(found)), *traceback.format_exception_only(found))
+    assert not any(SECRET in text for text in told)
+    return found
 
 
 class Record:

@@ -29,9 +29,9 @@ def test_storage_is_a_storage_that_keeps_service_and_global_config(config: dict[
 
 def test_leaving_a_storage_lets_exceptions_through(config: dict[str, Any]) -> None:
     storage = SqlStorage(config)
-    with pytest.raises(KeyError, match="mine"), storage as entered:
-        assert entered is storage
+    with pytest.raises(KeyError, match="mine"), storage:
         raise KeyError("mine")
+    assert storage.__enter__() is storage
     assert storage.__exit__(KeyError, KeyError("mine"), None) is False
 
 

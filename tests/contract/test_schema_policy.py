@@ -63,9 +63,9 @@ def test_verify_refuses_an_empty_database_and_leaves_it_empty(shared_config: dic
     with pytest.raises((SchemaMissing, ConnectError)) as caught:
         opened(shared_config, "verify")
     assert caught.value.hint
-    with opened(shared_config, "verify", lazy_schema_create=True) as storage:
-        with pytest.raises((SchemaMissing, ConnectError)):
-            storage.update_schema()
+    lazy = opened(shared_config, "verify", lazy_schema_create=True)
+    with lazy, pytest.raises((SchemaMissing, ConnectError)):
+        lazy.update_schema()
     with bare(shared_config) as storage:
         assert tables(storage) == []
 
@@ -177,11 +177,14 @@ def test_update_schema_only_checks_under_verify(shared_config: dict[str, Any]) -
 
 # Histories that these migrations cannot have written
 
+NEWER = """
+    INSERT INTO trialstore_schema (version, slug, checksum, state, statements_done, started_at, library_version)
+    SELECT 99, 'future', checksum, state, 1, started_at, 'x' FROM trialstore_schema WHERE version = 1
+"""
 REFUSED: list[tuple[str, str, type[StorageError], str]] = [
     (
         "a newer schema",
-        "INSERT INTO trialstore_schema (version, slug, checksum, state, statements_done, started_at, library_version)"
-        " SELECT 99, 'future', checksum, state, 1, started_at, 'x' FROM trialstore_schema WHERE version = 1",
+        NEWER,
         SchemaTooNew,
         "99",
     ),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from contract.helpers import at, finish, make_experiment
-from trialstore.storage import SqlStorage, Status
 from trialstore.sql.session import Session
+from trialstore.storage import SqlStorage, Status
 
 HEAD = {"description": "", "root_env_config": "", "git_repo": "", "git_commit": ""}
 
@@ -71,7 +71,7 @@ def test_threads_share_one_experiment(storage: SqlStorage) -> None:
     ids, configs, scores, statuses = make_experiment(storage).load()
     assert ids == list(range(1, 41))
     assert [score["score"] for score in scores if score] == ids
-    assert {status for status in statuses} == {Status.SUCCEEDED}
+    assert set(statuses) == {Status.SUCCEEDED}
     by_cache: dict[Any, int] = {}
     for config in configs:
         by_cache[config["cache"]] = by_cache.get(config["cache"], 0) + 1

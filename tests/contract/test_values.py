@@ -237,9 +237,12 @@ def test_equal_tunables_share_a_config_across_experiments(storage: SqlStorage, v
 
 
 def test_equal_tunables_share_a_config_in_any_order_of_names(storage: SqlStorage) -> None:
-    with make_experiment(storage, "one", tunables={"a": 1, "b": 2}) as one:
-        with make_experiment(storage, "two", tunables={"b": 2, "a": 1}) as two:
-            assert one.new_trial({}).tunable_config_id == two.new_trial({}).tunable_config_id
+    made = (
+        make_experiment(storage, "one", tunables={"a": 1, "b": 2}),
+        make_experiment(storage, "two", tunables={"b": 2, "a": 1}),
+    )
+    with made[0] as one, made[1] as two:
+        assert one.new_trial({}).tunable_config_id == two.new_trial({}).tunable_config_id
 
 
 def test_equal_tunables_share_a_config_across_storages(shared_config: dict[str, Any]) -> None:

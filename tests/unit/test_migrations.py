@@ -16,8 +16,17 @@ from trialstore.dialects.errors import (
     SchemaTooNew,
     StorageError,
 )
-from trialstore.sql.migrations import ADOPTED, DONE, RUNNING, HistoryRow, Migration, checksum, load_migrations
-from trialstore.sql.migrations import parse_migration, plan
+from trialstore.sql.migrations import (
+    ADOPTED,
+    DONE,
+    RUNNING,
+    HistoryRow,
+    Migration,
+    checksum,
+    load_migrations,
+    parse_migration,
+    plan,
+)
 
 HEAD = """\
 -- migration: 0003 add_things

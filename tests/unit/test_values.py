@@ -22,7 +22,7 @@ class Size(enum.IntEnum):
     LARGE = 7
 
 
-class Mode(str, enum.Enum):  # noqa: UP042  # as harnesses on Python 3.10 write it
+class Mode(str, enum.Enum):  # as harnesses on Python 3.10 write it
     WAL = "wal"
 
 

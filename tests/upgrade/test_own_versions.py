@@ -17,6 +17,7 @@ SOURCE = Path(__file__).parent / "fixtures" / "reference-head.sqlite"
 MIGRATIONS = load_migrations("sqlite/migrations")
 # Parents before children.
 TABLES = ["experiment", "objectives", "config", "config_param", "trial", "trial_param", "trial_status"]
+TYPED = ["config_param", "trial_param", "trial_result", "trial_telemetry"]
 TABLES += ["trial_result", "trial_telemetry"]
 
 
@@ -101,11 +102,9 @@ def test_each_version_has_the_columns_that_its_migrations_add(tmp_path: Path) ->
         file = tmp_path / f"{version}.sqlite"
         migrate_to(file, version)
         with closing(sqlite3.connect(file)) as connection:
-            added[version] = ("trial_runner_id" in columns_of(connection, "trial"),) + tuple(
-                "value_type" in columns_of(connection, table)
-                for table in ("config_param", "trial_param", "trial_result", "trial_telemetry")
-            )
-    assert added == {version: (version >= 2, *[version >= 5] * 4) for version in range(1, len(MIGRATIONS) + 1)}
+            typed = ["value_type" in columns_of(connection, table) for table in TYPED]
+            added[version] = ["trial_runner_id" in columns_of(connection, "trial"), *typed]
+    assert added == {version: [version >= 2] + [version >= 5] * 4 for version in range(1, len(MIGRATIONS) + 1)}
 
 
 def test_a_migration_that_fails_is_undone_as_a_whole_and_can_be_run_again(tmp_path: Path) -> None:
