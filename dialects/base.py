@@ -35,12 +35,13 @@ from .errors import ConfigError, ErrorKind
 
 @dataclass(frozen=True)
 class Option:
-    """A key of the config dict: its default, its accepted types and values, and the least number."""
+    """A key of the config dict: its default, its accepted types and values, and the least and greatest number."""
 
     default: Any
     types: tuple[type, ...] = (str,)
     choices: tuple[str, ...] = ()
     least: float | None = None
+    most: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class DriverError:
     kind: ErrorKind
     code: str
     message: str
+    hint: str = ""
 
 
 @dataclass(frozen=True)

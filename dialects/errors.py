@@ -29,8 +29,8 @@ class ErrorKind(enum.Enum):
 
     @property
     def retryable(self) -> bool:
-        """Whether the database has certainly undone the transaction, and it may succeed when run again."""
-        return self in (ErrorKind.BUSY, ErrorKind.DEADLOCK)
+        """Whether the transaction is undone (unless its commit was on the way), and may succeed when run again."""
+        return self in (ErrorKind.BUSY, ErrorKind.DEADLOCK, ErrorKind.DISCONNECTED)
 
 
 class StorageError(Exception):
@@ -48,6 +48,14 @@ class StorageError(Exception):
 class ConfigError(StorageError, ValueError):
     """The configuration is wrong: an unknown key, a wrong type, a missing variable, an engine or driver that is not
     there."""
+
+
+class UnknownTunable(ConfigError, KeyError):
+    """There is no tunable parameter, or no group, of that name."""
+
+
+class CatalogueError(StorageError):
+    """A query file breaks the rules of the catalogue."""
 
 
 class ConnectError(StorageError):
@@ -117,6 +125,10 @@ class PermissionDenied(QueryError):
 
 class Busy(QueryError):
     """Other writers held the database for longer than the retries allowed."""
+
+
+class CommitUnknown(QueryError):
+    """The connection was lost while a commit was on its way: the transaction may have been carried out, or not."""
 
 
 class DuplicateKey(QueryError):

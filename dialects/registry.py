@@ -43,7 +43,10 @@ def _load(backend: str) -> type[Dialect]:
     if backend in BUILT_IN:
         return _import(BUILT_IN[backend])
     for point in entry_points(group=ENTRY_POINTS, name=backend):
-        cls = point.load()
+        try:
+            cls = point.load()
+        except (ImportError, AttributeError) as exc:
+            raise ConfigError(f"Entry point {point.value!r} of {ENTRY_POINTS} cannot be loaded: {exc}.") from None
         if not (isinstance(cls, type) and issubclass(cls, Dialect)):
             raise ConfigError(f"Entry point {point.value!r} of {ENTRY_POINTS} is no subclass of Dialect.")
         return cls

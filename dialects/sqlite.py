@@ -14,15 +14,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from .base import Dialect, DriverError, Option, Server, SessionStep, StatementRunner
-from .errors import ConfigError, ConnectError, ErrorKind
+from .errors import ConfigError, ConnectError, ErrorKind, nearest
 
+# What a `file:` URI takes, https://www.sqlite.org/uri.html; the driver's own arguments are options of ours.
+QUERY_KEYS = ("uri", "mode", "cache", "immutable", "nolock", "psow", "vfs")
 JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
 
 # Result codes (https://www.sqlite.org/rescode.html); an extended code falls back to its primary one, the lowest byte.
@@ -33,6 +35,7 @@ _KINDS = {
     8: ErrorKind.PERMISSION,  # SQLITE_READONLY
     11: ErrorKind.CANNOT_CONNECT,  # SQLITE_CORRUPT
     14: ErrorKind.CANNOT_CONNECT,  # SQLITE_CANTOPEN
+    15: ErrorKind.BUSY,  # SQLITE_PROTOCOL: processes that open a WAL at the same moment
     18: ErrorKind.BAD_VALUE,  # SQLITE_TOOBIG
     19: ErrorKind.BAD_VALUE,  # SQLITE_CONSTRAINT, other than the ones below
     20: ErrorKind.BAD_VALUE,  # SQLITE_MISMATCH
@@ -55,6 +58,7 @@ _MESSAGES = (
     ("FOREIGN KEY constraint failed", ErrorKind.MISSING_REFERENCE),
     ("constraint failed", ErrorKind.BAD_VALUE),
     ("is locked", ErrorKind.BUSY),
+    ("locking protocol", ErrorKind.BUSY),
     ("readonly database", ErrorKind.PERMISSION),
     ("unable to open", ErrorKind.CANNOT_CONNECT),
     ("not a database", ErrorKind.CANNOT_CONNECT),
@@ -84,7 +88,7 @@ class SQLiteDialect(Dialect):
     default_policy = "update"
     options = {
         "journal_mode": Option("wal", (str,), JOURNAL_MODES),
-        "busy_timeout": Option(30.0, (int, float), least=0),
+        "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),  # SQLite counts milliseconds in 32 bits,
     }
 
     def __init__(self, settings: Any) -> None:
@@ -95,9 +99,19 @@ class SQLiteDialect(Dialect):
                     f"config.{key}: {self.name} has no {key}.", "Leave it out; 'database' names the file."
                 )
         database = self.settings.get("database") or ":memory:"
+        if "\0" in database or any(len(part.encode()) > 255 for part in Path(database.partition("?")[0]).parts):
+            raise ConfigError(
+                "config.database is no name that a file can have.", "Give a shorter one, without NUL characters."
+            )
+        if unknown := [key for key in self.settings.get("query") or {} if key not in QUERY_KEYS]:
+            raise ConfigError(f"config.query: unknown key {unknown[0]!r}.", nearest(unknown[0], QUERY_KEYS))
         # Made absolute now, so that a later chdir, or a child started elsewhere, opens the same file.
-        self.path = None if database == ":memory:" or database.startswith("file:") else Path(database).absolute()
+        is_uri = database.startswith("file:")
+        self.path = None if database == ":memory:" or is_uri else Path(database).absolute()
         self.database = str(self.path or database)
+        if is_uri and not self.shares_memory() and not database.startswith("file:/"):
+            name, mark, query = database.removeprefix("file:").partition("?")
+            self.database = f"file:{quote(str(Path(unquote(name)).absolute()))}{mark}{query}"
 
     def url(self) -> URL:
         if self.path is not None and self.path.is_dir():
@@ -122,8 +136,10 @@ class SQLiteDialect(Dialect):
 
     def shares_memory(self) -> bool:
         query = self.settings.get("query") or {}
-        in_memory = self.database.startswith((":memory:", "file::memory:"))
-        return in_memory or "mode=memory" in self.database or query.get("mode") == "memory"
+        if self.database.startswith("file:"):
+            words = self.database.partition("?")[2].split("&")
+            return ":memory:" in self.database or "mode=memory" in words or query.get("mode") == "memory"
+        return self.database == ":memory:"
 
     def engine_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {

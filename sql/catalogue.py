@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from trialstore.dialects.errors import StorageError, nearest
+from trialstore.dialects.errors import CatalogueError, nearest
 
 ROOT = Path(__file__).parent
 RETURNS = ("one", "many", "scalar", "count", "none")
@@ -27,10 +27,6 @@ RETURNS = ("one", "many", "scalar", "count", "none")
 _HEADER = re.compile(r"--\s*(name|returns|params|why|own):\s*(.*?)\s*$")
 _LITERAL = re.compile(r"'[^']*'")
 _BIND = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
-
-
-class CatalogueError(StorageError):
-    """A query file breaks the rules of the catalogue."""
 
 
 @dataclass(frozen=True)

@@ -103,14 +103,18 @@ class Migrator:
         Raises MigrationLocked when others hold the lock for too long, MigrationFailed with the database's message
         when a statement is refused (that migration is then undone as a whole), and the errors of `inspect`.
         """
+        applied: list[Migration] = []
         with self.dialect.migration(session):
             try:
-                self._ensure_history(session)
+                if self._ensure_history(session) == 0:
+                    # An empty database is filled as a whole: nobody ever meets, or is left with, half a schema.
+                    for pending in plan(self.migrations, self._history(session)):
+                        self._apply(session, pending)
+                        applied.append(pending)
                 session.commit()
             except BaseException:
                 session.rollback()
                 raise
-        applied: list[Migration] = []
         while (migration := self._apply_next(session)) is not None:
             applied.append(migration)
         return applied
@@ -121,14 +125,17 @@ class Migrator:
             for row in session.many("history_list")
         ]
 
-    def _ensure_history(self, session: Session) -> None:
+    def _ensure_history(self, session: Session) -> int:
+        """Create the history, and record what the reference has left; the version that the database is at."""
         session.run("history_create")
-        if self._history(session):
-            return
+        history = self._history(session)
+        if history:
+            return history[-1].version
         _, version = self._look_around(session)
         for migration in self.migrations[:version]:
             self._record(session, migration, ADOPTED, started=_now(), duration_ms=0)
             _LOG.info("Adopted schema version %s as the reference left it", migration)
+        return version
 
     def _apply_next(self, session: Session) -> Migration | None:
         """Apply the first migration that is pending once the lock is held; None if there is none."""
@@ -201,8 +208,10 @@ class Migrator:
     def _has(self, session: Session, probe: str) -> bool:
         try:
             session.many(probe)
-        except QueryError:
-            return False
+        except QueryError as exc:
+            if exc.kind is ErrorKind.MISSING_OBJECT:
+                return False
+            raise
         return True
 
     def _check_structure(self, session: Session, version: int) -> None:
@@ -213,6 +222,8 @@ class Migrator:
             try:
                 session.many(name)
             except QueryError as exc:
+                if exc.kind is not ErrorKind.MISSING_OBJECT:
+                    raise
                 raise SchemaDrift(
                     f"The database has tables of our names, not built as version {step:04d} says ({exc.message}).",
                     "Use another database: this one seems to belong to another application.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, CursorResult, Engine
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from trialstore.dialects.base import Dialect, SessionStep
 from trialstore.dialects.errors import (
     Busy,
+    CommitUnknown,
     ConnectError,
     DuplicateKey,
     ErrorKind,
@@ -25,6 +26,9 @@ from trialstore.dialects.errors import (
 )
 
 from .catalogue import Catalogue, Statement, load_catalogue
+
+_T = TypeVar("_T")
+_COMMIT = "commit"
 
 _ERRORS: dict[ErrorKind, tuple[type[QueryError], str]] = {
     ErrorKind.DUPLICATE: (DuplicateKey, ""),
@@ -40,9 +44,11 @@ def storage_error(dialect: Dialect, error: BaseException, what: str) -> StorageE
     told = dialect.classify(error)
     message = f"{what}: {told.message} ({told.code})"
     if told.kind is ErrorKind.CANNOT_CONNECT:
-        return ConnectError(message, "Check that the database is there, is one, and can be opened by this user.")
+        return ConnectError(
+            message, told.hint or "Check that the database is there, is one, and may be opened by this user."
+        )
     cls, hint = _ERRORS.get(told.kind, (QueryError, ""))
-    return cls(message, hint, told.kind)
+    return cls(message, told.hint or hint, told.kind)
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,7 @@ class Session:
     def __init__(self, connection: Connection, dialect: Dialect, statements: Statements) -> None:
         self._connection = connection
         self._statements = statements
+        self._in_transaction = False
         self.dialect = dialect
 
     @property
@@ -111,22 +118,27 @@ class Session:
 
     def begin(self, *, write: bool) -> None:
         """Open a transaction: a snapshot for reading, or one that may write."""
+        self._in_transaction = True
         for step in self.dialect.begin_steps(write=write):
             self._step(step)
 
     def commit(self) -> None:
         """Commit; an error says that the transaction is undone, or (lost connection) that its fate is not known."""
-        try:
-            self._connection.commit()
-        except DBAPIError as exc:
-            raise storage_error(self.dialect, exc, "commit") from None
+        self._guarded(_COMMIT, self._connection.commit)
+        self._in_transaction = False
 
     def rollback(self) -> None:
         """Undo the transaction; a connection too broken for that is undone by the server."""
+        self._in_transaction = False
         try:
             self._connection.rollback()
         except DBAPIError:
             self._connection.invalidate()
+
+    def close(self) -> None:
+        """Undo what is still open, so that the pool gets back an idle connection."""
+        if self._in_transaction:
+            self.rollback()
 
     def _step(self, step: SessionStep) -> None:
         result = self._execute(step.statement, step.params)
@@ -136,6 +148,16 @@ class Session:
             if answer not in step.expect:
                 raise ConnectError(f"{step.statement}: the database answered {answer!r}.", step.refusal)
         result.close()
+
+    def _guarded(self, what: str, call: Callable[[], _T]) -> _T:
+        """The result of a call of the driver; its error becomes ours, and is in no chain: its parameters are values."""
+        try:
+            return call()
+        except DBAPIError as exc:
+            error = storage_error(self.dialect, exc, what)
+        if what == _COMMIT and isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
+            error = CommitUnknown(error.message, "Look whether the change is there before it is made again.")
+        raise error
 
     # --- statements ---------------------------------------------------------------------------------------------------
 
@@ -166,21 +188,14 @@ class Session:
         if not rows:
             return 0
         ready = self._statements.ready(name)
-        try:
-            return self.dialect.bulk(self._connection, ready.sql, [ready.arguments(row) for row in rows])
-        except DBAPIError as exc:
-            raise storage_error(self.dialect, exc, name) from None
+        arguments = [ready.arguments(row) for row in rows]
+        return self._guarded(name, lambda: self.dialect.bulk(self._connection, ready.sql, arguments))
 
     def run_migration(self, sql: str, what: str) -> None:
         """Run one statement of a migration file as it stands."""
-        try:
-            self._connection.exec_driver_sql(sql).close()
-        except DBAPIError as exc:
-            raise storage_error(self.dialect, exc, what) from None
+        self._guarded(what, lambda: self._connection.exec_driver_sql(sql).close())
 
     def _execute(self, name: str, params: Mapping[str, Any]) -> CursorResult[Any]:
         ready = self._statements.ready(name)
-        try:
-            return self._connection.exec_driver_sql(ready.sql, ready.arguments(params) if params else None)
-        except DBAPIError as exc:
-            raise storage_error(self.dialect, exc, name) from None
+        arguments = ready.arguments(params) if params else None
+        return self._guarded(name, lambda: self._connection.exec_driver_sql(ready.sql, arguments))

@@ -11,9 +11,12 @@ sqlite:
 from trialstore.dialects.errors import (
     AlreadyCompleted,
     Busy,
+    CatalogueError,
+    CommitUnknown,
     ConfigError,
     ConnectError,
     DuplicateKey,
+    ErrorKind,
     ExperimentMissing,
     LeaseLost,
     MigrationChecksumMismatch,
@@ -33,6 +36,7 @@ from trialstore.dialects.errors import (
     StorageError,
     TrialError,
     TrialMissing,
+    UnknownTunable,
     ValueRejected,
 )
 
@@ -45,9 +49,12 @@ from .tunables import TunableGroups
 __all__ = [
     "AlreadyCompleted",
     "Busy",
+    "CatalogueError",
+    "CommitUnknown",
     "ConfigError",
     "ConnectError",
     "DuplicateKey",
+    "ErrorKind",
     "ExperimentMissing",
     "LeaseLost",
     "MigrationChecksumMismatch",
@@ -71,6 +78,7 @@ __all__ = [
     "TrialError",
     "TrialMissing",
     "TunableGroups",
+    "UnknownTunable",
     "ValueRejected",
     "from_config",
 ]

@@ -21,7 +21,7 @@ class ExperimentData(ABC):
     CONFIG_COLUMN_PREFIX = "config."
 
     def __init__(
-        self, *, experiment_id: str, description: str, root_env_config: str, git_repo: str, git_commit: str
+        self, *, experiment_id: str, description: str | None, root_env_config: str, git_repo: str, git_commit: str
     ) -> None:
         self._experiment_id = experiment_id
         self._description = description
@@ -35,7 +35,7 @@ class ExperimentData(ABC):
         return self._experiment_id
 
     @property
-    def description(self) -> str:
+    def description(self) -> str | None:
         """The description, for people."""
         return self._description
 

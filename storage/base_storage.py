@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -274,7 +275,7 @@ class Storage(ABC):
         def config(self, global_config: Mapping[str, Any] | None = None) -> dict[str, Any]:
             """The trial's metadata, overlaid by `global_config`, then by the ids of experiment, trial and (if any)
             runner."""
-            config = {**self._config, **(global_config or {})}
+            config = {**copy.deepcopy(self._config), **(global_config or {})}
             config["experiment_id"] = self._experiment_id
             config["trial_id"] = self._trial_id
             if self._trial_runner_id is not None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trialstore.dialects.errors import StorageError
+from trialstore.dialects.errors import ConfigError, StorageError
 from trialstore.dialects.registry import DEFAULT_BACKEND
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "demo": "trialstore.storage.demo.command:demo",
+    "schema": "trialstore.storage.cli_schema:schema",
     "list": "trialstore.storage.cli_show:list_experiments",
     "show": "trialstore.storage.cli_show:show",
 }
@@ -80,7 +81,12 @@ class Target:
         """Open the storage, `overrides` laid over its config."""
         from .sql_storage import SqlStorage
 
-        with SqlStorage({**self.config, **overrides}) as storage:
+        try:
+            storage = SqlStorage({**self.config, **overrides})
+        except ConfigError as exc:
+            source = f"{self.options[1]}: " if self.options[:1] == ("--config",) else ""
+            raise ConfigError(f"{source}{exc.message}", exc.hint) from None
+        with storage:
             yield storage
 
     def open_to_read(self) -> Any:

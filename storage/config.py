@@ -90,8 +90,10 @@ def config_from_url(url: str) -> dict[str, Any]:
     """
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError):  # neither is chained: their text holds the URL, password included
-        raise ConfigError("The URL cannot be read.", "Write it as engine://user:password@host:port/database.") from None
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None:  # raised out here, so that the other error, whose text holds the URL, is in no chain
+        raise ConfigError("The URL cannot be read.", "Write it as engine://user:password@host:port/database.")
     config = {
         "drivername": parsed.drivername,
         "database": parsed.database,
@@ -122,3 +124,5 @@ def _check(key: str, value: Any, option: Option) -> None:
         raise ConfigError(f"config.{key}: unknown value {value!r}.", nearest(str(value), option.choices))
     if option.least is not None and isinstance(value, (int, float)) and not value >= option.least:
         raise ConfigError(f"config.{key} is less than {option.least}.", f"Give {option.least} or more.")
+    if option.most is not None and isinstance(value, (int, float)) and value > option.most:
+        raise ConfigError(f"config.{key} is more than {option.most}.", f"Give {option.most} or less.")

@@ -45,7 +45,10 @@ def from_config(config: str, global_configs: list[str] | None = None, **kwargs: 
 
     from trialstore.storage.sql_storage import SqlStorage
 
-    return SqlStorage(config=settings, global_config=global_config)
+    try:
+        return SqlStorage(config=settings, global_config=global_config)
+    except ConfigError as exc:
+        raise ConfigError(f"{_describe(config)}: {exc.message}", exc.hint) from None
 
 
 def load_config(config: str | os.PathLike[str], global_config: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
 
 from trialstore.dialects.errors import Busy, ConfigError, ConnectError, ErrorKind, QueryError, StorageError
 from trialstore.sql.session import Session, Statements, storage_error
@@ -28,6 +29,7 @@ _T = TypeVar("_T")
 
 MAX_ATTEMPTS = 10
 RETRY_FOR_S = 60.0
+_LOGGING_NAME = "trialstore"
 FIRST_WAIT_S = 0.01
 LONGEST_WAIT_S = 1.0
 
@@ -36,6 +38,8 @@ LONGEST_WAIT_S = 1.0
 # so that no garbage collection closes their connections.
 _DATABASES: weakref.WeakSet[Database] = weakref.WeakSet()
 _OF_PARENT: list[Engine] = []
+# In a child: databases that the parent was using when it was forked, which this process can then not open.
+_LEFT_OPEN: set[str] = set()
 
 
 class Database:
@@ -52,6 +56,7 @@ class Database:
         self._statements: Statements | None = None
         self._sessions = 0
         self._unusable = ""
+        self._version_checked = False
         self._locked_for_fork = False
         _DATABASES.add(self)
 
@@ -77,16 +82,33 @@ class Database:
     def _open(self) -> tuple[Engine, Statements]:
         """The engine and its statements; the lock is held."""
         if self._unusable:
-            raise ConnectError(self._unusable, "Open a storage of its own in the child, or use a server.")
+            raise ConnectError(self._unusable, "Use a database file, or a server.")
+        if _LEFT_OPEN and str(self.dialect.url()) in _LEFT_OPEN:
+            raise ConnectError(
+                f"{self.config.label}: this process was forked while a thread of its parent was using the database.",
+                "Fork before threads use it, start children by 'spawn', or use a server.",
+            )
         if self._engine is None or self._statements is None:
-            self._engine = create_engine(
+            self._engine = self._create_engine()
+            self._statements = Statements.of(self.dialect, self._engine)
+        return self._engine, self._statements
+
+    def _create_engine(self) -> Engine:
+        # SQLAlchemy logs result rows at DEBUG: no setting of the application may let them through (echo is another way).
+        logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGING_NAME}").setLevel(logging.WARNING)
+        try:
+            return create_engine(
                 self.dialect.url(),
                 echo=self.config.log_sql,
                 hide_parameters=True,
+                logging_name=_LOGGING_NAME,
                 **self.dialect.engine_options(),
             )
-            self._statements = Statements.of(self.dialect, self._engine)
-        return self._engine, self._statements
+        except (ValueError, TypeError) as exc:
+            if isinstance(exc, StorageError):
+                raise
+            what = type(exc).__name__
+        raise ConfigError(f"{self.config.label}: the driver does not take these settings ({what}).", "Look at 'query'.")
 
     # --- forks: a child must never use, nor close, a connection of its parent -----------------------------------------
 
@@ -95,7 +117,10 @@ class Database:
         # Held for moments only; a fork must not hang if something goes wrong with that.
         self._locked_for_fork = self._lock.acquire(timeout=LONGEST_WAIT_S)
         if self.dialect.close_before_fork and not self.dialect.shares_memory() and self._engine is not None:
-            self._engine.dispose()
+            # Not dispose(): what is in use now must come back to a pool that the next fork looks into.
+            idle = [self._engine.raw_connection() for _ in range(_idle(self._engine))]
+            for connection in idle:
+                connection.invalidate()
 
     def after_fork_in_parent(self) -> None:
         """In the parent: go on."""
@@ -111,7 +136,7 @@ class Database:
             if self.dialect.shares_memory():
                 self._unusable = "A storage in memory cannot be used in a forked child."
             elif busy and self.dialect.close_before_fork:
-                self._unusable = "The process was forked while another thread used this storage."
+                _LEFT_OPEN.add(str(self.dialect.url()))
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -121,12 +146,31 @@ class Database:
             self._sessions += 1
         try:
             with self._connect(engine) as connection:
+                self._check_version(connection)
                 session = Session(connection, self.dialect, statements)
-                session.prepare(write=False)
-                yield session
+                try:
+                    self._prepare(session)
+                    yield session
+                finally:
+                    session.close()
         finally:
             with self._lock:
                 self._sessions -= 1
+
+    def _check_version(self, connection: Connection) -> None:
+        if not self._version_checked:
+            server = self.dialect.identify(connection)
+            if server.version < self.dialect.least_version:
+                least = ".".join(map(str, self.dialect.least_version))
+                raise ConnectError(f"{self.config.label}: {server} answers.", f"At least version {least} is needed.")
+            self._version_checked = True
+
+    def _prepare(self, session: Session) -> None:
+        try:
+            session.prepare(write=False)
+        except StorageError as exc:
+            # This is where a file that is no database is first noticed.
+            raise type(exc)(f"{self.config.label}: {exc.message}", *exc.args[1:]) from None
 
     def _connect(self, engine: Engine) -> Connection:
         try:
@@ -195,6 +239,12 @@ class Database:
                 self._engine.dispose()
             self._engine = None
             self._statements = None
+
+
+def _idle(engine: Engine) -> int:
+    """How many connections wait in the pool."""
+    pool = engine.pool
+    return pool.checkedin() if isinstance(pool, QueuePool) else 0
 
 
 _held: list[Database] = []

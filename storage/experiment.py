@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trialstore.dialects.errors import ExperimentMissing, TrialMissing, ValueRejected
+from trialstore.dialects.errors import ExperimentMissing, TrialError, TrialMissing, ValueRejected
 from trialstore.sql.session import Session
 
 from . import rows
@@ -127,7 +127,12 @@ class Experiment(Storage.Experiment):
             )
         stored = {row.optimization_target: row.optimization_direction for row in objectives}
         if stored != self._opt_targets:
-            _LOG.warning("Experiment %s was begun with the objectives %s; they stay", self._experiment_id, stored)
+            _LOG.warning(
+                "Experiment %s is stored with the objectives %s; this run has %s",
+                self._experiment_id,
+                stored,
+                self._opt_targets,
+            )
 
     def _reload(self, tx: Session) -> tuple[Any, int | None, Any] | None:
         row = tx.one("experiment_get", exp_id=self._experiment_id)
@@ -171,6 +176,11 @@ class Experiment(Storage.Experiment):
             chosen = with_values(self._tunables, tunables)
         else:
             chosen = own_copy(tunables, id_length)
+            if differing := sorted(set(values_of(chosen)) ^ set(values_of(self._tunables))):
+                raise ValueRejected(
+                    f"These tunables are not those of the experiment: {', '.join(map(repr, differing))}.",
+                    "Give all of the experiment's, or a mapping with some of them.",
+                )
         param_rows = rows.param_rows(values_of(chosen), "Tunable", id_length)
         metadata = rows.param_rows({} if config is None else config, "Trial metadata", id_length, nested=True)
         digest = config_hash(chosen)
@@ -194,7 +204,7 @@ class Experiment(Storage.Experiment):
 
         trial_id, config_id = self._database.write(create)
         self._trial_id = trial_id + 1
-        return self._trial(trial_id, config_id, chosen, config or {}, Status.PENDING, None)
+        return self._trial(trial_id, config_id, chosen, rows.decoded(metadata), Status.PENDING, None)
 
     def _next_trial_id(self, tx: Session) -> int:
         if tx.one("experiment_lock", exp_id=self._experiment_id) is None:
@@ -244,11 +254,17 @@ class Experiment(Storage.Experiment):
         if found is None:
             return None
         row, config, metadata = found
-        tunables = with_stored(self._tunables, rows.params(config))
+        tunables = self._stored_tunables(number, rows.params(config))
         status = Status.parse(row.status)
         return self._trial(
             number, row.config_id, tunables, rows.plain(rows.params(metadata)), status, row.trial_runner_id
         )
+
+    def _stored_tunables(self, trial_id: int, stored: Mapping[str, rows.Stored]) -> Any:
+        try:
+            return with_stored(self._tunables, stored)
+        except ValueRejected as exc:
+            raise TrialError(f"Trial {self._experiment_id}:{trial_id} cannot be run: {exc.message}", exc.hint) from None
 
     def pending_trials(
         self, timestamp: dt.datetime, *, running: bool, trial_runner_assigned: bool | None = None
@@ -275,10 +291,15 @@ class Experiment(Storage.Experiment):
         configs = rows.by_config(config_rows)
         metadata = rows.params_by_trial(metadata_rows)
         for row in trials:
+            try:
+                tunables = self._stored_tunables(row.trial_id, configs[row.config_id])
+            except TrialError as exc:  # one such trial must not keep the others from being run
+                _LOG.warning("Left out: %s", exc)
+                continue
             yield self._trial(
                 row.trial_id,
                 row.config_id,
-                with_stored(self._tunables, configs[row.config_id]),
+                tunables,
                 rows.plain(metadata.get(row.trial_id, {})),
                 Status.parse(row.status),
                 row.trial_runner_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from trialstore.dialects.errors import ExperimentMissing, TrialError, ValueRejected
@@ -13,6 +13,7 @@ from . import rows
 from .configs import find_or_create_config
 from .database import Database
 from .tunable_values import config_hash, values_of, with_stored
+from .values import check_name
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def merge_experiments(
     database: Database,
     experiment_id: str,
     tunables: Any,
-    source_ids: Sequence[str],
+    source_ids: Iterable[str],
     next_trial_id: Callable[[Session], int],
 ) -> int | None:
     """Copy what is new in the sources, all in one transaction; the last trial id given, or None if nothing was new.
@@ -33,6 +34,11 @@ def merge_experiments(
     """
     if isinstance(source_ids, str):
         raise ValueRejected("experiment_ids is one text.", "Give a list of experiment ids.")
+    if not isinstance(source_ids, Iterable):
+        raise ValueRejected(f"experiment_ids is of type {type(source_ids).__name__}.", "Give a list of experiment ids.")
+    source_ids = list(source_ids)
+    for source_id in source_ids:
+        check_name(source_id, "experiment_ids: an id", database.dialect.id_length)
     if experiment_id in source_ids:
         raise ValueRejected(f"Experiment {experiment_id!r} cannot be merged into itself.", "Leave it out of the list.")
 
@@ -119,10 +125,10 @@ def _translate_configs(
                 f"Experiment {source_id!r} has tunables that this one lacks: {', '.join(map(repr, unknown))}.",
                 "Add them to this experiment's tunables.",
             )
+        completed = with_stored(_defaults(tunables), values)  # raises for a value that our tunables do not admit
         if set(values) == names:
             translated[config_id] = config_id
             continue
-        completed = with_stored(_defaults(tunables), values)
         param_rows = rows.param_rows(values_of(completed), "Tunable", database.dialect.id_length)
         translated[config_id] = find_or_create_config(tx, config_hash(completed), param_rows)
     return translated

@@ -82,6 +82,11 @@ def metrics_by_trial(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
     return found
 
 
+def decoded(param_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What rows for a parameter table will be read back as."""
+    return {row["param_id"]: decode(row["param_value"], row["value_type"]) for row in param_rows}
+
+
 def plain(values: Mapping[str, Stored]) -> dict[str, Any]:
     """Name → value."""
     return {name: item.value for name, item in values.items()}

@@ -70,7 +70,7 @@ def _apply(database: Database) -> None:
 def _refusal(database: Database, state: SchemaState) -> SchemaError:
     label, policy = database.config.label, database.config.schema_policy
     newest = state.pending[-1].version
-    hint = "Call update_schema() on a storage whose 'schema_policy' is not 'verify', or set it to 'update'."
+    hint = "Run 'trialstore schema apply', or call update_schema() under another 'schema_policy' than 'verify'."
     if state.found is Found.EMPTY:
         return SchemaMissing(f"{label} holds no tables, and schema_policy is {policy!r}.", hint)
     if state.found is Found.OTHER:

@@ -64,7 +64,7 @@ class Trial(Storage.Trial):
             self._database.write(add)
         except DuplicateKey:  # another process added the same key between our look and our insert
             raise ValueRejected(f"Trial {self} has one of these metadata already.", "Use another key.") from None
-        self._config.update(new_config_data)
+        self._config.update(rows.decoded(new))
 
     def update(
         self, status: Status, timestamp: dt.datetime, metrics: dict[str, Any] | None = None

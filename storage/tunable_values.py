@@ -84,13 +84,17 @@ def with_stored(tunables: _T, stored: Mapping[str, tuple[str | None, str | None,
     """A copy of `tunables` with the values of a stored config, given as name → (text, type, value).
 
     A value without a stored type takes the tunable's: the text "007" of a categorical tunable is not the number 7.
-    Stored names that the tunables lack are left out, and tunables that the stored config lacks keep their value.
+    Tunables that the stored config lacks keep their value. Raises ValueRejected for a stored name that the tunables
+    lack, or a value that they do not admit: run with another one, the trial's results would be under the wrong config.
     """
     current = values_of(tunables)
+    if unknown := sorted(set(stored) - set(current)):
+        raise ValueRejected(
+            f"Stored tunables that the experiment was opened without: {', '.join(map(repr, unknown))}.",
+            "Open it with the tunables that its trials were made with.",
+        )
     values = {}
     for name, (text, kind, value) in stored.items():
-        if name not in current:
-            continue
         if kind is None and text is not None:
             values[name] = _like(current[name], text) if isinstance(tunables, Mapping) else text
         else:

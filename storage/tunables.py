@@ -6,15 +6,11 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from trialstore.dialects.errors import ConfigError, nearest
+from trialstore.dialects.errors import ConfigError, UnknownTunable, nearest
 
 from .tunable import Tunable, TunableValue, check_keys, typed_text
 
 _GROUP_KEYS: dict[str, tuple[type, ...]] = {"description": (str,), "cost": (int, float), "params": (Mapping,)}
-
-
-class UnknownTunable(ConfigError, KeyError):
-    """There is no tunable parameter, or no group, of that name."""
 
 
 class CovariantGroup:

@@ -141,6 +141,10 @@ def to_utc(moment: dt.datetime, what: str = "timestamp") -> dt.datetime:
     """The aware UTC time of `moment`; a naive one is local time. Raises ValueRejected for what is no time."""
     if not isinstance(moment, dt.datetime):
         raise ValueRejected(f"{what} is of type {type(moment).__name__}.", "Give a datetime.")
+    if moment != moment:  # pandas' NaT, which calls itself a datetime
+        raise ValueRejected(f"{what} is not a time.", "Give a datetime.")
+    if hasattr(moment, "to_pydatetime"):  # pandas' Timestamp cannot take a naive time as local
+        moment = moment.to_pydatetime(warn=False)
     try:
         return moment.astimezone(dt.timezone.utc)
     except (OverflowError, ValueError, OSError):

@@ -30,15 +30,6 @@ ORDER BY t.trial_id;
 INSERT INTO trial_lineage (exp_id, trial_id, source_exp_id, source_trial_id)
 VALUES (:exp_id, :trial_id, :source_exp_id, :source_trial_id);
 
--- name: lineage_list
--- returns: many
--- params: exp_id
--- why: Where the merged trials of an experiment were first run.
-SELECT trial_id, source_exp_id, source_trial_id
-FROM trial_lineage
-WHERE exp_id = :exp_id
-ORDER BY trial_id;
-
 -- name: merge_params
 -- returns: count
 -- params: exp_id, trial_id, source_exp_id, source_trial_id

@@ -16,18 +16,11 @@ VALUES (:exp_id, :trial_id, :config_id, :trial_runner_id, :ts_start, :ts_end, :s
 -- name: trial_get
 -- returns: one
 -- params: exp_id, trial_id
--- why: One trial, with the trial group of its config (the least trial id with that config in the experiment).
-SELECT
-    t.trial_id, t.config_id, t.trial_runner_id, t.ts_start, t.ts_end, t.status,
-    (
-        SELECT min(g.trial_id)
-        FROM trial AS g
-        WHERE g.config_id = t.config_id
-            AND g.exp_id = t.exp_id
-    ) AS group_id
-FROM trial AS t
-WHERE t.exp_id = :exp_id
-    AND t.trial_id = :trial_id;
+-- why: One trial.
+SELECT trial_id, config_id, trial_runner_id, status
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id = :trial_id;
 
 -- name: trial_list
 -- returns: many
@@ -63,6 +56,7 @@ ORDER BY trial_id;
 -- returns: many
 -- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
 -- why: Trials that are due. The assigned pair is (0, 1) for all, (1, 1) with a runner, (0, 0) without one.
+-- why: Sorted by a sum, because some engines would read all trials of the experiment to get them in the order of a key.
 SELECT trial_id, config_id, trial_runner_id, status
 FROM trial
 WHERE exp_id = :exp_id
@@ -70,13 +64,13 @@ WHERE exp_id = :exp_id
     AND ts_start <= :ts
     AND ts_end IS NULL
     AND CASE WHEN trial_runner_id IS NULL THEN 0 ELSE 1 END BETWEEN :assigned_min AND :assigned_max
-ORDER BY trial_id;
+ORDER BY trial_id + 0;
 
 -- name: trial_state
 -- returns: one
 -- params: exp_id, trial_id
 -- why: Where a trial stands, read in the transaction that is about to change it.
-SELECT status, trial_runner_id, ts_end
+SELECT status, trial_runner_id
 FROM trial
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id;
@@ -116,13 +110,24 @@ WHERE exp_id = :exp_id
 -- name: trial_default_config
 -- returns: scalar
 -- params: exp_id
--- why: The config of the first trial that is marked as running the defaults, else of the first trial.
-SELECT t.config_id
-FROM trial AS t
-LEFT JOIN trial_param AS p
-    ON p.exp_id = t.exp_id
-    AND p.trial_id = t.trial_id
-    AND p.param_id = 'is_defaults'
-WHERE t.exp_id = :exp_id
-ORDER BY CASE WHEN lower(p.param_value) = 'true' THEN 0 ELSE 1 END, t.trial_id
-LIMIT 1;
+-- why: The config of the first trial that is marked as running the defaults, else of the first trial. Trials are looked
+-- why: through in the order of their ids, and the marked one mostly comes first.
+SELECT config_id
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id = coalesce(
+        (
+            SELECT p.trial_id
+            FROM trial_param AS p
+            WHERE p.exp_id = :exp_id
+                AND p.param_id = 'is_defaults'
+                AND lower(p.param_value) = 'true'
+            ORDER BY p.trial_id
+            LIMIT 1
+        ),
+        (
+            SELECT min(t.trial_id)
+            FROM trial AS t
+            WHERE t.exp_id = :exp_id
+        )
+    );

@@ -22,15 +22,17 @@ ORDER BY param_id;
 -- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
 -- why: Metadata of the trials that trial_pending returns, in one statement.
 SELECT p.trial_id, p.param_id, p.param_value, p.value_type
-FROM trial AS t
-INNER JOIN trial_param AS p
-    ON p.exp_id = t.exp_id
-    AND p.trial_id = t.trial_id
-WHERE t.exp_id = :exp_id
-    AND t.status IN (:status_1, :status_2, :status_3)
-    AND t.ts_start <= :ts
-    AND t.ts_end IS NULL
-    AND CASE WHEN t.trial_runner_id IS NULL THEN 0 ELSE 1 END BETWEEN :assigned_min AND :assigned_max
+FROM trial_param AS p
+WHERE p.exp_id = :exp_id
+    AND p.trial_id IN (
+        SELECT t.trial_id
+        FROM trial AS t
+        WHERE t.exp_id = :exp_id
+            AND t.status IN (:status_1, :status_2, :status_3)
+            AND t.ts_start <= :ts
+            AND t.ts_end IS NULL
+            AND CASE WHEN t.trial_runner_id IS NULL THEN 0 ELSE 1 END BETWEEN :assigned_min AND :assigned_max
+    )
 ORDER BY p.trial_id, p.param_id;
 
 -- name: trial_status_put
@@ -80,12 +82,14 @@ ORDER BY trial_id, metric_id;
 -- params: exp_id, config_id
 -- why: The final metrics of the trials of one group, in one statement.
 SELECT r.trial_id, r.metric_id, r.metric_value, r.value_type
-FROM trial AS t
-INNER JOIN trial_result AS r
-    ON r.exp_id = t.exp_id
-    AND r.trial_id = t.trial_id
-WHERE t.exp_id = :exp_id
-    AND t.config_id = :config_id
+FROM trial_result AS r
+WHERE r.exp_id = :exp_id
+    AND r.trial_id IN (
+        SELECT t.trial_id
+        FROM trial AS t
+        WHERE t.exp_id = :exp_id
+            AND t.config_id = :config_id
+    )
 ORDER BY r.trial_id, r.metric_id;
 
 -- name: results_of_load

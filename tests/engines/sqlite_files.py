@@ -52,6 +52,6 @@ def refused(file: Path | str, error: type[StorageError], *words: str, **more: An
     with pytest.raises(StorageError) as caught:
         opened(file, **more)
     assert type(caught.value) is error, repr(caught.value)
-    assert all(word in str(caught.value) for word in words)
+    assert all(word in str(caught.value) for word in words), repr(caught.value)
     assert caught.value.hint
     return caught.value

@@ -161,7 +161,7 @@ def test_a_locked_schema_says_which_process_holds_it(file: Path, monkeypatch: py
         assert child.stdout is not None
         assert child.stdin is not None
         assert child.stdout.readline() == b"locked\n"
-        error = refused(file, MigrationLocked, "write lock", busy_timeout=0.01)
+        error = refused(file, MigrationLocked, "holds the lock", busy_timeout=0.01)
         if Path("/proc/locks").exists():
             assert str(child.pid) in error.message
         child.stdin.write(b"\n")
@@ -219,22 +219,6 @@ def test_without_log_sql_no_statement_is_logged(file: Path, caplog: pytest.LogCa
     with caplog.at_level(logging.INFO):
         filled(file)
     assert "INSERT" not in caplog.text
-
-
-def test_a_forked_child_opens_connections_of_its_own(file: Path) -> None:
-    filled(file)
-    with opened(file) as storage:
-        assert list(storage.experiments) == ["Exp"]
-        engine = storage._database.engine
-        storage._database._pid -= 1  # as in a child
-        assert list(storage.experiments) == ["Exp"]
-        assert storage._database.engine is not engine
-    with SqlStorage({"drivername": "sqlite"}) as memory:
-        memory._database._pid -= 1
-        with pytest.raises(ConnectError, match="memory") as caught:
-            _ = memory.experiments
-        assert caught.value.hint
-        memory._database._pid += 1
 
 
 def test_times_are_kept_as_text_that_sorts(storage: SqlStorage) -> None:

@@ -138,30 +138,73 @@ def test_a_forked_child_killed_after_the_parent_closed_its_connections_loses_not
     assert_all_done(storage, path, [2, 3])
 
 
-def test_a_fork_beside_a_thread_that_is_writing_loses_nothing(
-    storage: SqlStorage, experiment: Storage.Experiment, path: Path
-) -> None:
-    written, forked = threading.Event(), threading.Event()
+class WritingThread:
+    """A thread that has written in a transaction, which it commits when it is told to."""
 
-    def insert_and_wait(tx: Session) -> None:
+    def __init__(self, storage: SqlStorage) -> None:
+        self._written, self._go_on = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=lambda: storage._database.write(self._write), daemon=True)
+        self._thread.start()
+        assert self._written.wait(LIMIT)
+
+    def _write(self, tx: Session) -> None:
         tx.count("experiment_insert", exp_id="one", **HEAD)
-        written.set()
-        forked.wait(LIMIT)
+        self._written.set()
+        self._go_on.wait(LIMIT)
 
-    thread = threading.Thread(target=lambda: storage._database.write(insert_and_wait), daemon=True)
-    thread.start()
-    assert written.wait(LIMIT)
-    with Child(workers.write_or_say_why_not, experiment, context=FORK) as child:
-        forked.set()
-        thread.join(LIMIT)
-        assert not thread.is_alive()
-        child.tell("go")
-        made = child.result()
-    # The child can write, or is told at once that it was forked at a bad moment; "Busy" would send it on a vain search.
+    def commit(self) -> None:
+        self._go_on.set()
+        self._thread.join(LIMIT)
+        assert not self._thread.is_alive()
+
+
+@pytest.mark.parametrize("child_uses", ["the same storage", "another storage of the parent", "a storage of its own"])
+def test_a_fork_beside_a_thread_that_is_writing_loses_nothing(
+    storage: SqlStorage, experiment: Storage.Experiment, path: Path, child_uses: str
+) -> None:
+    with SqlStorage(file_config(path, busy_timeout=0.1)) as other, make_experiment(other) as other_experiment:
+        given: dict[str, Any] = {
+            "the same storage": experiment,
+            "another storage of the parent": other_experiment,
+            "a storage of its own": file_config(path, busy_timeout=0.1),
+        }
+        thread = WritingThread(storage)
+        with Child(workers.write_or_say_why_not, given[child_uses], context=FORK) as child:
+            thread.commit()
+            child.tell("go")
+            made = child.result()
+    # The child can write, or is told that it was forked at a bad moment; "Busy" would send it on a vain search.
     assert made in (2, "ConnectError")
     assert list(storage.experiments) == ["Shared", "one"]
     mine = ids_of(workers.run_trials(experiment, 2, 2))
     assert_all_done(storage, path, mine if made == "ConnectError" else [2, *mine])
+
+
+def test_a_transaction_that_an_earlier_fork_fell_into_does_no_harm_to_later_children(
+    storage: SqlStorage, experiment: Storage.Experiment, path: Path
+) -> None:
+    gc.disable()  # garbage that happens to be collected would hide a connection that was left open
+    try:
+        thread = WritingThread(storage)
+        with Child(workers.let_go, storage, False, context=FORK) as child:
+            thread.commit()
+            child.result()
+        with Child(workers.write_in_turns, experiment, context=FORK) as child:
+            child.tell("write")
+            child.hear("written")
+            gc.collect()
+            storage.dispose()
+            child.tell("write")
+            child.hear("written")
+            made = ids_of(workers.run_trials(experiment, 1, 1))
+            child.tell("write")
+            child.hear("written")
+            child.tell("stop")
+            made += child.result()
+    finally:
+        gc.enable()
+    assert len(made) == len(set(made)) == 4
+    assert_all_done(storage, path, made)
 
 
 def test_a_child_forked_while_a_thread_opens_the_storage_can_dispose_of_it(storage: SqlStorage) -> None:

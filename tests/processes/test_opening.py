@@ -119,3 +119,12 @@ def test_a_process_killed_before_any_statement_of_the_schema_leaves_a_file_that_
             assert storage.experiments == {}
         assert_complete(path, newest)
     assert number > len(versions())
+
+
+def test_processes_that_start_at_once_under_the_policy_create_all_succeed(tmp_path: Path, newest: Path) -> None:
+    # Under this policy nobody may finish a schema that somebody else has begun, so nobody must ever see one.
+    for number in range(ROUNDS):
+        path = tmp_path / f"{number}.sqlite"
+        opened = together(workers.open_storage, [(file_config(path, schema_policy="create"),)] * 8)
+        assert sum(applied for applied, _ in opened) == len(versions())
+        assert_complete(path, newest)

@@ -219,11 +219,15 @@ def let_go(_pipe: Connection, storage: SqlStorage, used: bool) -> None:
     gc.collect()
 
 
-def write_or_say_why_not(pipe: Connection, experiment: Storage.Experiment) -> str | int:
-    """The id of a whole trial, or the name of the library's error that says why it cannot be."""
+def write_or_say_why_not(pipe: Connection, given: Storage.Experiment | dict[str, Any]) -> str | int:
+    """Write to an experiment of the parent, or with a storage of this config: the id of a whole trial, or the name of
+    the library's error that says why it cannot be."""
     listen(pipe, "go")
     try:
-        return run_trial(experiment, 5, nobody).trial_id
+        if isinstance(given, Storage.Experiment):
+            return run_trial(given, 5, nobody).trial_id
+        with SqlStorage(given) as storage, make_experiment(storage) as experiment:
+            return run_trial(experiment, 5, nobody).trial_id
     except StorageError as exc:
         return type(exc).__name__
 

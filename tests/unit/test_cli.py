@@ -359,7 +359,16 @@ def test_help_names_every_command_and_what_it_does() -> None:
     output = ok("--help")
     for name in COMMANDS:
         assert f"\n  {name} " in output
-        assert "--config" in ok(name, "--help")
+        words = [name, "apply"] if name == "schema" else [name]
+        assert "--config" in ok(*words, "--help")
+
+
+def test_schema_apply_creates_the_schema_and_then_finds_it_up_to_date(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/x.sqlite"
+    assert call("list", "--url", url).exit_code == 1
+    for _ in range(2):
+        assert "up to date" in ok("schema", "apply", "--url", url)
+    assert call("list", "--url", url).exit_code == 0
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

@@ -140,7 +140,7 @@ def test_a_url_that_cannot_be_read_is_refused_without_repeating_it(url: str) -> 
     assert caught.value.hint
     assert SECRET not in repr(caught.value)
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 def test_a_config_from_a_url_opens_the_same_file(tmp_path: Path) -> None:
