@@ -94,7 +94,7 @@ class Database:
         return self._engine, self._statements
 
     def _create_engine(self) -> Engine:
-        # SQLAlchemy logs result rows at DEBUG: no setting of the application may let them through (echo is another way).
+        # SQLAlchemy logs result rows at DEBUG: no setting of the application may let them through (echo goes round it).
         logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGING_NAME}").setLevel(logging.WARNING)
         try:
             return create_engine(
