@@ -4,8 +4,10 @@ How to add an engine:
 
 1. Write `sql/<engine>/migrations/NNNN_slug.sql` with the numbers and slugs that the other engines have (a step that the
    engine does not need is a file without statements whose header says why), and `sql/<engine>/queries/` with its
-   session statements (`begin_read`, `begin_write`, what a new connection needs, `schema_tables`, the history table)
-   and overrides of those statements of `sql/queries/` that the engine does not understand. Most differences end here.
+   session statements (`begin_read`, `begin_write`, what a new connection needs, the history table), what describes the
+   database (`schema_…`), `explain`, and overrides of those statements of `sql/queries/` that the engine does not
+   understand. A statement `NAME_many` takes each bind of NAME as an array, one element a row, and then serves NAME's
+   bulk calls. Most differences end here.
 2. Subclass `Dialect` in a module of its own. Fill in the data first; override a method only where the engine differs in
    something that is not text.
 3. `classify` is the part to take most care with: retries, idempotent writes and every error that a user sees hang on
@@ -13,7 +15,7 @@ How to add an engine:
 4. Register the class: in `registry.BUILT_IN`, or from another package through the entry point group
    `trialstore.dialects` (name = backend name of the URL, value = `module:Class`); `sql_folders` then holds absolute
    paths of that package.
-5. Run `tests/contract/` against it, then generate `sql/<engine>/schema.sql` with `python -m
+5. Run the contract suite against it (docs/dialects.md), then generate `sql/<engine>/schema.sql` with `python -m
    trialstore.storage.schema_dump URL`.
 """
 
@@ -22,7 +24,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,15 +48,17 @@ class Option:
 
 @dataclass(frozen=True)
 class SessionStep:
-    """A statement of the catalogue to run on a connection, and what the first column of its row must then be.
+    """A statement of the catalogue to run on a connection, and what is done with the first column of its row.
 
     `expect` is empty where any answer will do; `refusal` is the hint given to the user when the answer is another one.
+    `then` gets the driver's connection and the answer, for what only the driver can set.
     """
 
     statement: str
     params: Mapping[str, Any] = field(default_factory=dict)
     expect: tuple[Any, ...] = ()
     refusal: str = ""
+    then: Callable[[Any, Any], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,18 +111,12 @@ class Dialect(ABC):
     """Query folders searched in order, later ones override; relative ones are below sql/."""
     migrations_folder: ClassVar[str | Path]
     """Folder of the migrations, relative to sql/ or absolute."""
-    least_version: ClassVar[tuple[int, ...]]
-    """The oldest server version the SQL files are written for."""
+    least_versions: ClassVar[Mapping[str, tuple[int, ...]]]
+    """Flavour of the server → the oldest version of it that the SQL files are written for."""
     transactional_ddl: ClassVar[bool]
     """DDL can be rolled back, so a migration and its history row commit together."""
     many_processes: ClassVar[bool]
-    """Several processes may write at the same time."""
-    has_returning: ClassVar[bool]
-    """INSERT and UPDATE understand RETURNING."""
-    max_binds: ClassVar[int]
-    """Most bind parameters of one statement."""
-    bulk_path: ClassVar[str] = "executemany"
-    """How many rows reach the server fastest; `bulk` implements it, documentation and benchmarks name it."""
+    """Several processes may use a database, and write to it, at the same time."""
     id_length: ClassVar[int] = 512
     """Length of the id columns, in characters."""
     close_before_fork: ClassVar[bool] = False
@@ -156,25 +154,24 @@ class Dialect(ABC):
         """The URL to connect to. Raises ConfigError where the settings cannot name a database (a folder, for
         instance)."""
 
-    @abstractmethod
-    def check_exists(self) -> None:
-        """Raise ConnectError when connecting would create a database that does not exist; servers have nothing to do
-        here."""
+    def check_exists(self) -> None:  # noqa: B027 - only an engine of files has something to do here
+        """Raise ConnectError when connecting would create a database that does not exist."""
 
     @abstractmethod
     def engine_options(self) -> dict[str, Any]:
         """Arguments of `sqlalchemy.create_engine` beside the URL: pool class and size, connect_args."""
 
     @abstractmethod
-    def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
+    def session_steps(self, *, write: bool) -> Iterable[SessionStep]:
         """Steps to run once on each new connection (`write=False`), and once more before its first write
-        (`write=True`).
+        (`write=True`); of a generator, each is asked for when the one before it has run.
 
         The first kind must not change the database. They see to UTC, strictness, durability and timeouts.
         """
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
-        """Steps that open a transaction: a snapshot for reading, or one that may write."""
+        """Steps that open a transaction: a snapshot for reading, or one that may write. None where the driver's
+        SQLAlchemy dialect opens it by itself."""
         return (SessionStep("begin_write" if write else "begin_read"),)
 
     @abstractmethod
@@ -201,11 +198,6 @@ class Dialect(ABC):
     def shares_memory(self) -> bool:
         """Whether the database lives in this process's memory, so that no other process can open it."""
         return False
-
-    def bulk(self, connection: Connection, sql: str, rows: Sequence[Any]) -> int:
-        """Run one compiled statement for many rows the fastest way the driver has; the number of rows that it
-        changed."""
-        return connection.exec_driver_sql(sql, list(rows)).rowcount
 
     @abstractmethod
     def encode_ts(self, moment: dt.datetime) -> Any:

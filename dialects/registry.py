@@ -12,6 +12,10 @@ from .errors import ConfigError, nearest
 ENTRY_POINTS = "trialstore.dialects"
 
 BUILT_IN = {
+    "duckdb": "trialstore.dialects.duckdb:DuckDBDialect",
+    "mariadb": "trialstore.dialects.mysql:MySQLDialect",
+    "mysql": "trialstore.dialects.mysql:MySQLDialect",
+    "postgresql": "trialstore.dialects.postgresql:PostgreSQLDialect",
     "sqlite": "trialstore.dialects.sqlite:SQLiteDialect",
 }
 

@@ -20,8 +20,9 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from .base import Dialect, DriverError, Option, Server, SessionStep, StatementRunner
-from .errors import ConfigError, ConnectError, ErrorKind, nearest
+from .base import DriverError, Option, Server, SessionStep, StatementRunner
+from .errors import ConfigError, ErrorKind, nearest
+from .files import FileDialect
 
 # What a `file:` URI takes, https://www.sqlite.org/uri.html; the driver's own arguments are options of ours.
 QUERY_KEYS = ("uri", "mode", "cache", "immutable", "nolock", "psow", "vfs")
@@ -67,7 +68,7 @@ _MESSAGES = (
 )
 
 
-class SQLiteDialect(Dialect):
+class SQLiteDialect(FileDialect):
     """A file, a `file:` URI, or memory (`:memory:` or no database at all)."""
 
     name = "sqlite"
@@ -76,70 +77,44 @@ class SQLiteDialect(Dialect):
     driver_module = "sqlite3"
     sql_folders = ("queries", "sqlite/queries")
     migrations_folder = "sqlite/migrations"
-    least_version = (3, 35)
+    least_versions = {"sqlite": (3, 35)}
     transactional_ddl = True
     many_processes = True
-    has_returning = True
-    max_binds = 32766
-    # SQLite keeps what it knows of its open files, locks included, in memory that a fork copies, while the locks stay
-    # with the parent: a child that opens the file then believes in locks that it does not hold, and loses writes.
+    # SQLite's own word on forks:
     # https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
     close_before_fork = True
-    default_policy = "update"
     options = {
         "journal_mode": Option("wal", (str,), JOURNAL_MODES),
-        "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),  # SQLite counts milliseconds in 32 bits,
+        "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),  # SQLite counts milliseconds in 32 bits
     }
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
-        for key in ("host", "port", "username", "password"):
-            if self.settings.get(key) not in (None, ""):
-                raise ConfigError(
-                    f"config.{key}: {self.name} has no {key}.", "Leave it out; 'database' names the file."
-                )
-        database = self.settings.get("database") or ":memory:"
-        if "\0" in database or any(len(part.encode()) > 255 for part in Path(database.partition("?")[0]).parts):
-            raise ConfigError(
-                "config.database is no name that a file can have.", "Give a shorter one, without NUL characters."
-            )
         if unknown := [key for key in self.settings.get("query") or {} if key not in QUERY_KEYS]:
             raise ConfigError(f"config.query: unknown key {unknown[0]!r}.", nearest(unknown[0], QUERY_KEYS))
-        # Made absolute now, so that a later chdir, or a child started elsewhere, opens the same file.
-        is_uri = database.startswith("file:")
-        self.path = None if database == ":memory:" or is_uri else Path(database).absolute()
-        self.database = str(self.path or database)
-        if is_uri and not self.shares_memory() and not database.startswith("file:/"):
-            name, mark, query = database.removeprefix("file:").partition("?")
+        if self.is_uri(self.database) and not self.shares_memory() and not self.database.startswith("file:/"):
+            name, mark, query = self.database.removeprefix("file:").partition("?")
             self.database = f"file:{quote(str(Path(unquote(name)).absolute()))}{mark}{query}"
 
+    def is_uri(self, database: str) -> bool:
+        return database.startswith("file:")
+
     def url(self) -> URL:
-        if self.path is not None and self.path.is_dir():
-            raise ConfigError(
-                f"config.database: {self.path} is a folder.", "Name a file, for instance one in that folder."
-            )
-        if self.path is not None and not self.path.parent.is_dir():
-            raise ConfigError(
-                f"config.database: the folder {self.path.parent} does not exist.", "Create the folder first."
-            )
+        self.check_path()
         query = dict(self.settings.get("query") or {})
-        if self.database.startswith("file:"):
+        if self.is_uri(self.database):
             query.setdefault("uri", "true")
         return URL.create("sqlite+pysqlite", database=self.database, query=query)
 
-    def check_exists(self) -> None:
-        if self.shares_memory():
-            raise ConnectError("An in-memory database starts empty: there is nothing to open.", "Name a file.")
-        path = self.path or Path(unquote(urlsplit(self.database).path))
-        if not path.exists():
-            raise ConnectError(f"There is no database file {path}.", "Check the path; writing commands create it.")
+    def file(self) -> Path:
+        return self.path or Path(unquote(urlsplit(self.database).path))
 
     def shares_memory(self) -> bool:
         query = self.settings.get("query") or {}
-        if self.database.startswith("file:"):
+        if self.is_uri(self.database):
             words = self.database.partition("?")[2].split("&")
             return ":memory:" in self.database or "mode=memory" in words or query.get("mode") == "memory"
-        return self.database == ":memory:"
+        return super().shares_memory()
 
     def engine_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {

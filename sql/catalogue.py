@@ -8,7 +8,8 @@ A query file holds statements under headers::
     -- why: a line of reason
     -- own: why only this engine has it (in an engine's folder, for statements that no other engine shares)
 
-An engine's folder overrides a shared statement by one of the same name, returns and params.
+An engine's folder overrides a shared statement by one of the same name, returns and params. There may be a statement
+`NAME_many` beside `NAME`: it takes the same params, each as an array with one element a row.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from trialstore.dialects.errors import CatalogueError, nearest
 
 ROOT = Path(__file__).parent
+MANY = "_many"
 RETURNS = ("one", "many", "scalar", "count", "none")
 
 _HEADER = re.compile(r"--\s*(name|returns|params|why|own):\s*(.*?)\s*$")
@@ -139,6 +141,10 @@ def load_catalogue(folders: Sequence[str | Path]) -> Catalogue:
         found.update(here)
     if not found:
         raise CatalogueError(f"No query files in {', '.join(map(str, folders))}.")
+    for name, statement in found.items():
+        single = found.get(name.removesuffix(MANY)) if name.endswith(MANY) else statement
+        if single is None or set(single.params) != set(statement.params):
+            raise CatalogueError(f"{statement.source}: {name!r} has no statement of the same params for a single row.")
     return Catalogue(found)
 
 

@@ -138,12 +138,15 @@ def load_migrations(folder: str | Path) -> tuple[Migration, ...]:
     return migrations
 
 
-def plan(migrations: Sequence[Migration], history: Sequence[HistoryRow]) -> tuple[Migration, ...]:
+def plan(
+    migrations: Sequence[Migration], history: Sequence[HistoryRow], *, resumable: bool = False
+) -> tuple[Migration, ...]:
     """The migrations that a database with this history still needs; empty when it is up to date.
 
-    Refuses a history that these files cannot have written: SchemaTooNew (rows of a newer library), SchemaDrift (gaps,
-    other slugs), MigrationChecksumMismatch (a file that was edited after it was applied), MigrationIncomplete (an
-    unfinished row).
+    Where `resumable` (each statement is recorded, since DDL cannot be rolled back), an unfinished last row is the first
+    of them. Refuses a history that these files cannot have written: SchemaTooNew (rows of a newer library), SchemaDrift
+    (gaps, other slugs), MigrationChecksumMismatch (a file that was edited after it was applied), MigrationIncomplete
+    (an unfinished row).
     """
     for position, row in enumerate(history, start=1):
         if row.version > len(migrations):
@@ -161,7 +164,8 @@ def plan(migrations: Sequence[Migration], history: Sequence[HistoryRow]) -> tupl
                 f"The schema history has {row.version:04d}_{row.slug} where this library has {migration}.",
                 "The database belongs to another chain of migrations.",
             )
-        if row.state not in (DONE, ADOPTED):
+        unfinished = resumable and row.state == RUNNING and position == len(history)
+        if row.state not in (DONE, ADOPTED) and not unfinished:
             raise MigrationIncomplete(
                 f"Migration {migration} was begun and not finished ({row.statements_done} statements done).",
                 "Look at what it left behind before anything else runs.",
@@ -171,4 +175,9 @@ def plan(migrations: Sequence[Migration], history: Sequence[HistoryRow]) -> tupl
                 f"Migration {migration} differs from the one that was applied to this database.",
                 "A released migration is never edited: restore the file, and put the change into a new one.",
             )
-    return tuple(migrations[len(history) :])
+    return tuple(migrations[len(history) - len(unfinished_rows(history)) :])
+
+
+def unfinished_rows(history: Sequence[HistoryRow]) -> Sequence[HistoryRow]:
+    """The last row, if its migration was begun and not finished."""
+    return [row for row in history[-1:] if row.state == RUNNING]

@@ -1,7 +1,8 @@
 """The migrator: finds out what a database holds, and brings it up to date under one lock.
 
 Order of things: plan → lock → read the history again inside the lock → refuse what cannot be ours → run. A migration,
-and the row that says so, commit together.
+and the row that says so, commit together. Where DDL cannot be rolled back, the row says `running` first and counts the
+statements that are done, so that the next run goes on where a killed one stopped.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import datetime as dt
 import enum
 import logging
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from trialstore.dialects.base import Dialect
@@ -22,7 +26,7 @@ from trialstore.dialects.errors import (
     StorageError,
 )
 
-from .migrations import ADOPTED, DONE, HistoryRow, Migration, load_migrations, plan
+from .migrations import ADOPTED, DONE, RUNNING, HistoryRow, Migration, load_migrations, plan, unfinished_rows
 from .session import Session
 
 _LOG = logging.getLogger(__name__)
@@ -42,6 +46,7 @@ BASE_TABLES = frozenset(
 )
 HISTORY_TABLE = "trialstore_schema"
 REFERENCE_MARK = "alembic_version"
+_LATER_COLUMN = ("trial", "trial_runner_id")  # the first that the reference added when it had begun to keep revisions
 
 
 class Found(enum.Enum):
@@ -55,11 +60,13 @@ class Found(enum.Enum):
 
 @dataclass(frozen=True)
 class SchemaState:
-    """What the database holds, the version it is at (0 if none), and the migrations it still needs."""
+    """What the database holds, the version it is at (0 if none), and the migrations it still needs; `interrupted` if
+    the first of them has begun."""
 
     found: Found
     version: int
     pending: tuple[Migration, ...]
+    interrupted: bool = False
 
     @property
     def current(self) -> bool:
@@ -91,7 +98,8 @@ class Migrator:
             history = self._history(session) if HISTORY_TABLE in self._tables(session) else []
         try:
             if history:
-                return SchemaState(Found.OURS, history[-1].version, plan(self.migrations, history))
+                begun = unfinished_rows(history)
+                return SchemaState(Found.OURS, history[-1].version - len(begun), self._plan(history), bool(begun))
             found, version = self._look_around(session)
             return SchemaState(found, version, self.migrations[version:])
         finally:
@@ -101,23 +109,39 @@ class Migrator:
         """Bring the database up to date; the migrations that this call applied, empty if another process was faster.
 
         Raises MigrationLocked when others hold the lock for too long, MigrationFailed with the database's message
-        when a statement is refused (that migration is then undone as a whole), and the errors of `inspect`.
+        when a statement is refused (that migration is then undone as a whole, where the engine can do that), and the
+        errors of `inspect`.
         """
         applied: list[Migration] = []
+        with self._locked(session):
+            version = self._ensure_history(session)
+            if version == 0 and self.dialect.transactional_ddl:
+                # An empty database is filled as a whole: nobody ever meets, or is left with, half a schema.
+                for pending in self._plan(self._history(session)):
+                    self._apply(session, pending)
+                    applied.append(pending)
+        while (migration := self._apply_next(session)) is not None:
+            applied.append(migration)
+        return applied
+
+    def wait(self, session: Session) -> None:
+        """Return when no other migrator is at work."""
+        with self._locked(session):
+            pass
+
+    @contextmanager
+    def _locked(self, session: Session) -> Iterator[None]:
+        """A transaction under the migration lock, committed in the end or undone."""
         with self.dialect.migration(session):
             try:
-                if self._ensure_history(session) == 0:
-                    # An empty database is filled as a whole: nobody ever meets, or is left with, half a schema.
-                    for pending in plan(self.migrations, self._history(session)):
-                        self._apply(session, pending)
-                        applied.append(pending)
+                yield
                 session.commit()
             except BaseException:
                 session.rollback()
                 raise
-        while (migration := self._apply_next(session)) is not None:
-            applied.append(migration)
-        return applied
+
+    def _plan(self, history: Sequence[HistoryRow]) -> tuple[Migration, ...]:
+        return plan(self.migrations, history, resumable=not self.dialect.transactional_ddl)
 
     def _history(self, session: Session) -> list[HistoryRow]:
         return [
@@ -133,38 +157,69 @@ class Migrator:
             return history[-1].version
         _, version = self._look_around(session)
         for migration in self.migrations[:version]:
-            self._record(session, migration, ADOPTED, started=_now(), duration_ms=0)
+            self._record(session, migration, ADOPTED, _now(), 0, len(migration.statements))
             _LOG.info("Adopted schema version %s as the reference left it", migration)
         return version
 
     def _apply_next(self, session: Session) -> Migration | None:
         """Apply the first migration that is pending once the lock is held; None if there is none."""
-        with self.dialect.migration(session):
-            try:
-                pending = plan(self.migrations, self._history(session))
-                if pending:
-                    self._apply(session, pending[0])
-                session.commit()
-            except BaseException:
-                session.rollback()
-                raise
-        return pending[0] if pending else None
+        with self._locked(session):
+            history = self._history(session)
+            pending = self._plan(history)
+            if not pending:
+                return None
+            if self.dialect.transactional_ddl:
+                self._apply(session, pending[0])
+            else:
+                begun = unfinished_rows(history)
+                self._apply_stepwise(session, pending[0], begun[0].statements_done if begun else None)
+        return pending[0]
 
     def _apply(self, session: Session, migration: Migration) -> None:
         started, clock = _now(), time.monotonic()
-        for number, statement in enumerate(migration.statements, start=1):
-            try:
-                session.run_migration(statement, f"statement {number}")
-            except StorageError as exc:
-                raise MigrationFailed(
-                    f"Migration {migration}, {exc.message}",
-                    "Nothing of this migration was kept; mend the cause and run again.",
-                ) from None
-        self._record(session, migration, DONE, started, round((time.monotonic() - clock) * 1000))
+        for number in range(1, len(migration.statements) + 1):
+            self._run(session, migration, number, "Nothing of this migration was kept; mend the cause and run again.")
+        self._record(session, migration, DONE, started, _since(clock), len(migration.statements))
         _LOG.info("Applied migration %s", migration)
 
+    def _apply_stepwise(self, session: Session, migration: Migration, done: int | None) -> None:
+        """Run the statements after the first `done` ones, each recorded on its own; None: the migration is new.
+
+        Of a migration that was interrupted, the statement after the last recorded one may have been carried out.
+        """
+        started, clock, doubtful = _now(), time.monotonic(), 0 if done is None else done + 1
+        if done is None:
+            self._record(session, migration, RUNNING, started, None, 0)
+            session.commit()
+        for number in range((done or 0) + 1, len(migration.statements) + 1):
+            hint = f"Statements 1 to {number - 1} were kept; mend the cause and run again: it goes on with this one."
+            self._run(session, migration, number, hint, doubtful=number == doubtful)
+            session.count("history_progress", version=migration.version, statements_done=number)
+            session.commit()
+        finished = {"finished_at": self.dialect.encode_ts(_now()), "duration_ms": _since(clock)}
+        session.count("history_finish", version=migration.version, state=DONE, **finished)
+        _LOG.info("Applied migration %s", migration)
+
+    def _run(self, session: Session, migration: Migration, number: int, hint: str, *, doubtful: bool = False) -> None:
+        try:
+            session.run_migration(migration.statements[number - 1], f"statement {number}")
+        except StorageError as exc:
+            kind = exc.kind if isinstance(exc, QueryError) else ErrorKind.OTHER
+            if doubtful and kind in (ErrorKind.OBJECT_EXISTS, ErrorKind.MISSING_OBJECT):
+                _LOG.info("Migration %s, statement %d had been carried out", migration, number)
+                return
+            if kind.retryable:
+                raise
+            raise MigrationFailed(f"Migration {migration}, {exc.message}", f"{hint} {exc.hint}".rstrip()) from None
+
     def _record(
-        self, session: Session, migration: Migration, state: str, started: dt.datetime, duration_ms: int
+        self,
+        session: Session,
+        migration: Migration,
+        state: str,
+        started: dt.datetime,
+        duration_ms: int | None,
+        statements_done: int,
     ) -> None:
         session.run(
             "history_insert",
@@ -172,9 +227,9 @@ class Migrator:
             slug=migration.slug,
             checksum=migration.checksum,
             state=state,
-            statements_done=len(migration.statements),
+            statements_done=statements_done,
             started_at=self.dialect.encode_ts(started),
-            finished_at=self.dialect.encode_ts(_now()),
+            finished_at=None if duration_ms is None else self.dialect.encode_ts(_now()),
             duration_ms=duration_ms,
             library_version=library_version(),
         )
@@ -197,22 +252,13 @@ class Migrator:
                     "Use another database: this one seems to belong to another application.",
                 )
             version = revisions[row.version_num]
-        elif self._has(session, "reference_at_0002"):
+        elif any((row.table_name, row.column_name) == _LATER_COLUMN for row in session.many("schema_columns")):
             raise SchemaDrift(
                 "The database has the reference's later columns, but no table alembic_version that says its revision.",
                 "Restore that table, or let the reference open the database once.",
             )
         self._check_structure(session, version)
         return Found.REFERENCE, version
-
-    def _has(self, session: Session, probe: str) -> bool:
-        try:
-            session.many(probe)
-        except QueryError as exc:
-            if exc.kind is ErrorKind.MISSING_OBJECT:
-                return False
-            raise
-        return True
 
     def _check_structure(self, session: Session, version: int) -> None:
         for step in range(1, version + 1):
@@ -230,12 +276,17 @@ class Migrator:
                 ) from None
 
 
+@cache
 def library_version() -> str:
     """The installed version of trialstore."""
     try:
         return version("trialstore")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _since(clock: float) -> int:
+    return round((time.monotonic() - clock) * 1000)
 
 
 def _now() -> dt.datetime:

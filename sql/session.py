@@ -25,10 +25,12 @@ from trialstore.dialects.errors import (
     ValueRejected,
 )
 
-from .catalogue import Catalogue, Statement, load_catalogue
+from .catalogue import MANY, Catalogue, Statement, load_catalogue
 
 _T = TypeVar("_T")
 _COMMIT = "commit"
+CHUNK = 10_000
+"""Most rows that are handed over as arrays at once, so that memory stays bounded."""
 
 _ERRORS: dict[ErrorKind, tuple[type[QueryError], str]] = {
     ErrorKind.DUPLICATE: (DuplicateKey, ""),
@@ -142,11 +144,13 @@ class Session:
 
     def _step(self, step: SessionStep) -> None:
         result = self._execute(step.statement, step.params)
-        if step.expect:
+        if step.expect or step.then:
             row = result.fetchone()
             answer = None if row is None else row[0]
-            if answer not in step.expect:
+            if step.expect and answer not in step.expect:
                 raise ConnectError(f"{step.statement}: the database answered {answer!r}.", step.refusal)
+            if step.then:
+                step.then(self._connection.connection.dbapi_connection, answer)
         result.close()
 
     def _guarded(self, what: str, call: Callable[[], _T]) -> _T:
@@ -183,13 +187,21 @@ class Session:
         self._execute(name, params).close()
 
     def bulk(self, name: str, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Run a statement for many rows on the driver's bulk path; the number of rows that it wrote. No rows, no
-        statement."""
+        """Run a statement for many rows; the number of rows that it wrote. No rows, no statement.
+
+        Where the engine has a statement `NAME_many`, the rows are its arrays; else they go to the driver's executemany.
+        """
         if not rows:
             return 0
+        if name + MANY in self.catalogue:
+            return sum(self._many(name + MANY, rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK))
         ready = self._statements.ready(name)
         arguments = [ready.arguments(row) for row in rows]
-        return self._guarded(name, lambda: self.dialect.bulk(self._connection, ready.sql, arguments))
+        return self._guarded(name, lambda: self._connection.exec_driver_sql(ready.sql, arguments).rowcount)
+
+    def _many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        arrays = {param: [row[param] for row in rows] for param in self.catalogue[name].params}
+        return self._execute(name, arrays).rowcount
 
     def run_migration(self, sql: str, what: str) -> None:
         """Run one statement of a migration file as it stands."""

@@ -160,8 +160,9 @@ class Database:
     def _check_version(self, connection: Connection) -> None:
         if not self._version_checked:
             server = self.dialect.identify(connection)
-            if server.version < self.dialect.least_version:
-                least = ".".join(map(str, self.dialect.least_version))
+            least_version = self.dialect.least_versions[server.flavour]
+            if server.version < least_version:
+                least = ".".join(map(str, least_version))
                 raise ConnectError(f"{self.config.label}: {server} answers.", f"At least version {least} is needed.")
             self._version_checked = True
 

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from trialstore.dialects.errors import Busy, MigrationLocked, SchemaError, SchemaMissing, SchemaTooOld
+from trialstore.dialects.errors import (
+    Busy,
+    MigrationIncomplete,
+    MigrationLocked,
+    SchemaError,
+    SchemaMissing,
+    SchemaTooOld,
+)
 from trialstore.sql.migrator import Found, Migrator, SchemaState
 
 from .database import Database
@@ -17,6 +26,8 @@ def open_schema(database: Database) -> None:
     otherwise."""
     policy = database.config.schema_policy
     state = _inspect(database)
+    if not state.current and policy != "update" and not database.dialect.transactional_ddl:
+        state = _settled(database, state)
     if state.current:
         return
     if policy == "update" or (policy == "create" and state.found is Found.EMPTY):
@@ -46,6 +57,15 @@ def _inspect(database: Database) -> SchemaState:
     return database.retry(attempt)
 
 
+def _settled(database: Database, state: SchemaState) -> SchemaState:
+    """The state when no migrator is at work: where DDL cannot be rolled back, half of its work can be seen."""
+    if state.found is not Found.OURS:
+        return state
+    with _lock_explained(database), database.session() as session:
+        Migrator(database.dialect).wait(session)
+    return _inspect(database)
+
+
 def _apply(database: Database) -> None:
     migrator = Migrator(database.dialect)
 
@@ -56,8 +76,15 @@ def _apply(database: Database) -> None:
         if applied:
             _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
 
-    try:
+    with _lock_explained(database):
         database.retry(attempt)
+
+
+@contextmanager
+def _lock_explained(database: Database) -> Iterator[None]:
+    """Tell who holds the migration lock, where that is why nothing was done."""
+    try:
+        yield
     except Busy:
         with database.session() as session:
             holder = database.dialect.lock_holder(session) or "another process"
@@ -71,6 +98,11 @@ def _refusal(database: Database, state: SchemaState) -> SchemaError:
     label, policy = database.config.label, database.config.schema_policy
     newest = state.pending[-1].version
     hint = "Run 'trialstore schema apply', or call update_schema() under another 'schema_policy' than 'verify'."
+    if state.interrupted:
+        return MigrationIncomplete(
+            f"{label}: migration {state.pending[0]} was begun and not finished; schema_policy is {policy!r}.",
+            "Run 'trialstore schema apply': it goes on where the other one stopped.",
+        )
     if state.found is Found.EMPTY:
         return SchemaMissing(f"{label} holds no tables, and schema_policy is {policy!r}.", hint)
     if state.found is Found.OTHER:

@@ -21,6 +21,22 @@ VALUES (
     :library_version
 );
 
+-- name: history_progress
+-- returns: count
+-- params: version, statements_done
+-- why: Where DDL cannot be rolled back, each statement is recorded when it is done, so that a killed run can go on there.
+UPDATE trialstore_schema
+SET statements_done = :statements_done
+WHERE version = :version;
+
+-- name: history_finish
+-- returns: count
+-- params: version, state, finished_at, duration_ms
+-- why: The last statement of a migration that ran step by step is done.
+UPDATE trialstore_schema
+SET state = :state, finished_at = :finished_at, duration_ms = :duration_ms
+WHERE version = :version;
+
 -- name: reference_revision
 -- returns: one
 -- params: -

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from contract.helpers import MAPPING, TARGETS, at, finish, make_experiment
+from trialstore.contract.helpers import MAPPING, TARGETS, at, finish, make_experiment
 from trialstore.storage import SqlStorage, Status, Storage
 
 

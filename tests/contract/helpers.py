@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
-import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from trialstore.sql.catalogue import MANY
 from trialstore.storage import SqlStorage, Status, Storage, StorageError, TunableGroups
 
 UTC = dt.timezone.utc
@@ -86,11 +86,11 @@ def query(storage: SqlStorage, sql: str) -> list[tuple[Any, ...]]:
 
 
 def execute(storage: SqlStorage, *statements: str) -> None:
-    """Change the database past the library."""
+    """Change the database past the library, each statement in a transaction of its own."""
     with storage._database.engine.connect() as connection:
         for sql in statements:
             connection.exec_driver_sql(sql).close()
-        connection.commit()
+            connection.commit()
 
 
 def tables(storage: SqlStorage) -> list[str]:
@@ -136,7 +136,9 @@ class Record:
 
     def __init__(self, storage: SqlStorage) -> None:
         statements = storage._database._open()[1]
+        dialect = storage._database.dialect
         self._names = {statements.ready(name).sql: name for name in statements.catalogue}
+        self._opening = {step.statement for write in (False, True) for step in dialect.begin_steps(write=write)}
         self.names: list[str] = []
         self.settings: list[str] = []
         self.unknown: list[str] = []
@@ -148,16 +150,20 @@ class Record:
         self, _connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, executemany: bool
     ) -> None:
         name = self._names.get(statement)
-        if re.match(r"(BEGIN|START TRANSACTION)\b", statement, re.IGNORECASE):
-            self.begins += 1
-        elif name is None:
+        if name is None:
             self.unknown.append(statement)
+        elif name in self._opening:
+            self.begins += name.startswith("begin_")
         elif name.startswith("session_"):
             self.settings.append(name)
         else:
-            self.names.append(name)
-        if executemany and name is not None:
-            self.many.append(name)
+            self.names.append(name.removesuffix(MANY))
+            if executemany or name.endswith(MANY):
+                self.many.append(self.names[-1])
+
+    def begin(self, _connection: Any) -> None:
+        if not self._opening:  # the driver's dialect opens transactions by itself
+            self.begins += 1
 
     def commit(self, _connection: Any) -> None:
         self.commits += 1
@@ -168,7 +174,7 @@ def recorded(storage: SqlStorage) -> Iterator[Record]:
     """Record what the engine of this storage runs meanwhile."""
     record = Record(storage)
     engine = storage._database.engine
-    listeners = (("before_cursor_execute", record.before_cursor_execute), ("commit", record.commit))
+    listeners = [(name, getattr(record, name)) for name in ("before_cursor_execute", "begin", "commit")]
     for name, listener in listeners:
         event.listen(engine, name, listener)
     try:

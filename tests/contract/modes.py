@@ -1,4 +1,4 @@
-"""The engines that the contract suite runs on, one row each, and how a test gets a fresh database of each."""
+"""What the contract suite is told of an engine, or of one way to connect to it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+Config = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Mode:
     """One way to store.
 
-    `make_config` gives the config of a fresh, empty database (the folder is the test's own); `can_share_processes` says
-    that a second storage, also one in another process, can open the same database.
+    Args:
+        name: Shown in the ids of the tests.
+        create: The config of a fresh, empty database; the folder is the test's own.
+        drop: What to do with that database in the end.
+        create_ready: As `create`, for a database whose schema is up to date and that has no other rows; None where
+            migrating an empty one is as fast.
+        reopens: A second storage of the same process sees the same database.
+        many_processes: So does one of another process, at the same time.
     """
 
     name: str
-    make_config: Callable[[Path], dict[str, Any]]
-    can_share_processes: bool = True
-
-
-MODES = (
-    Mode("sqlite-file", lambda folder: {"drivername": "sqlite", "database": str(folder / "trials.sqlite")}),
-    Mode("sqlite-memory", lambda _folder: {"drivername": "sqlite"}, can_share_processes=False),
-)
-
-SHARED_MODES = tuple(mode for mode in MODES if mode.can_share_processes)
-PRIVATE_MODES = tuple(mode for mode in MODES if not mode.can_share_processes)
+    create: Callable[[Path], Config]
+    drop: Callable[[Config], None] | None = None
+    create_ready: Callable[[Path], Config] | None = None
+    reopens: bool = True
+    many_processes: bool = True

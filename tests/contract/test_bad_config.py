@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import SECRET, Odd, dump, make_experiment, refused
+from trialstore.contract.helpers import SECRET, Odd, dump, make_experiment, refused
 from trialstore.storage import ConfigError, SqlStorage, StorageError, ValueRejected
 
 LONG = SECRET * 5000

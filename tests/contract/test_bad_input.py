@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contract.helpers import SECRET, Odd, at, dump, execute, finish, groups, make_experiment, refused
+from trialstore.contract.helpers import SECRET, Odd, at, dump, execute, finish, groups, make_experiment, refused
 from trialstore.storage import (
     AlreadyCompleted,
     ExperimentMissing,

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from contract.helpers import GROUPS, MAPPING, T0, at, dump, finish, groups, make_experiment
+from trialstore.contract.helpers import GROUPS, MAPPING, T0, at, dump, finish, groups, make_experiment
 from trialstore.storage import SqlStorage, Storage, TrialError, TunableGroups, ValueRejected
 
 

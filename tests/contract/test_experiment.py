@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import GROUPS, MAPPING, TARGETS, at, dump, finish, groups, make_experiment, tables
+from trialstore.contract.helpers import GROUPS, MAPPING, TARGETS, at, dump, finish, groups, make_experiment, tables
 from trialstore.storage import SqlStorage, Storage, TrialError, TunableGroups
 
 GIT = "trialstore.storage.experiment.git_info"

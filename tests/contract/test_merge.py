@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import MAPPING, at, dump, finish, groups, make_experiment, query, status_events
+from trialstore.contract.helpers import MAPPING, at, dump, finish, groups, make_experiment, query, status_events
 from trialstore.storage import ExperimentMissing, SqlStorage, Status, Storage, StorageError, ValueRejected
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import MAPPING, at, groups, make_experiment
+from trialstore.contract.helpers import MAPPING, at, groups, make_experiment
 from trialstore.storage import SqlStorage, Status, Storage, ValueRejected
 
 

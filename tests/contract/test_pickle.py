@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from contract import children
-from contract.helpers import MAPPING, at, finish, make_experiment
+from trialstore.contract import children
+from trialstore.contract.helpers import MAPPING, at, finish, make_experiment
 from trialstore.storage import ConfigError, SqlStorage, Status, Storage
 
 
@@ -32,18 +32,18 @@ def clone(value: Any) -> Any:
 # Python 3.12 warns of threads in a process that forks; those here belong to libraries and hold no lock of ours.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("method", ["spawn", "fork"])
-def test_a_child_process_can_write_with_what_its_parent_hands_over(shared_storage: SqlStorage, method: str) -> None:
-    with make_experiment(shared_storage) as experiment:
+def test_a_child_process_can_write_with_what_its_parent_hands_over(process_storage: SqlStorage, method: str) -> None:
+    with make_experiment(process_storage) as experiment:
         trial = experiment.new_trial({"cache": 1}, ts_start=at(0), config={"n": 1})
         assert in_child(method, children.use_trial, trial) == 1
         assert in_child(method, children.use_experiment, experiment) == 2
-        assert in_child(method, children.use_storage, shared_storage) == 3
+        assert in_child(method, children.use_storage, process_storage) == 3
         assert finish(experiment.new_trial({"cache": 4}), "parent").trial_id == 4
         ids, configs, scores, _ = experiment.load()
     assert ids == [1, 2, 3, 4]
     assert [config["cache"] for config in configs] == [1, 3, 2, 4]
     assert [score["score"] for score in scores if score] == ["trial", "experiment", "storage", "parent"]
-    stored = shared_storage.experiments["Exp"].trials[1]
+    stored = process_storage.experiments["Exp"].trials[1]
     assert stored.metadata_dict == {"added": True, "n": 1}
     assert stored.trial_runner_id == 9
     assert len(stored.telemetry_df) == 1

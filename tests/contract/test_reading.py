@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import MAPPING, at, dump, finish, groups, make_experiment
+from trialstore.contract.helpers import MAPPING, at, dump, finish, groups, make_experiment
 from trialstore.storage import SqlStorage, Status, Storage, TrialMissing
 from trialstore.storage.base_experiment_data import ExperimentData
 from trialstore.storage.base_trial_data import TrialData

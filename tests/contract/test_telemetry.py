@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import at, dump, make_experiment, same, status_events
+from trialstore.contract.helpers import at, dump, make_experiment, same, status_events
 from trialstore.storage import SqlStorage, Status, Storage
 
 POINTS = [

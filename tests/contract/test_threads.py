@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import at, finish, make_experiment
+from trialstore.contract.helpers import at, finish, make_experiment
 from trialstore.sql.session import Session
 from trialstore.storage import SqlStorage, Status
 

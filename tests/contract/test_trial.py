@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import MAPPING, TARGETS, UTC, at, finish, groups, make_experiment
+from trialstore.contract.helpers import MAPPING, TARGETS, UTC, at, finish, groups, make_experiment
 from trialstore.storage import SqlStorage, Status, Storage, TunableGroups
 
 BERLIN_WINTER = dt.timezone(dt.timedelta(hours=1))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.helpers import at, dump, make_experiment, status_events
+from trialstore.contract.helpers import at, dump, make_experiment, status_events
 from trialstore.storage import AlreadyCompleted, SqlStorage, Status, Storage, ValueRejected
 
 COMPLETED = [Status.SUCCEEDED, Status.CANCELED, Status.FAILED, Status.TIMED_OUT]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.helpers import at, groups, make_experiment, query, same
+from trialstore.contract.helpers import at, groups, make_experiment, query, same
 from trialstore.storage import SqlStorage, Status, Storage, TunableGroups
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import at, finish, make_experiment, recorded
+from trialstore.contract.helpers import at, finish, make_experiment, recorded
 from engines.sqlite_files import filled, journal_mode, opened, pragma, read_everything, refused
 from trialstore.dialects.errors import ErrorKind
 from trialstore.dialects.sqlite import JOURNAL_MODES, SQLiteDialect

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contract.helpers import make_experiment
+from trialstore.contract.helpers import make_experiment
 from engines.sqlite_files import filled, opened, read_everything, refused
 from trialstore.storage import ConfigError, ConnectError, PermissionDenied, StorageError
 
@@ -78,7 +78,7 @@ def test_a_read_only_file_can_be_read_and_refuses_writes(file: Path, mode: str) 
 
 AS_NOBODY = """
 import os, sys
-from contract.helpers import make_experiment
+from trialstore.contract.helpers import make_experiment
 from trialstore.storage import SqlStorage, StorageError
 # What Python still has to import may lie where another user cannot read.
 with SqlStorage({"drivername": "sqlite"}) as storage, make_experiment(storage) as experiment:

@@ -9,6 +9,48 @@ WHERE type = 'table'
     AND substr(name, 1, 7) <> 'sqlite_'
 ORDER BY name;
 
+-- name: schema_columns
+-- returns: many
+-- params: -
+-- why: All columns of all tables, in order.
+-- own: Every engine keeps its catalogue of columns elsewhere.
+SELECT
+    t.name AS table_name, c.name AS column_name, c.type AS data_type,
+    c."notnull" = 0 AS is_nullable, c.dflt_value AS column_default, NULL AS collation_name
+FROM sqlite_master AS t
+INNER JOIN pragma_table_info(t.name) AS c
+WHERE t.type = 'table'
+    AND substr(t.name, 1, 7) <> 'sqlite_'
+ORDER BY t.name, c.cid;
+
+-- name: schema_keys
+-- returns: many
+-- params: -
+-- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
+-- own: Every engine keeps its catalogue of keys elsewhere.
+SELECT
+    t.name AS table_name, 'PRIMARY KEY' AS key_type, 'primary' AS key_name, c.pk AS position, c.name AS column_name,
+    NULL AS referenced_table, NULL AS referenced_column
+FROM sqlite_master AS t
+INNER JOIN pragma_table_info(t.name) AS c
+WHERE t.type = 'table'
+    AND substr(t.name, 1, 7) <> 'sqlite_'
+    AND c.pk > 0
+UNION ALL
+SELECT
+    t.name, CASE WHEN i."unique" = 1 THEN 'UNIQUE' ELSE 'INDEX' END, i.name, c.seqno + 1, c.name, NULL, NULL
+FROM sqlite_master AS t
+INNER JOIN pragma_index_list(t.name) AS i
+INNER JOIN pragma_index_info(i.name) AS c
+WHERE t.type = 'table'
+    AND i.origin <> 'pk'
+UNION ALL
+SELECT t.name, 'FOREIGN KEY', CAST(f.id AS TEXT), f.seq + 1, f."from", f."table", f."to"
+FROM sqlite_master AS t
+INNER JOIN pragma_foreign_key_list(t.name) AS f
+WHERE t.type = 'table'
+ORDER BY 1, 2, 3, 4;
+
 -- name: schema_objects
 -- returns: many
 -- params: -
@@ -49,3 +91,11 @@ INSERT INTO trialstore_schema (
 VALUES (
     :version, :slug, :checksum, :state, :statements_done, :started_at, :finished_at, :duration_ms, :library_version
 );
+
+-- name: explain
+-- returns: many
+-- params: -
+-- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
+-- own: Every engine asks for a plan in its own words.
+EXPLAIN QUERY PLAN
+SELECT 1;

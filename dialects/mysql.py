@@ -1,0 +1,200 @@
+"""MySQL and MariaDB through PyMySQL. Which of the two answers is asked of the server, not of the config.
+
+Neither can roll back DDL, so migrations run statement by statement, each recorded when it is done. The SQL is of the
+part that MySQL 8.0 and MariaDB 10.6 have in common.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DBAPIError
+
+from .base import DriverError, Server, SessionStep, StatementRunner
+from .errors import Busy, ConfigError, ErrorKind, QueryError, nearest
+from .server import ASK_FOR_RIGHTS, ServerDialect
+
+# Keys of 'query': the socket, and what the driver takes for TLS (any of these turns TLS on).
+TLS_KEYS = ("ssl_ca", "ssl_capath", "ssl_cert", "ssl_key", "ssl_cipher", "ssl_check_hostname", "ssl_verify_mode")
+QUERY_KEYS = ("unix_socket", *TLS_KEYS)
+
+# Error numbers, https://mariadb.com/docs/server/reference/error-codes and
+# https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+_KINDS = {
+    ErrorKind.DUPLICATE: (1022, 1062, 1586),
+    ErrorKind.MISSING_REFERENCE: (1216, 1217, 1451, 1452),
+    ErrorKind.MISSING_OBJECT: (1051, 1054, 1072, 1091, 1146, 1305, 3821),
+    ErrorKind.OBJECT_EXISTS: (1050, 1060, 1061, 1068, 1826),
+    ErrorKind.PERMISSION: (1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836),
+    ErrorKind.BUSY: (1040, 1203, 1205, 1226, 1969, 3024, 3572),
+    ErrorKind.DEADLOCK: (1020, 1213, 1614),
+    ErrorKind.DISCONNECTED: (
+        0,
+        1047,
+        1053,
+        1077,
+        1080,
+        1152,
+        1158,
+        1159,
+        1160,
+        1161,
+        1184,
+        1927,
+        2006,
+        2013,
+        2055,
+        4031,
+    ),
+    ErrorKind.CANNOT_CONNECT: (
+        1045,
+        1049,
+        1129,
+        1130,
+        1251,
+        1275,
+        1698,
+        2002,
+        2003,
+        2005,
+        2026,
+        2059,
+        3118,
+        3159,
+        4226,
+    ),
+    ErrorKind.BAD_VALUE: (1048, 1074, 1118, 1153, 1264, 1265, 1292, 1364, 1366, 1367, 1406, 1690, 3819, 4025),
+}
+_KIND = {number: kind for kind, numbers in _KINDS.items() for number in numbers}
+_FOREIGN_KEY_EXISTS = 'errno: 121 "Duplicate key'  # 1005 has many reasons
+_TLS = "If the server demands TLS of this user, set 'ssl_ca' (or 'ssl_verify_mode' to 'none') in 'query'."
+_HINTS = {
+    1045: f"Check 'username' and 'password'. {_TLS}",
+    1698: "This user cannot log in with a password: check 'username'.",
+    1049: "Create the database first, or check 'database'.",
+    1130: "The server does not let this user in from this host: ask its administrator.",
+    2002: "Check 'unix_socket' in 'query', and that the server runs.",
+    2003: "Check 'host' and 'port', and that the server runs.",
+    2005: "Check 'host'.",
+    2026: "The server and this client do not agree on TLS: check the 'ssl_…' keys in 'query'.",
+    3159: _TLS,
+    4226: _TLS,
+    1153: "Raise max_allowed_packet on the server.",
+}
+# Messages of these kinds name tables, columns, users and hosts; those of the others may show values.
+_NAMES_ONLY = frozenset(
+    {ErrorKind.MISSING_OBJECT, ErrorKind.OBJECT_EXISTS, ErrorKind.PERMISSION, ErrorKind.CANNOT_CONNECT}
+)
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+
+
+class MySQLDialect(ServerDialect):
+    """MySQL 8.0 or newer, and MariaDB 10.6 or newer."""
+
+    name = "mysql"
+    backends = ("mysql", "mariadb")
+    driver = "pymysql"
+    driver_module = "pymysql"
+    extra = "mysql"
+    sql_folders = ("queries", "mysql/queries")
+    migrations_folder = "mysql/migrations"
+    least_versions = {"mysql": (8, 0), "mariadb": (10, 6)}
+    transactional_ddl = False
+    id_length = 255  # two ids and more stand in one key, and four bytes a character are counted
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(settings)
+        if unknown := [key for key in self.settings.get("query") or {} if key not in QUERY_KEYS]:
+            raise ConfigError(f"config.query: unknown key {unknown[0]!r}.", nearest(unknown[0], QUERY_KEYS))
+
+    def url(self) -> URL:
+        return self.address()
+
+    def engine_options(self) -> dict[str, Any]:
+        query = self.settings.get("query") or {}
+        arguments: dict[str, Any] = {
+            "autocommit": True,  # the server must not open transactions of its own before ours
+            "charset": "utf8mb4",
+            "client_flag": 0,  # not FOUND_ROWS: a row counts when it was changed, not when it was looked at
+            "connect_timeout": self.option("connect_timeout"),
+            # As bytes: the driver would encode text as Latin-1, the server compares UTF-8.
+            "password": (self.settings.get("password") or "").encode("utf-8"),
+        }
+        if "unix_socket" in query:
+            arguments["unix_socket"] = query["unix_socket"]
+        if tls := {key.removeprefix("ssl_"): query[key] for key in TLS_KEYS if key in query}:
+            arguments["ssl"] = {**tls, **_tls_flags(tls)}
+        # A session ends its transactions itself; another ROLLBACK on the way to the pool is a round trip for nothing.
+        return {**self.pool_options(), "pool_reset_on_return": None, "connect_args": arguments}
+
+    def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
+        if write:
+            return ()
+        seconds = max(1, round(self.option("busy_timeout")))
+        settings = {"time_zone": "+00:00", "lock_wait": seconds}
+        return (SessionStep("session_settings", settings), SessionStep("session_isolation"))
+
+    def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
+        if write:
+            return (SessionStep("begin_write"),)
+        return (SessionStep("snapshot_next"), SessionStep("begin_read"))
+
+    def identify(self, connection: Connection) -> Server:
+        told = connection.connection.dbapi_connection.get_server_info()  # type: ignore[union-attr]
+        # MariaDB puts 5.5.5- before its version, for replicas of old MySQL versions.
+        text = told.removeprefix("5.5.5-")
+        match = _VERSION.match(text)
+        version = tuple(map(int, match.groups())) if match else (0,)
+        return Server("mariadb" if "mariadb" in text.lower() else "mysql", version)
+
+    def classify(self, error: BaseException) -> DriverError:
+        origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        number = origin.args[0] if origin.args and isinstance(origin.args[0], int) else -1
+        message = str(origin.args[1]) if len(origin.args) > 1 else ""
+        kind = _KIND.get(number, ErrorKind.OTHER)
+        if number == 1005 and _FOREIGN_KEY_EXISTS in message:
+            kind = ErrorKind.OBJECT_EXISTS
+        if isinstance(error, DBAPIError) and error.connection_invalidated and kind is ErrorKind.OTHER:
+            kind = ErrorKind.DISCONNECTED
+        hint = _HINTS.get(number, ASK_FOR_RIGHTS if kind is ErrorKind.PERMISSION else "")
+        safe = message if kind in _NAMES_ONLY else f"the server refused it: {kind.value}"
+        return DriverError(kind, f"error {number}", safe, hint)
+
+    @contextmanager
+    def migration(self, session: StatementRunner) -> Iterator[None]:
+        # Of the connection, not of the transaction, which DDL ends; the server frees it when the connection breaks.
+        seconds = max(1, round(self.option("busy_timeout")))
+        if session.scalar("migration_lock", seconds=seconds) != 1:
+            raise Busy("Another connection holds the migration lock.", "", ErrorKind.BUSY)
+        try:
+            session.begin(write=True)
+            yield
+        finally:
+            with suppress(QueryError):  # a broken connection has freed it
+                session.scalar("migration_unlock")
+
+    def lock_holder(self, session: StatementRunner) -> str | None:
+        holder: str | None = session.scalar("migration_lock_holder")
+        return holder
+
+    def encode_ts(self, moment: dt.datetime) -> dt.datetime:
+        return moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
+
+    def decode_ts(self, value: Any) -> dt.datetime:
+        moment: dt.datetime = value.replace(tzinfo=dt.timezone.utc)
+        return moment
+
+
+def _tls_flags(tls: dict[str, str]) -> dict[str, Any]:
+    """Text of a URL as the truth values that the driver expects."""
+    flags: dict[str, Any] = {}
+    if "check_hostname" in tls:
+        flags["check_hostname"] = tls["check_hostname"].lower() in ("1", "true", "yes", "on")
+    if tls.get("verify_mode") == "none":
+        flags["check_hostname"] = False
+    return flags

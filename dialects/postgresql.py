@@ -1,0 +1,185 @@
+"""PostgreSQL through psycopg 3, with or without a pooler (PgBouncer) between.
+
+A pooler in transaction mode gives each transaction another server connection, so nothing may be kept in the session
+but what the pooler itself carries over (TimeZone among them): timeouts are then set in each transaction, and the driver
+must not prepare statements. Whether there is a pooler is seen by the process id that it tells for itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DBAPIError
+
+from .base import DriverError, Server, SessionStep, StatementRunner
+from .errors import ConfigError, ErrorKind, nearest
+from .server import ASK_FOR_RIGHTS, ServerDialect
+
+# SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; a code that is not here goes by its class,
+# the first two characters.
+_KINDS = {
+    "08": ErrorKind.DISCONNECTED,
+    "22": ErrorKind.BAD_VALUE,
+    "23": ErrorKind.BAD_VALUE,
+    "28": ErrorKind.CANNOT_CONNECT,
+    "23503": ErrorKind.MISSING_REFERENCE,
+    "23505": ErrorKind.DUPLICATE,
+    "25006": ErrorKind.PERMISSION,  # read_only_sql_transaction
+    "3D000": ErrorKind.CANNOT_CONNECT,  # the database does not exist
+    "3F000": ErrorKind.MISSING_OBJECT,
+    "40001": ErrorKind.DEADLOCK,  # serialization_failure
+    "40P01": ErrorKind.DEADLOCK,
+    "42501": ErrorKind.PERMISSION,
+    "42701": ErrorKind.OBJECT_EXISTS,
+    "42703": ErrorKind.MISSING_OBJECT,
+    "42704": ErrorKind.MISSING_OBJECT,
+    "42710": ErrorKind.OBJECT_EXISTS,
+    "42883": ErrorKind.MISSING_OBJECT,
+    "42P01": ErrorKind.MISSING_OBJECT,
+    "42P06": ErrorKind.OBJECT_EXISTS,
+    "42P07": ErrorKind.OBJECT_EXISTS,
+    "42P16": ErrorKind.OBJECT_EXISTS,  # a second primary key
+    "53300": ErrorKind.BUSY,  # too_many_connections
+    "54000": ErrorKind.BAD_VALUE,  # too large for an index
+    "55P03": ErrorKind.BUSY,  # lock_not_available
+    "57P01": ErrorKind.DISCONNECTED,
+    "57P02": ErrorKind.DISCONNECTED,
+    "57P03": ErrorKind.DISCONNECTED,  # the server is starting up
+}
+
+# Refusals of a connection reach the driver as text without a code.
+_AT_CONNECT = (
+    ("password authentication failed", "Check 'username' and 'password'."),
+    ("no password supplied", "Set 'password' in the config."),
+    ("no encryption", "The server takes this user only with TLS: set 'sslmode' to 'require' or more in 'query'."),
+    ("SSL off", "The server takes this user only with TLS: set 'sslmode' to 'require' or more in 'query'."),
+    ("server does not support SSL", "Leave 'sslmode' out of 'query', or let the administrator turn TLS on."),
+    ("no pg_hba.conf entry", "The server does not let this user in from this host: ask its administrator."),
+    ("does not exist", "Create the database (or role) first, or check 'database' and 'username'."),
+    ("role", "Check 'username'."),
+    ("refused", "Check 'host' and 'port', and that the server runs."),
+    ("timeout", "Check 'host', 'port' and the network, or raise 'connect_timeout'."),
+    ("resolve", "Check 'host'."),
+)
+_REFUSED = re.compile(
+    r"connection (failed|to server|timeout|is bad)|failed to resolve|could not translate", re.IGNORECASE
+)
+
+
+class PostgreSQLDialect(ServerDialect):
+    """PostgreSQL, and what speaks its protocol and SQL."""
+
+    name = "postgresql"
+    backends = ("postgresql",)
+    driver = "psycopg"
+    driver_module = "psycopg"
+    extra = "postgresql"
+    sql_folders = ("queries", "postgresql/queries")
+    migrations_folder = "postgresql/migrations"
+    least_versions = {"postgresql": (12,)}
+    transactional_ddl = True
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(settings)
+        self._pooled = False
+
+    def url(self) -> URL:
+        from psycopg import pq
+
+        query = dict(self.settings.get("query") or {})
+        known = [option.keyword.decode() for option in pq.Conninfo.get_defaults()]
+        if unknown := [key for key in query if key not in known]:
+            raise ConfigError(f"config.query: unknown key {unknown[0]!r}.", nearest(unknown[0], known))
+        return self.address(query=query)
+
+    def engine_options(self) -> dict[str, Any]:
+        # autocommit: the driver must not open transactions of its own before our BEGIN.
+        arguments = {"autocommit": True, "client_encoding": "utf8", "password": self.settings.get("password")}
+        defaults = {"connect_timeout": str(self.option("connect_timeout")), "application_name": "trialstore"}
+        arguments |= {key: value for key, value in defaults.items() if key not in (self.settings.get("query") or {})}
+        return {**self.pool_options(), "use_native_hstore": False, "connect_args": arguments}
+
+    def session_steps(self, *, write: bool) -> Iterator[SessionStep]:
+        if write:
+            return
+        yield SessionStep("session_settings", then=self._look_for_pooler)
+        if not self._pooled:
+            yield SessionStep("session_lock_timeout", self._lock_timeout())
+
+    def _look_for_pooler(self, connection: Any, server_pid: int) -> None:
+        if connection.info.backend_pid != server_pid:
+            self._pooled = True
+            connection.prepare_threshold = None
+
+    def _lock_timeout(self) -> dict[str, str]:
+        return {"milliseconds": str(max(1, round(self.option("busy_timeout") * 1000)))}  # 0 would mean: for ever
+
+    def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
+        if not write:
+            return (SessionStep("begin_read"),)
+        timeout = (SessionStep("transaction_lock_timeout", self._lock_timeout()),) if self._pooled else ()
+        return (SessionStep("begin_write"), *timeout)
+
+    def identify(self, connection: Connection) -> Server:
+        number = _driver_connection(connection).info.server_version  # 150004 for 15.4
+        return Server(self.name, (number // 10_000, number % 10_000))
+
+    def classify(self, error: BaseException) -> DriverError:
+        origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        code = getattr(origin, "sqlstate", None)
+        if code is None:
+            return _without_code(error, str(origin))
+        kind = _KINDS.get(code) or _KINDS.get(code[:2], ErrorKind.OTHER)
+        diag = getattr(origin, "diag", None)
+        hint = {ErrorKind.PERMISSION: ASK_FOR_RIGHTS, ErrorKind.CANNOT_CONNECT: ""}.get(kind, "")
+        return DriverError(kind, code, _safe_message(code, diag), hint)
+
+    @contextmanager
+    def migration(self, session: StatementRunner) -> Iterator[None]:
+        session.begin(write=True)
+        session.scalar("migration_lock")  # of the transaction: freed with it, and so with a killed process
+        yield
+
+    def lock_holder(self, session: StatementRunner) -> str | None:
+        holder: str | None = session.scalar("migration_lock_holder")
+        return holder
+
+    def encode_ts(self, moment: dt.datetime) -> dt.datetime:
+        return moment
+
+    def decode_ts(self, value: Any) -> dt.datetime:
+        moment: dt.datetime = value.astimezone(dt.timezone.utc)
+        return moment
+
+
+def _driver_connection(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection
+
+
+def _safe_message(code: str, diag: Any) -> str:
+    """The server's message where it can only name objects; messages on values (class 22) may show them."""
+    if diag is None or not diag.message_primary:
+        return "the server refused it"
+    if code.startswith("22"):
+        where = ", ".join(filter(None, (diag.table_name, diag.column_name)))
+        return f"a value does not fit its column {where}".rstrip()
+    return str(diag.message_primary)
+
+
+def _without_code(error: BaseException, message: str) -> DriverError:
+    """An error of the client's side: no connection was made, or it broke."""
+    name = type(error).__name__
+    if _REFUSED.search(message):
+        hint = next((hint for part, hint in _AT_CONNECT if part in message), "Check 'host' and 'port'.")
+        return DriverError(ErrorKind.CANNOT_CONNECT, name, message.strip().splitlines()[-1].strip(), hint)
+    lost = isinstance(error, DBAPIError) and (
+        error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
+    )
+    if lost:
+        return DriverError(ErrorKind.DISCONNECTED, name, "the connection to the server was lost")
+    return DriverError(ErrorKind.OTHER, name, "the driver refused the statement")

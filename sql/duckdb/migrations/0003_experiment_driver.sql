@@ -1,0 +1,11 @@
+-- migration: 0003 experiment_driver
+-- purpose: When an experiment ran, its status, and the host and process that drove it.
+-- transaction: on
+-- locks: Changes the table's definition only, no rows; no other process has the file open.
+-- destructive: no
+
+ALTER TABLE experiment ADD COLUMN ts_start TIMESTAMP;
+ALTER TABLE experiment ADD COLUMN ts_end TIMESTAMP;
+ALTER TABLE experiment ADD COLUMN status VARCHAR(16);
+ALTER TABLE experiment ADD COLUMN driver_name VARCHAR(40);
+ALTER TABLE experiment ADD COLUMN driver_pid INTEGER;

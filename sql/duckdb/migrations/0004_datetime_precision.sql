@@ -1,0 +1,6 @@
+-- migration: 0004 datetime_precision
+-- purpose: Times exact to the microsecond.
+-- transaction: on
+-- locks: Nothing to do here.
+-- destructive: no
+-- nothing: DuckDB keeps times to the microsecond since 0001.

@@ -1,0 +1,6 @@
+-- migration: 0006 long_values
+-- purpose: Values of up to 65,535 bytes.
+-- transaction: on
+-- locks: Nothing to do here.
+-- destructive: no
+-- nothing: DuckDB does not enforce the length in VARCHAR(n); the library checks 65,535 bytes before it writes.

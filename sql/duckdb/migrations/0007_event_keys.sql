@@ -1,0 +1,6 @@
+-- migration: 0007 event_keys
+-- purpose: Primary keys for trial_status and trial_telemetry, which the reference left without one.
+-- transaction: on
+-- locks: Nothing to do here.
+-- destructive: no
+-- nothing: DuckDB cannot drop the unique keys of 0001, and a primary key beside them would only cost writes.

@@ -1,0 +1,8 @@
+-- migration: 0008 query_indexes
+-- purpose: Finding due trials of an experiment, and the trials of a config, without reading all trials.
+-- transaction: on
+-- locks: Nothing to do here.
+-- destructive: no
+-- nothing: DuckDB changes an indexed column by deleting and inserting the row, which foreign keys that refer to the row
+-- nothing: then forbid: with an index on status no trial could be started. Its scans skip row groups by the least and
+-- nothing: greatest value in them instead, and read only the columns that a statement names.

@@ -1,0 +1,117 @@
+-- name: schema_tables
+-- returns: many
+-- params: -
+-- why: Which tables the database holds, to tell an empty one from the reference's and from another application's.
+-- own: Every engine keeps its catalogue of tables elsewhere.
+SELECT table_name
+FROM duckdb_tables()
+WHERE database_name = current_database()
+    AND schema_name = current_schema()
+ORDER BY table_name;
+
+-- name: schema_columns
+-- returns: many
+-- params: -
+-- why: All columns of all tables, in order.
+-- own: Every engine keeps its catalogue of columns elsewhere.
+SELECT table_name, column_name, data_type, is_nullable, column_default, NULL AS collation_name
+FROM duckdb_columns()
+WHERE database_name = current_database()
+    AND schema_name = current_schema()
+ORDER BY table_name, column_index;
+
+-- name: schema_keys
+-- returns: many
+-- params: -
+-- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
+-- own: Every engine keeps its catalogue of keys elsewhere.
+SELECT
+    table_name, constraint_type AS key_type, constraint_name AS key_name,
+    unnest(range(1, len(constraint_column_names) + 1)) AS position,
+    unnest(constraint_column_names) AS column_name, referenced_table,
+    unnest(
+        CASE WHEN constraint_type = 'FOREIGN KEY' THEN referenced_column_names ELSE constraint_column_names END
+    ) AS referenced_column
+FROM duckdb_constraints()
+WHERE database_name = current_database()
+    AND schema_name = current_schema()
+    AND constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
+ORDER BY 1, 2, 3, 4;
+
+-- name: schema_objects
+-- returns: many
+-- params: -
+-- why: The definitions of all tables and indexes, from which schema.sql is generated. DuckDB's own text of a table lacks
+-- why: line breaks, and NOT NULL where a key implies it.
+-- own: Every engine keeps its definitions elsewhere.
+SELECT d.definition
+FROM (
+    SELECT 0 AS kind, s.sequence_name AS name, concat('CREATE SEQUENCE ', s.sequence_name) AS definition
+    FROM duckdb_sequences() AS s
+    WHERE s.database_name = current_database()
+        AND s.schema_name = current_schema()
+    UNION ALL
+    SELECT
+        1 AS kind, p.table_name AS name,
+        concat(
+            'CREATE TABLE ', p.table_name, ' (',
+            string_agg(concat(chr(10), '    ', p.line), ',' ORDER BY p.kind, p.place, p.line), chr(10), ')'
+        ) AS definition
+    FROM (
+        SELECT
+            c.table_name, 0 AS kind, c.column_index AS place,
+            concat(
+                c.column_name, ' ', c.data_type, CASE WHEN NOT c.is_nullable THEN ' NOT NULL' END,
+                CASE WHEN c.column_default IS NOT NULL THEN concat(' DEFAULT ', c.column_default) END
+            ) AS line
+        FROM duckdb_columns() AS c
+        WHERE c.database_name = current_database()
+            AND c.schema_name = current_schema()
+        UNION ALL
+        SELECT
+            k.table_name, 1 AS kind,
+            list_position(['PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY'], k.constraint_type) AS place,
+            concat(
+                k.constraint_type, ' (', array_to_string(k.constraint_column_names, ', '), ')',
+                CASE
+                    WHEN k.constraint_type = 'FOREIGN KEY'
+                        THEN concat(
+                            ' REFERENCES ', k.referenced_table, ' (', array_to_string(k.referenced_column_names, ', '), ')'
+                        )
+                END
+            ) AS line
+        FROM duckdb_constraints() AS k
+        WHERE k.database_name = current_database()
+            AND k.schema_name = current_schema()
+            AND k.constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
+    ) AS p
+    GROUP BY p.table_name
+) AS d
+ORDER BY d.kind, d.name;
+
+-- name: history_create
+-- returns: none
+-- params: -
+-- why: The migrator's own table; it exists before the first migration does.
+-- own: Types of the columns differ by engine.
+CREATE TABLE IF NOT EXISTS trialstore_schema (
+    version INTEGER NOT NULL,
+    slug VARCHAR(100) NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    state VARCHAR(16) NOT NULL,
+    statements_done INTEGER NOT NULL,
+    started_at TIMESTAMP NOT NULL,
+    finished_at TIMESTAMP,
+    duration_ms INTEGER,
+    database_user VARCHAR(128),
+    library_version VARCHAR(40) NOT NULL,
+    PRIMARY KEY (version)
+);
+
+-- name: explain
+-- returns: many
+-- params: -
+-- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
+-- own: Every engine asks for a plan in its own words.
+EXPLAIN
+SELECT 1;

@@ -1,0 +1,130 @@
+-- name: schema_tables
+-- returns: many
+-- params: -
+-- why: Which tables the database holds, to tell an empty one from the reference's and from another application's.
+-- own: Every engine keeps its catalogue of tables elsewhere.
+SELECT table_name AS table_name
+FROM information_schema.tables
+WHERE table_schema = database()
+    AND table_type = 'BASE TABLE'
+ORDER BY table_name;
+
+-- name: schema_columns
+-- returns: many
+-- params: -
+-- why: All columns of all tables, in order. The display width that some versions add to integers means nothing.
+-- own: Every engine keeps its catalogue of columns elsewhere.
+SELECT
+    c.table_name AS table_name, c.column_name AS column_name,
+    replace(c.column_type, 'int(11)', 'int') AS data_type, c.is_nullable = 'YES' AS is_nullable,
+    CASE WHEN c.extra = 'auto_increment' THEN 'auto_increment' WHEN c.column_default <> 'NULL' THEN c.column_default END
+        AS column_default,
+    c.collation_name AS collation_name
+FROM information_schema.columns AS c
+INNER JOIN information_schema.tables AS t
+    ON t.table_schema = c.table_schema
+    AND t.table_name = c.table_name
+WHERE c.table_schema = database()
+    AND t.table_type = 'BASE TABLE'
+ORDER BY c.table_name, c.ordinal_position;
+
+-- name: schema_keys
+-- returns: many
+-- params: -
+-- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
+-- own: Every engine keeps its catalogue of keys elsewhere.
+SELECT
+    s.table_name AS table_name,
+    CASE WHEN s.index_name = 'PRIMARY' THEN 'PRIMARY KEY' WHEN s.non_unique = 0 THEN 'UNIQUE' ELSE 'INDEX' END AS key_type,
+    s.index_name AS key_name, s.seq_in_index AS position, s.column_name AS column_name,
+    NULL AS referenced_table, NULL AS referenced_column
+FROM information_schema.statistics AS s
+WHERE s.table_schema = database()
+UNION ALL
+SELECT
+    k.table_name, 'FOREIGN KEY', k.constraint_name, k.ordinal_position, k.column_name,
+    k.referenced_table_name, k.referenced_column_name
+FROM information_schema.key_column_usage AS k
+WHERE k.table_schema = database()
+    AND k.referenced_table_name IS NOT NULL
+ORDER BY 1, 2, 3, 4;
+
+-- name: schema_objects
+-- returns: many
+-- params: -
+-- why: The definitions of all tables with their indexes, from which schema.sql is generated; without what differs between
+-- why: MySQL and MariaDB (display widths, the name of the collation).
+-- own: Every engine keeps its definitions elsewhere.
+SELECT
+    concat(
+        'CREATE TABLE ', d.table_name, ' (',
+        group_concat(concat(char(10 USING utf8mb4), '    ', d.line) ORDER BY d.kind, d.place, d.line SEPARATOR ','),
+        char(10 USING utf8mb4), ') ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4'
+    ) AS definition
+FROM (
+    SELECT
+        c.table_name AS table_name, 0 AS kind, c.ordinal_position AS place,
+        concat(
+            c.column_name, ' ', upper(replace(c.column_type, 'int(11)', 'int')),
+            CASE WHEN c.is_nullable = 'NO' THEN ' NOT NULL' ELSE '' END,
+            CASE WHEN c.extra = 'auto_increment' THEN ' AUTO_INCREMENT' ELSE '' END
+        ) AS line
+    FROM information_schema.columns AS c
+    WHERE c.table_schema = database()
+    UNION ALL
+    SELECT
+        s.table_name, 1, CASE WHEN s.index_name = 'PRIMARY' THEN 0 ELSE 1 END,
+        concat(
+            CASE
+                WHEN s.index_name = 'PRIMARY' THEN 'PRIMARY KEY'
+                WHEN s.non_unique = 0 THEN concat('UNIQUE KEY ', s.index_name)
+                ELSE concat('KEY ', s.index_name)
+            END,
+            ' (', group_concat(s.column_name ORDER BY s.seq_in_index SEPARATOR ', '), ')'
+        )
+    FROM information_schema.statistics AS s
+    WHERE s.table_schema = database()
+    GROUP BY s.table_name, s.index_name, s.non_unique
+    UNION ALL
+    SELECT
+        k.table_name, 2, 0,
+        concat(
+            'CONSTRAINT ', k.constraint_name, ' FOREIGN KEY (',
+            group_concat(k.column_name ORDER BY k.ordinal_position SEPARATOR ', '), ') REFERENCES ',
+            k.referenced_table_name, ' (',
+            group_concat(k.referenced_column_name ORDER BY k.ordinal_position SEPARATOR ', '), ')'
+        )
+    FROM information_schema.key_column_usage AS k
+    WHERE k.table_schema = database()
+        AND k.referenced_table_name IS NOT NULL
+    GROUP BY k.table_name, k.constraint_name, k.referenced_table_name
+) AS d
+GROUP BY d.table_name
+ORDER BY d.table_name;
+
+-- name: history_create
+-- returns: none
+-- params: -
+-- why: The migrator's own table; it exists before the first migration does.
+-- own: Types of the columns differ by engine.
+CREATE TABLE IF NOT EXISTS trialstore_schema (
+    version INTEGER NOT NULL,
+    slug VARCHAR(100) NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    state VARCHAR(16) NOT NULL,
+    statements_done INTEGER NOT NULL,
+    started_at DATETIME(6) NOT NULL,
+    finished_at DATETIME(6),
+    duration_ms INTEGER,
+    database_user VARCHAR(128),
+    library_version VARCHAR(40) NOT NULL,
+    PRIMARY KEY (version)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
+
+-- name: explain
+-- returns: many
+-- params: -
+-- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
+-- own: Every engine asks for a plan in its own words.
+EXPLAIN
+SELECT 1;

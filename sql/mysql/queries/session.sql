@@ -1,0 +1,69 @@
+-- What a connection runs beside the statements that all engines share.
+
+-- name: session_settings
+-- returns: none
+-- params: time_zone, lock_wait
+-- why: Values that do not fit are refused, not cut, whatever the server's default; its clock is read in UTC; no write
+-- why: waits for another one for ever.
+-- own: A setting of this engine.
+SET
+    SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
+    SESSION time_zone = :time_zone,
+    SESSION innodb_lock_wait_timeout = :lock_wait,
+    SESSION lock_wait_timeout = :lock_wait;
+
+-- name: session_isolation
+-- returns: none
+-- params: -
+-- why: Each statement of a write sees what was committed before it: a config that another process has just stored is
+-- why: found. Fewer gaps are locked as well, and so fewer deadlocks met.
+-- own: A setting of this engine.
+SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
+
+-- name: snapshot_next
+-- returns: none
+-- params: -
+-- why: The next transaction reads one snapshot.
+-- own: How a transaction is opened differs by engine.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+
+-- name: begin_read
+-- returns: none
+-- params: -
+-- why: One snapshot for all statements of a reading call.
+-- own: How a transaction is opened differs by engine.
+START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
+
+-- name: begin_write
+-- returns: none
+-- params: -
+-- why: Writes wait for each other at rows.
+-- own: How a transaction is opened differs by engine.
+START TRANSACTION;
+
+-- name: migration_lock
+-- returns: scalar
+-- params: seconds
+-- why: One migrator at a time, in each database; 1 when it is held. The server frees it with the connection.
+-- own: Every engine has its own kind of lock that needs no table.
+SELECT get_lock(concat('trialstore ', md5(database())), :seconds) AS locked;
+
+-- name: migration_unlock
+-- returns: scalar
+-- params: -
+-- why: The lock is the connection's, which goes back to the pool.
+-- own: Every engine has its own kind of lock that needs no table.
+SELECT release_lock(concat('trialstore ', md5(database()))) AS freed;
+
+-- name: migration_lock_holder
+-- returns: scalar
+-- params: -
+-- why: Whom to ask, or to end, when the lock is not free. Users without the right PROCESS see their own connections only.
+-- own: Every engine has its own kind of lock that needs no table.
+SELECT concat('connection ', h.id, coalesce(concat(' of user ', p.user, ' from ', p.host), '')) AS holder
+FROM (
+    SELECT is_used_lock(concat('trialstore ', md5(database()))) AS id
+) AS h
+LEFT JOIN information_schema.processlist AS p
+    ON p.id = h.id
+WHERE h.id IS NOT NULL;

@@ -1,0 +1,8 @@
+-- migration: 0002 trial_runner
+-- purpose: Which runner (worker) a trial is assigned to.
+-- transaction: on
+-- locks: Changes the table's definition only, no rows; ACCESS EXCLUSIVE lock for milliseconds at any size.
+-- destructive: no
+-- adopts: f83fb8ae7fc4
+
+ALTER TABLE trial ADD COLUMN trial_runner_id INTEGER;

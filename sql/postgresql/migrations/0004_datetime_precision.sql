@@ -1,0 +1,7 @@
+-- migration: 0004 datetime_precision
+-- purpose: Times exact to the microsecond.
+-- transaction: on
+-- locks: Nothing to do here.
+-- destructive: no
+-- nothing: PostgreSQL keeps times to the microsecond since 0001.
+-- adopts: b61aa446e724

@@ -1,0 +1,10 @@
+-- migration: 0006 long_values
+-- purpose: Values of up to 65,535 bytes (the library checks the limit before it writes).
+-- transaction: on
+-- locks: Widens the type in the definition of four tables, no rows; ACCESS EXCLUSIVE lock for milliseconds at any size.
+-- destructive: no
+
+ALTER TABLE config_param ALTER COLUMN param_value TYPE TEXT;
+ALTER TABLE trial_param ALTER COLUMN param_value TYPE TEXT;
+ALTER TABLE trial_result ALTER COLUMN metric_value TYPE TEXT;
+ALTER TABLE trial_telemetry ALTER COLUMN metric_value TYPE TEXT;

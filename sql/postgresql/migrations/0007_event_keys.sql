@@ -1,0 +1,14 @@
+-- migration: 0007 event_keys
+-- purpose: Primary keys for trial_status and trial_telemetry, which the reference left without one. They take the place
+-- purpose: of the unique keys over the same columns: a second index would only cost writes.
+-- transaction: on
+-- locks: Builds one index for each table under ACCESS EXCLUSIVE lock: about 10 s for 10,000,000 rows of telemetry.
+-- destructive: no
+
+ALTER TABLE trial_status
+DROP CONSTRAINT trial_status_exp_id_trial_id_ts_key,
+ADD CONSTRAINT trial_status_pkey PRIMARY KEY (exp_id, trial_id, ts);
+
+ALTER TABLE trial_telemetry
+DROP CONSTRAINT trial_telemetry_exp_id_trial_id_ts_metric_id_key,
+ADD CONSTRAINT trial_telemetry_pkey PRIMARY KEY (exp_id, trial_id, ts, metric_id);

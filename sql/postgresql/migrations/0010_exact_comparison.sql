@@ -1,0 +1,39 @@
+-- migration: 0010 exact_comparison
+-- purpose: Ids are equal, and sort, by byte, whatever the server's language; weights keep the precision of a double
+-- purpose: (they have it since 0001 here).
+-- transaction: on
+-- locks: Rewrites no rows, but builds anew each index that has an id in it, under ACCESS EXCLUSIVE lock: about 20 s for
+-- locks: 10,000,000 rows of telemetry.
+-- destructive: no
+
+ALTER TABLE experiment
+ALTER COLUMN exp_id TYPE VARCHAR(512) COLLATE "C";
+
+ALTER TABLE objectives
+ALTER COLUMN exp_id TYPE VARCHAR(512) COLLATE "C",
+ALTER COLUMN optimization_target TYPE VARCHAR(512) COLLATE "C";
+
+ALTER TABLE config_param
+ALTER COLUMN param_id TYPE VARCHAR(512) COLLATE "C";
+
+ALTER TABLE trial
+ALTER COLUMN exp_id TYPE VARCHAR(512) COLLATE "C";
+
+ALTER TABLE trial_param
+ALTER COLUMN exp_id TYPE VARCHAR(512) COLLATE "C",
+ALTER COLUMN param_id TYPE VARCHAR(512) COLLATE "C";
+
+ALTER TABLE trial_status
+ALTER COLUMN exp_id TYPE VARCHAR(512) COLLATE "C";
+
+ALTER TABLE trial_result
+ALTER COLUMN exp_id TYPE VARCHAR(512) COLLATE "C",
+ALTER COLUMN metric_id TYPE VARCHAR(512) COLLATE "C";
+
+ALTER TABLE trial_telemetry
+ALTER COLUMN exp_id TYPE VARCHAR(512) COLLATE "C",
+ALTER COLUMN metric_id TYPE VARCHAR(512) COLLATE "C";
+
+ALTER TABLE trial_lineage
+ALTER COLUMN exp_id TYPE VARCHAR(512) COLLATE "C",
+ALTER COLUMN source_exp_id TYPE VARCHAR(512) COLLATE "C";

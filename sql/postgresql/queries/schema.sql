@@ -1,0 +1,168 @@
+-- Only the schema that unqualified names mean is looked at: the first one of search_path.
+
+-- name: schema_tables
+-- returns: many
+-- params: -
+-- why: Which tables the database holds, to tell an empty one from the reference's and from another application's.
+-- own: Every engine keeps its catalogue of tables elsewhere.
+SELECT tablename AS table_name
+FROM pg_catalog.pg_tables
+WHERE schemaname = current_schema()
+ORDER BY tablename;
+
+-- name: schema_columns
+-- returns: many
+-- params: -
+-- why: All columns of all tables, in order.
+-- own: Every engine keeps its catalogue of columns elsewhere.
+SELECT
+    CAST(t.relname AS TEXT) AS table_name, CAST(c.attname AS TEXT) AS column_name,
+    format_type(c.atttypid, c.atttypmod) AS data_type, NOT c.attnotnull AS is_nullable,
+    pg_get_expr(d.adbin, d.adrelid) AS column_default,
+    CASE WHEN c.attcollation <> y.typcollation THEN CAST(o.collname AS TEXT) END AS collation_name
+FROM pg_catalog.pg_class AS t
+INNER JOIN pg_catalog.pg_namespace AS n
+    ON n.oid = t.relnamespace
+INNER JOIN pg_catalog.pg_attribute AS c
+    ON c.attrelid = t.oid
+INNER JOIN pg_catalog.pg_type AS y
+    ON y.oid = c.atttypid
+LEFT JOIN pg_catalog.pg_attrdef AS d
+    ON d.adrelid = t.oid
+    AND d.adnum = c.attnum
+LEFT JOIN pg_catalog.pg_collation AS o
+    ON o.oid = c.attcollation
+WHERE n.nspname = current_schema()
+    AND t.relkind IN ('r', 'p')
+    AND c.attnum > 0
+    AND NOT c.attisdropped
+ORDER BY t.relname, c.attnum;
+
+-- name: schema_keys
+-- returns: many
+-- params: -
+-- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
+-- own: Every engine keeps its catalogue of keys elsewhere.
+SELECT
+    CAST(t.relname AS TEXT) AS table_name,
+    CASE WHEN i.indisprimary THEN 'PRIMARY KEY' WHEN i.indisunique THEN 'UNIQUE' ELSE 'INDEX' END AS key_type,
+    CAST(x.relname AS TEXT) AS key_name, k.position, CAST(c.attname AS TEXT) AS column_name,
+    NULL AS referenced_table, NULL AS referenced_column
+FROM pg_catalog.pg_index AS i
+INNER JOIN pg_catalog.pg_class AS t
+    ON t.oid = i.indrelid
+INNER JOIN pg_catalog.pg_class AS x
+    ON x.oid = i.indexrelid
+INNER JOIN pg_catalog.pg_namespace AS n
+    ON n.oid = t.relnamespace
+CROSS JOIN LATERAL unnest(CAST(i.indkey AS SMALLINT [])) WITH ORDINALITY AS k (attnum, position)
+LEFT JOIN pg_catalog.pg_attribute AS c
+    ON c.attrelid = t.oid
+    AND c.attnum = k.attnum
+WHERE n.nspname = current_schema()
+UNION ALL
+SELECT
+    CAST(t.relname AS TEXT), 'FOREIGN KEY', CAST(f.conname AS TEXT), k.position, CAST(c.attname AS TEXT),
+    CAST(r.relname AS TEXT), CAST(rc.attname AS TEXT)
+FROM pg_catalog.pg_constraint AS f
+INNER JOIN pg_catalog.pg_class AS t
+    ON t.oid = f.conrelid
+INNER JOIN pg_catalog.pg_class AS r
+    ON r.oid = f.confrelid
+INNER JOIN pg_catalog.pg_namespace AS n
+    ON n.oid = t.relnamespace
+CROSS JOIN LATERAL unnest(f.conkey, f.confkey) WITH ORDINALITY AS k (attnum, referenced, position)
+INNER JOIN pg_catalog.pg_attribute AS c
+    ON c.attrelid = t.oid
+    AND c.attnum = k.attnum
+INNER JOIN pg_catalog.pg_attribute AS rc
+    ON rc.attrelid = r.oid
+    AND rc.attnum = k.referenced
+WHERE n.nspname = current_schema()
+    AND f.contype = 'f'
+ORDER BY 1, 2, 3, 4;
+
+-- name: schema_objects
+-- returns: many
+-- params: -
+-- why: The definitions of all tables and indexes, from which schema.sql is generated.
+-- own: Every engine keeps its definitions elsewhere.
+SELECT d.definition
+FROM (
+    SELECT
+        0 AS kind, t.relname AS name,
+        concat('CREATE TABLE ', t.relname, ' (', string_agg(concat(chr(10), '    ', p.line), ',' ORDER BY p.kind, p.place, p.line), chr(10), ')')
+            AS definition
+    FROM pg_catalog.pg_class AS t
+    INNER JOIN pg_catalog.pg_namespace AS n
+        ON n.oid = t.relnamespace
+    CROSS JOIN LATERAL (
+        SELECT
+            0 AS kind, c.attnum AS place,
+            concat(
+                c.attname, ' ', upper(format_type(c.atttypid, c.atttypmod)),
+                CASE WHEN c.attcollation <> y.typcollation THEN concat(' COLLATE "', o.collname, '"') END,
+                CASE WHEN c.attnotnull THEN ' NOT NULL' END,
+                CASE WHEN e.adbin IS NOT NULL THEN concat(' DEFAULT ', pg_get_expr(e.adbin, e.adrelid)) END
+            ) AS line
+        FROM pg_catalog.pg_attribute AS c
+        INNER JOIN pg_catalog.pg_type AS y
+            ON y.oid = c.atttypid
+        LEFT JOIN pg_catalog.pg_attrdef AS e
+            ON e.adrelid = t.oid
+            AND e.adnum = c.attnum
+        LEFT JOIN pg_catalog.pg_collation AS o
+            ON o.oid = c.attcollation
+        WHERE c.attrelid = t.oid
+            AND c.attnum > 0
+            AND NOT c.attisdropped
+        UNION ALL
+        SELECT 1, position(CAST(k.contype AS TEXT) IN 'puf'), concat('CONSTRAINT ', k.conname, ' ', pg_get_constraintdef(k.oid))
+        FROM pg_catalog.pg_constraint AS k
+        WHERE k.conrelid = t.oid
+            AND k.contype IN ('p', 'u', 'f')
+    ) AS p
+    WHERE n.nspname = current_schema()
+        AND t.relkind = 'r'
+    GROUP BY t.relname
+    UNION ALL
+    SELECT 1, x.relname, replace(pg_get_indexdef(i.indexrelid), concat(n.nspname, '.'), '')
+    FROM pg_catalog.pg_index AS i
+    INNER JOIN pg_catalog.pg_class AS x
+        ON x.oid = i.indexrelid
+    INNER JOIN pg_catalog.pg_namespace AS n
+        ON n.oid = x.relnamespace
+    LEFT JOIN pg_catalog.pg_constraint AS k
+        ON k.conindid = i.indexrelid
+        AND k.contype IN ('p', 'u')
+    WHERE n.nspname = current_schema()
+        AND k.oid IS NULL
+) AS d
+ORDER BY d.kind, d.name COLLATE "C";
+
+-- name: history_create
+-- returns: none
+-- params: -
+-- why: The migrator's own table; it exists before the first migration does.
+-- own: Types of the columns differ by engine.
+CREATE TABLE IF NOT EXISTS trialstore_schema (
+    version INTEGER NOT NULL,
+    slug VARCHAR(100) NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    state VARCHAR(16) NOT NULL,
+    statements_done INTEGER NOT NULL,
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    finished_at TIMESTAMP WITH TIME ZONE,
+    duration_ms INTEGER,
+    database_user VARCHAR(128),
+    library_version VARCHAR(40) NOT NULL,
+    PRIMARY KEY (version)
+);
+
+-- name: explain
+-- returns: many
+-- params: -
+-- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
+-- own: Every engine asks for a plan in its own words.
+EXPLAIN
+SELECT 1;

@@ -1,0 +1,67 @@
+-- What a connection runs beside the statements that all engines share.
+
+-- name: begin_read
+-- returns: none
+-- params: -
+-- why: One snapshot for all statements of a reading call.
+-- own: How a transaction is opened differs by engine.
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
+-- name: begin_write
+-- returns: none
+-- params: -
+-- why: Writes wait for each other at rows, and each statement sees what was committed before it: a config that another
+-- why: process has just stored is found.
+-- own: How a transaction is opened differs by engine.
+BEGIN ISOLATION LEVEL READ COMMITTED;
+
+-- name: session_settings
+-- returns: one
+-- params: -
+-- why: Times are told in UTC whatever the server's zone; a pooler carries this setting over to its server connections.
+-- why: The process id that the server tells for itself is another one than the driver's if there is a pooler between.
+-- own: A setting of this engine.
+SELECT pg_backend_pid() AS server_pid, set_config('TimeZone', 'UTC', FALSE) AS time_zone;
+
+-- name: session_lock_timeout
+-- returns: one
+-- params: milliseconds
+-- why: No write waits for another one for ever.
+-- own: A setting of this engine.
+SELECT set_config('lock_timeout', :milliseconds, FALSE) AS lock_timeout;
+
+-- name: transaction_lock_timeout
+-- returns: one
+-- params: milliseconds
+-- why: As session_lock_timeout, for this transaction only: behind a pooler the session belongs to others as well.
+-- own: A setting of this engine.
+SELECT set_config('lock_timeout', :milliseconds, TRUE) AS lock_timeout;
+
+-- name: migration_lock
+-- returns: scalar
+-- params: -
+-- why: One migrator at a time, in each database; freed with the transaction, and so with a killed process.
+-- own: Every engine has its own kind of lock that needs no table.
+SELECT pg_advisory_xact_lock(1953655156, 1) AS locked;
+
+-- name: migration_lock_holder
+-- returns: scalar
+-- params: -
+-- why: Whom to ask, or to end, when the lock is not free.
+-- own: Every engine has its own kind of lock that needs no table.
+SELECT
+    concat(
+        'process ', l.pid, ' of user ', coalesce(a.usename, '?'), ' (', coalesce(a.application_name, '?'), ') from ',
+        coalesce(CAST(a.client_addr AS TEXT), 'this host')
+    ) AS holder
+FROM pg_catalog.pg_locks AS l
+INNER JOIN pg_catalog.pg_database AS d
+    ON d.oid = l.database
+LEFT JOIN pg_catalog.pg_stat_activity AS a
+    ON a.pid = l.pid
+WHERE l.locktype = 'advisory'
+    AND l.classid = 1953655156
+    AND l.objid = 1
+    AND l.granted
+    AND d.datname = current_database()
+LIMIT 1;

@@ -1,0 +1,6 @@
+-- migration: 0010 exact_comparison
+-- purpose: Ids are equal, and sort, by byte, whatever the server's language; weights keep the precision of a double.
+-- transaction: on
+-- locks: Nothing to do here.
+-- destructive: no
+-- nothing: SQLite compares text by byte unless told otherwise, and every FLOAT of it is a double.

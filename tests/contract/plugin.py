@@ -1,0 +1,123 @@
+"""The pytest plugin of the contract suite: a fresh database in every mode, and experiments in it.
+
+The modes come from the hook `pytest_trialstore_modes`, which the author of a dialect implements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trialstore.contract.helpers import groups, make_experiment
+from trialstore.contract.modes import Mode
+from trialstore.storage import SqlStorage, Storage
+
+# Fixtures that run once in each mode, and which modes they are for.
+_CONFIGS = {
+    "config": lambda mode: True,
+    "shared_config": lambda mode: mode.reopens,
+    "process_config": lambda mode: mode.many_processes,
+    "private_config": lambda mode: not mode.reopens,
+}
+
+
+class Hooks:
+    """Hooks that this plugin calls."""
+
+    @staticmethod
+    def pytest_trialstore_modes(config: pytest.Config) -> list[Mode]:  # type: ignore[empty-body]
+        """The modes to run the contract suite in."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let the hook be implemented."""
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test once in each mode that its fixtures are for."""
+    found = metafunc.config.hook.pytest_trialstore_modes(config=metafunc.config)
+    modes = [mode for several in found for mode in several]
+    for name, fits in _CONFIGS.items():
+        if name in metafunc.fixturenames:
+            chosen = [pytest.param(mode, id=mode.name) for mode in modes if fits(mode)]
+            nothing = pytest.param(None, id="none", marks=pytest.mark.skip(reason=f"no mode of this run is for {name}"))
+            metafunc.parametrize(name, chosen or [nothing], indirect=True, scope="function")
+
+
+def _database(request: pytest.FixtureRequest, folder: Path) -> Iterator[dict[str, Any]]:
+    mode: Mode = request.param
+    opened = {"storage", "shared_storage", "process_storage", "private_storage"} & set(request.fixturenames)
+    config = (mode.create_ready if opened and mode.create_ready else mode.create)(folder)
+    yield config
+    if mode.drop is not None:
+        mode.drop(config)
+
+
+@pytest.fixture
+def config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The config of an empty database, in every mode in turn."""
+    yield from _database(request, tmp_path)
+
+
+@pytest.fixture
+def shared_config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """As `config`, in those modes only where a second storage can open the same database."""
+    yield from _database(request, tmp_path)
+
+
+@pytest.fixture
+def process_config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """As `config`, in those modes only where another process can open the same database."""
+    yield from _database(request, tmp_path)
+
+
+@pytest.fixture
+def private_config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """As `config`, in those modes only where no second storage can open the same database."""
+    yield from _database(request, tmp_path)
+
+
+@pytest.fixture
+def storage(config: dict[str, Any]) -> Iterator[SqlStorage]:
+    """A storage with an up-to-date schema and nothing in it."""
+    with SqlStorage(config) as opened:
+        yield opened
+
+
+@pytest.fixture
+def shared_storage(shared_config: dict[str, Any]) -> Iterator[SqlStorage]:
+    """A storage whose database another one can open."""
+    with SqlStorage(shared_config) as opened:
+        yield opened
+
+
+@pytest.fixture
+def process_storage(process_config: dict[str, Any]) -> Iterator[SqlStorage]:
+    """A storage whose database another process can open."""
+    with SqlStorage(process_config) as opened:
+        yield opened
+
+
+@pytest.fixture
+def private_storage(private_config: dict[str, Any]) -> Iterator[SqlStorage]:
+    """A storage that nothing else can see."""
+    with SqlStorage(private_config) as opened:
+        yield opened
+
+
+@pytest.fixture
+def experiment(storage: SqlStorage) -> Iterator[Storage.Experiment]:
+    """An entered experiment whose tunables are a mapping."""
+    with make_experiment(storage) as entered:
+        yield entered
+
+
+@pytest.fixture
+def experiment_groups(storage: SqlStorage) -> Iterator[Storage.Experiment]:
+    """An entered experiment whose tunables are TunableGroups."""
+    with make_experiment(storage, "Groups", tunables=groups()) as entered:
+        yield entered
