@@ -7,6 +7,7 @@ import pytest
 import servers
 from matrix import MODES
 from trialstore.contract.modes import Mode
+from trialstore.contract.plugin import needs
 
 pytest_plugins = ["trialstore.contract.plugin"]
 
@@ -46,7 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with a fixture `engine` once for each engine."""
-    if "engine" in metafunc.fixturenames:
+    if needs(metafunc, "engine"):
         metafunc.parametrize("engine", engines(metafunc.config))
 
 

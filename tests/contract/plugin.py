@@ -42,10 +42,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     found = metafunc.config.hook.pytest_trialstore_modes(config=metafunc.config)
     modes = [mode for several in found for mode in several]
     for name, fits in _CONFIGS.items():
-        if name in metafunc.fixturenames:
+        if needs(metafunc, name):
             chosen = [pytest.param(mode, id=mode.name) for mode in modes if fits(mode)]
             nothing = pytest.param(None, id="none", marks=pytest.mark.skip(reason=f"no mode of this run is for {name}"))
             metafunc.parametrize(name, chosen or [nothing], indirect=True, scope="function")
+
+
+def needs(metafunc: pytest.Metafunc, name: str) -> bool:
+    """Whether a test uses that fixture, and does not name values for it itself."""
+    named = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    given = {word.strip() for names in named for word in (names.split(",") if isinstance(names, str) else names)}
+    return name in metafunc.fixturenames and name not in given
 
 
 def _database(request: pytest.FixtureRequest, folder: Path) -> Iterator[dict[str, Any]]:
