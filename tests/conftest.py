@@ -6,8 +6,7 @@ import pytest
 
 import servers
 from matrix import MODES
-from trialstore.contract.modes import Mode
-from trialstore.contract.plugin import needs
+from trialstore.contract.modes import Mode, needs
 
 pytest_plugins = ["trialstore.contract.plugin"]
 

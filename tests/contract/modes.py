@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
 
 Config = dict[str, Any]
 
@@ -30,3 +33,10 @@ class Mode:
     create_ready: Callable[[Path], Config] | None = None
     reopens: bool = True
     many_processes: bool = True
+
+
+def needs(metafunc: pytest.Metafunc, name: str) -> bool:
+    """Whether a test uses that fixture, and does not name values for it itself."""
+    named = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    given = {word.strip() for names in named for word in (names.split(",") if isinstance(names, str) else names)}
+    return name in metafunc.fixturenames and name not in given

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from trialstore.contract.helpers import groups, make_experiment
-from trialstore.contract.modes import Mode
+from trialstore.contract.modes import Mode, needs
 from trialstore.storage import SqlStorage, Storage
 
 # Fixtures that run once in each mode, and which modes they are for.
@@ -46,13 +46,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             chosen = [pytest.param(mode, id=mode.name) for mode in modes if fits(mode)]
             nothing = pytest.param(None, id="none", marks=pytest.mark.skip(reason=f"no mode of this run is for {name}"))
             metafunc.parametrize(name, chosen or [nothing], indirect=True, scope="function")
-
-
-def needs(metafunc: pytest.Metafunc, name: str) -> bool:
-    """Whether a test uses that fixture, and does not name values for it itself."""
-    named = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
-    given = {word.strip() for names in named for word in (names.split(",") if isinstance(names, str) else names)}
-    return name in metafunc.fixturenames and name not in given
 
 
 def _database(request: pytest.FixtureRequest, folder: Path) -> Iterator[dict[str, Any]]:
