@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import pytest
 
+import results
 import servers
 from matrix import MODES
 from trialstore.contract.modes import Mode, needs
@@ -22,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line("markers", "engine(name): the test is of this engine alone")
+    # Of several processes, the one that hands out the tests gets all reports.
+    if results.VARIABLE in os.environ and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(results.Results())
 
 
 def engines(config: pytest.Config) -> list[str]:
@@ -48,6 +55,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with a fixture `engine` once for each engine."""
     if needs(metafunc, "engine"):
         metafunc.parametrize("engine", engines(metafunc.config))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Say in each report which mode it is of, and who answered."""
+    mode = results.mode_of(item)
+    if mode is not None:
+        item.user_properties[:] = [("mode", mode), ("version", results.engine_version(mode))]
+    return (yield)
 
 
 def pytest_sessionfinish() -> None:

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
-from trialstore.contract.helpers import at, finish, make_experiment, recorded
 from engines.sqlite_files import filled, journal_mode, opened, pragma, read_everything, refused
+from trialstore.contract.helpers import at, finish, make_experiment, recorded
 from trialstore.dialects.errors import ErrorKind
 from trialstore.dialects.sqlite import JOURNAL_MODES, SQLiteDialect
 from trialstore.storage import Busy, ConnectError, MigrationLocked, SqlStorage, Status
+
+pytestmark = pytest.mark.engine("sqlite")
 
 SECRET = "hunter2-s3cret"
 

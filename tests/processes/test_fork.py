@@ -20,6 +20,8 @@ from processes.helpers import LIMIT, Child, file_config, make_experiment
 from trialstore.sql.session import Session
 from trialstore.storage import SqlStorage, Storage
 
+pytestmark = pytest.mark.engine("sqlite")
+
 FORK = multiprocessing.get_context("fork")
 SPAWN = multiprocessing.get_context("spawn")
 HEAD = {"description": "", "root_env_config": "", "git_repo": "", "git_commit": ""}

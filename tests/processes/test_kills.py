@@ -9,10 +9,14 @@ import select
 import time
 from pathlib import Path
 
+import pytest
+
 from processes import workers
 from processes.checks import assert_kept, assert_values
 from processes.helpers import LIMIT, Child, file_config, make_experiment
 from trialstore.storage import SqlStorage
+
+pytestmark = pytest.mark.engine("sqlite")
 
 KILLS = 50
 MOST_STEPS = 40

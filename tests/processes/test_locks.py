@@ -30,6 +30,8 @@ from trialstore.sql.session import Session
 from trialstore.storage import Busy, MigrationLocked, QueryError, SqlStorage, Storage, ValueRejected
 from trialstore.storage import database as database_module
 
+pytestmark = pytest.mark.engine("sqlite")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -6,10 +6,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from processes import workers
 from processes.checks import assert_values, stages
 from processes.helpers import file_config, make_experiment, rows, together
 from trialstore.storage import SqlStorage, Status
+
+pytestmark = pytest.mark.engine("sqlite")
 
 PROCESSES = 8
 TRIALS = 200

@@ -28,6 +28,8 @@ from trialstore.storage import SqlStorage
 from trialstore.storage.config import check_config
 from trialstore.storage.database import Database
 
+pytestmark = pytest.mark.engine("sqlite")
+
 ROUNDS = 10
 KILLS = 20
 

@@ -68,6 +68,12 @@ def kept(name: str, make: Callable[[], S]) -> S:
     return found  # type: ignore[return-value]  # what was kept under a name was made for that name
 
 
+def version_of(engine: str) -> str:
+    """The version of the process's server for an engine; empty while there is none."""
+    found = _kept.get(engine)
+    return found.version if isinstance(found, DatabaseServer) else ""
+
+
 def unavailable(name: str, reason: ServerMissing) -> NoReturn:
     """End the test: CI promises all servers, other machines may lack some."""
     message = f"NOT TESTED ON {name}: {reason}"
