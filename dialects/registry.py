@@ -43,6 +43,14 @@ def dialect_class(drivername: str) -> type[Dialect]:
     return cls
 
 
+def engine_class(backend: str) -> type[Dialect]:
+    """The dialect for a backend name such as "sqlite", whether its driver is installed or not.
+
+    Raises ConfigError for an unknown engine.
+    """
+    return _load(backend)
+
+
 def _load(backend: str) -> type[Dialect]:
     if backend in BUILT_IN:
         return _import(BUILT_IN[backend])
@@ -54,7 +62,7 @@ def _load(backend: str) -> type[Dialect]:
         if not (isinstance(cls, type) and issubclass(cls, Dialect)):
             raise ConfigError(f"Entry point {point.value!r} of {ENTRY_POINTS} is no subclass of Dialect.")
         return cls
-    raise ConfigError(f"Unknown database engine {backend!r} in 'drivername'.", nearest(backend, known_backends()))
+    raise ConfigError(f"Unknown database engine {backend!r}.", nearest(backend, known_backends()))
 
 
 def _import(path: str) -> type[Dialect]:

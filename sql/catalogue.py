@@ -9,7 +9,8 @@ A query file holds statements under headers::
     -- own: why only this engine has it (in an engine's folder, for statements that no other engine shares)
 
 An engine's folder overrides a shared statement by one of the same name, returns and params. There may be a statement
-`NAME_many` beside `NAME`: it takes the same params, each as an array with one element a row.
+`NAME_many` beside `NAME`: it takes the same params, each as an array with one element a row. The last line of a
+statement `explain` stands for the one to be explained.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from trialstore.dialects.errors import CatalogueError, nearest
 
 ROOT = Path(__file__).parent
 MANY = "_many"
+EXPLAIN = "explain"
 RETURNS = ("one", "many", "scalar", "count", "none")
+CHANGES = ("INSERT", "UPDATE", "DELETE")
+PLANNED = ("SELECT", "WITH", *CHANGES)
+"""First words of the statements that engines have plans for."""
 
 _HEADER = re.compile(r"--\s*(name|returns|params|why|own):\s*(.*?)\s*$")
 _LITERAL = re.compile(r"'[^']*'")
@@ -42,6 +47,16 @@ class Statement:
     sql: str
     source: str
     own: str = ""
+
+    @property
+    def verb(self) -> str:
+        """The first word of its text, in capitals."""
+        return self.sql.split(maxsplit=1)[0].upper()
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes rows, or locks them for that, and so needs a transaction that may write."""
+        return not set(CHANGES).isdisjoint(re.findall(r"\w+", self.sql))
 
 
 def parse_statements(text: str, source: str = "<text>") -> list[Statement]:
@@ -112,6 +127,20 @@ class Catalogue(Mapping[str, Statement]):
             return self._statements[name]
         except KeyError:
             raise CatalogueError(f"There is no statement {name!r}.", nearest(name, self._statements)) from None
+
+    def explained(self, name: str) -> Statement:
+        """The statement that asks for the plan of the one of that name, with the same params.
+
+        Raises CatalogueError where there is no such statement, and where it is none that engines have plans for.
+        """
+        statement, asking = self[name], self[EXPLAIN]
+        if statement.verb not in PLANNED:
+            raise CatalogueError(
+                f"Engines have no plan for {name!r}: it is a {statement.verb} statement.",
+                "Plans are made for what reads or changes rows, not for settings, transactions and definitions.",
+            )
+        words, _, _ = asking.sql.rpartition("\n")
+        return replace(statement, returns=asking.returns, sql=f"{words}\n{statement.sql}")
 
     def __contains__(self, name: object) -> bool:
         return name in self._statements

@@ -74,6 +74,7 @@ class Statements:
         self.catalogue = catalogue
         self._sqla_dialect = engine.dialect
         self._ready: dict[str, _Ready] = {}
+        self._plans: dict[str, _Ready] = {}
 
     @classmethod
     def of(cls, dialect: Dialect, engine: Engine) -> Statements:
@@ -84,12 +85,20 @@ class Statements:
         """The compiled statement of that name."""
         found = self._ready.get(name)
         if found is None:
-            statement = self.catalogue[name]
-            compiled: Compiled = text(statement.sql).compile(dialect=self._sqla_dialect)
-            order = getattr(compiled, "positiontup", None)
-            found = _Ready(statement, str(compiled), None if order is None else tuple(order))
-            self._ready[name] = found
+            found = self._ready[name] = self._compiled(self.catalogue[name])
         return found
+
+    def plan(self, name: str) -> _Ready:
+        """The compiled statement that asks for the plan of the one of that name."""
+        found = self._plans.get(name)
+        if found is None:
+            found = self._plans[name] = self._compiled(self.catalogue.explained(name))
+        return found
+
+    def _compiled(self, statement: Statement) -> _Ready:
+        compiled: Compiled = text(statement.sql).compile(dialect=self._sqla_dialect)
+        order = getattr(compiled, "positiontup", None)
+        return _Ready(statement, str(compiled), None if order is None else tuple(order))
 
 
 class Session:
@@ -203,11 +212,20 @@ class Session:
         arrays = {param: [row[param] for row in rows] for param in self.catalogue[name].params}
         return self._execute(name, arrays).rowcount
 
+    def explain(self, name: str, **params: Any) -> Sequence[Any]:
+        """The engine's plan for a statement, which is not run: rows in the engine's own form, columns as attributes.
+
+        Raises CatalogueError for a statement that engines have no plan for.
+        """
+        return self._run(self._statements.plan(name), params).fetchall()
+
     def run_migration(self, sql: str, what: str) -> None:
         """Run one statement of a migration file as it stands."""
         self._guarded(what, lambda: self._connection.exec_driver_sql(sql).close())
 
     def _execute(self, name: str, params: Mapping[str, Any]) -> CursorResult[Any]:
-        ready = self._statements.ready(name)
+        return self._run(self._statements.ready(name), params)
+
+    def _run(self, ready: _Ready, params: Mapping[str, Any]) -> CursorResult[Any]:
         arguments = ready.arguments(params) if params else None
-        return self._guarded(name, lambda: self._connection.exec_driver_sql(ready.sql, arguments))
+        return self._guarded(ready.statement.name, lambda: self._connection.exec_driver_sql(ready.sql, arguments))

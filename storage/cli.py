@@ -28,6 +28,7 @@ COMMANDS = {
     "schema": "trialstore.storage.cli_schema:schema",
     "list": "trialstore.storage.cli_show:list_experiments",
     "show": "trialstore.storage.cli_show:show",
+    "sql": "trialstore.storage.cli_sql:sql",
 }
 
 DEFAULT_FILE = "trialstore.sqlite"

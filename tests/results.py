@@ -32,7 +32,7 @@ def mode_of(item: pytest.Item) -> str | None:
     for value in params.values():
         if isinstance(value, Mode):
             return value.name
-    if params.get("engine") in MODES:
+    if isinstance(params.get("engine"), str) and params["engine"] in MODES:
         return str(params["engine"])
     marker = item.get_closest_marker("engine")
     return None if marker is None else str(marker.args[0])
