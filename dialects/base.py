@@ -117,6 +117,9 @@ class Dialect(ABC):
     """DDL can be rolled back, so a migration and its history row commit together."""
     many_processes: ClassVar[bool]
     """Several processes may use a database, and write to it, at the same time."""
+    duplicates_may_pass: ClassVar[bool] = False
+    """A key that another transaction has just written is refused as a duplicate, even where the statement says what to
+    do with one; the transaction sees that key, and succeeds, when it is run again."""
     id_length: ClassVar[int] = 512
     """Length of the id columns, in characters."""
     close_before_fork: ClassVar[bool] = False
@@ -188,7 +191,8 @@ class Dialect(ABC):
         """A write transaction that shuts out every other migrator, whose end is left to the caller.
 
         The lock must shut out other processes and hosts, vanish with a killed holder, and be waited for no longer than
-        the configured timeout; then Busy is raised.
+        the configured timeout; then Busy is raised. Where DDL cannot be rolled back, it is entered again inside itself,
+        and the lock is free only when the outermost one has been left.
         """
 
     @abstractmethod

@@ -18,8 +18,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from .base import DriverError, Option, Server, SessionStep, StatementRunner
-from .errors import ErrorKind
-from .files import FileDialect
+from .errors import ConfigError, ErrorKind, nearest
+from .files import MEMORY, FileDialect
+
+# Settings of DuckDB that concern a local file; the others are the program's, not the user's, to choose.
+QUERY_KEYS = ("threads", "memory_limit", "temp_directory", "max_temp_directory_size", "checkpoint_threshold")
+# A file that is no DuckDB database must not make it fetch, or load, an extension that can read such files.
+_SETTINGS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
 # DuckDB has no error codes: its exceptions tell the kind, parts of their messages the rest.
 _KINDS = {
@@ -30,28 +35,39 @@ _KINDS = {
     "InvalidTypeException": ErrorKind.BAD_VALUE,
     "BinderException": ErrorKind.MISSING_OBJECT,
     "ConnectionException": ErrorKind.DISCONNECTED,
+    "InterruptException": ErrorKind.BUSY,
     "FatalException": ErrorKind.DISCONNECTED,
     "IOException": ErrorKind.CANNOT_CONNECT,
     "PermissionException": ErrorKind.PERMISSION,
     "SerializationException": ErrorKind.CANNOT_CONNECT,
 }
-_MESSAGES = (
-    ("foreign key constraint", ErrorKind.MISSING_REFERENCE),
-    ("uplicate key", ErrorKind.DUPLICATE),
-    ("NOT NULL constraint", ErrorKind.BAD_VALUE),
-    ("already exists", ErrorKind.OBJECT_EXISTS),
-    ("does not exist", ErrorKind.MISSING_OBJECT),
-    ("read-only mode", ErrorKind.PERMISSION),
-    ("different configuration", ErrorKind.CANNOT_CONNECT),
-    ("write-write conflict", ErrorKind.DEADLOCK),
+# How the text after "… Error: " begins, where the class says too little. Values stand further on.
+_BEGINNINGS = (
+    ("ConstraintException", "Violates foreign key", ErrorKind.MISSING_REFERENCE),
+    ("ConstraintException", "Duplicate key", ErrorKind.DUPLICATE),
+    ("ConstraintException", "PRIMARY KEY or UNIQUE constraint", ErrorKind.DUPLICATE),
+    ("ConstraintException", "", ErrorKind.BAD_VALUE),
+    ("CatalogException", "Cannot launch in-memory", ErrorKind.CANNOT_CONNECT),
+    ("CatalogException", "unrecognized configuration parameter", ErrorKind.CANNOT_CONNECT),
+    ("ConnectionException", "Can't open a connection to same database", ErrorKind.CANNOT_CONNECT),
+    ("InvalidInputException", "Cannot execute statement of type", ErrorKind.PERMISSION),
+    ("Error", "Corrupt database file", ErrorKind.CANNOT_CONNECT),
 )
+_CATALOG = (("already exists", ErrorKind.OBJECT_EXISTS), ("does not exist", ErrorKind.MISSING_OBJECT))
 # Their messages name objects and files; those of the other kinds may show values.
 _NAMES_ONLY = (ErrorKind.MISSING_OBJECT, ErrorKind.OBJECT_EXISTS, ErrorKind.PERMISSION, ErrorKind.CANNOT_CONNECT)
+_OTHER_FORMAT = "Extension "  # that could read it, and is not there
 _LOCKED = "Could not set lock"
+_HOLDER = re.compile(r"\(PID (\d+)\)")
 _ONE_PROCESS = (
     "One process at a time can write a DuckDB file: end the other one, or use SQLite (several processes of one host), "
     "or a server. Several processes may read it, each with 'read_only': true, while none writes."
 )
+_OTHER_SETTINGS = (
+    "This process has the file open with other settings: give all its storages the same 'read_only' and 'query', and "
+    "end connections made without this library."
+)
+_READ_ONLY = "The storage was opened with 'read_only': true; open it without that, in one process, to write."
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
@@ -68,10 +84,27 @@ class DuckDBDialect(FileDialect):
     least_versions = {"duckdb": (1, 4)}
     transactional_ddl = True
     many_processes = False
+    duplicates_may_pass = True  # keys are looked for among all committed rows, ON CONFLICT goes by the snapshot
     options = {
         "read_only": Option(False, (bool,)),
         "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),
     }
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(settings)
+        for key, value in (self.settings.get("query") or {}).items():
+            if key not in QUERY_KEYS:
+                raise ConfigError(f"config.query: unknown key {key!r}.", nearest(key, QUERY_KEYS))
+            if not isinstance(value, str):
+                raise ConfigError(f"config.query: {key!r} is given {len(value)} times.", "Give it once.")
+        if self.shares_memory() and self.option("read_only"):
+            raise ConfigError("config.read_only: a database in memory starts empty.", "Name a file.")
+
+    def is_uri(self, database: str) -> bool:
+        return database.startswith(MEMORY)  # `:memory:name` is one that the storages of this process can share
+
+    def shares_memory(self) -> bool:
+        return self.is_uri(self.database)
 
     def url(self) -> URL:
         self.check_path()
@@ -83,7 +116,7 @@ class DuckDBDialect(FileDialect):
             "pool_size": 1,
             "max_overflow": 0,
             "pool_timeout": float(self.option("busy_timeout")),
-            "connect_args": {"read_only": bool(self.option("read_only"))},
+            "connect_args": {"read_only": bool(self.option("read_only")), "config": _SETTINGS},
         }
 
     def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
@@ -101,9 +134,16 @@ class DuckDBDialect(FileDialect):
     def classify(self, error: BaseException) -> DriverError:
         origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         code, message = type(origin).__name__, str(origin)
-        kind = _KINDS.get(code) or next((kind for part, kind in _MESSAGES if part in message), ErrorKind.OTHER)
-        safe = message.splitlines()[0] if kind in _NAMES_ONLY else f"the database refused it: {kind.value}"
-        return DriverError(kind, code, safe, _ONE_PROCESS if _LOCKED in message else "")
+        kind = _kind(code, message)
+        told = (message.splitlines() or [""])[0]
+        if kind is ErrorKind.CANNOT_CONNECT and _LOCKED in told:
+            holder = _HOLDER.search(told)
+            who = f"process {holder[1]}" if holder else "another process"
+            return DriverError(kind, code, f"{who} has the file open", _ONE_PROCESS)
+        if kind is ErrorKind.CANNOT_CONNECT and _OTHER_FORMAT in told:
+            return DriverError(kind, code, "the file is no DuckDB database", "Name another file.")
+        safe = told if kind in _NAMES_ONLY else f"the database refused it: {kind.value}"
+        return DriverError(kind, code, safe, _hint(kind, code))
 
     @contextmanager
     def migration(self, session: StatementRunner) -> Iterator[None]:
@@ -119,3 +159,20 @@ class DuckDBDialect(FileDialect):
     def decode_ts(self, value: Any) -> dt.datetime:
         moment: dt.datetime = value.replace(tzinfo=dt.timezone.utc)
         return moment
+
+
+def _kind(code: str, message: str) -> ErrorKind:
+    text = message.partition("Error: ")[2] or message
+    for exception, beginning, kind in _BEGINNINGS:
+        if code == exception and text.startswith(beginning):
+            return kind
+    if code == "CatalogException":
+        line = text.partition("\n")[0]
+        return next((kind for part, kind in _CATALOG if part in line), ErrorKind.OTHER)
+    return _KINDS.get(code, ErrorKind.OTHER)
+
+
+def _hint(kind: ErrorKind, code: str) -> str:
+    if kind is ErrorKind.PERMISSION:
+        return _READ_ONLY
+    return _OTHER_SETTINGS if kind is ErrorKind.CANNOT_CONNECT and code == "ConnectionException" else ""

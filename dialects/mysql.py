@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Server, SessionStep, StatementRunner
 from .errors import Busy, ConfigError, ErrorKind, QueryError, nearest
-from .server import ASK_FOR_RIGHTS, ServerDialect
+from .server import ASK_FOR_RIGHTS, TOO_MANY, ServerDialect
 
 # Keys of 'query': the socket, and what the driver takes for TLS (any of these turns TLS on).
 TLS_KEYS = ("ssl_ca", "ssl_capath", "ssl_cert", "ssl_key", "ssl_cipher", "ssl_check_hostname", "ssl_verify_mode")
@@ -72,6 +72,11 @@ _KINDS = {
 }
 _KIND = {number: kind for kind, numbers in _KINDS.items() for number in numbers}
 _FOREIGN_KEY_EXISTS = 'errno: 121 "Duplicate key'  # 1005 has many reasons
+# Of TLS_KEYS, those that are no names of files.
+_TLS_CHOICES = {
+    "ssl_check_hostname": ("true", "false", "1", "0"),
+    "ssl_verify_mode": ("none", "optional", "required"),
+}
 _TLS = "If the server demands TLS of this user, set 'ssl_ca' (or 'ssl_verify_mode' to 'none') in 'query'."
 _HINTS = {
     1045: f"Check 'username' and 'password'. {_TLS}",
@@ -79,17 +84,24 @@ _HINTS = {
     1049: "Create the database first, or check 'database'.",
     1130: "The server does not let this user in from this host: ask its administrator.",
     2002: "Check 'unix_socket' in 'query', and that the server runs.",
-    2003: "Check 'host' and 'port', and that the server runs.",
+    2003: "Check 'host' and 'port' (or 'unix_socket' in 'query'), and that the server runs.",
     2005: "Check 'host'.",
     2026: "The server and this client do not agree on TLS: check the 'ssl_…' keys in 'query'.",
     3159: _TLS,
     4226: _TLS,
     1153: "Raise max_allowed_packet on the server.",
+    **dict.fromkeys((1040, 1203, 1226), TOO_MANY),
 }
 # Messages of these kinds name tables, columns, users and hosts; those of the others may show values.
 _NAMES_ONLY = frozenset(
     {ErrorKind.MISSING_OBJECT, ErrorKind.OBJECT_EXISTS, ErrorKind.PERMISSION, ErrorKind.CANNOT_CONNECT}
 )
+_WORDS = {
+    ErrorKind.DISCONNECTED: "the connection to the server was lost",
+    ErrorKind.BUSY: "the server has kept it waiting for too long",
+    ErrorKind.DEADLOCK: "the server undid it because it met another transaction",
+    ErrorKind.BAD_VALUE: "a value does not fit its column",
+}
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
@@ -109,8 +121,14 @@ class MySQLDialect(ServerDialect):
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
-        if unknown := [key for key in self.settings.get("query") or {} if key not in QUERY_KEYS]:
-            raise ConfigError(f"config.query: unknown key {unknown[0]!r}.", nearest(unknown[0], QUERY_KEYS))
+        for key, value in (self.settings.get("query") or {}).items():
+            if key not in QUERY_KEYS:
+                raise ConfigError(f"config.query: unknown key {key!r}.", nearest(key, QUERY_KEYS))
+            if not isinstance(value, str):
+                raise ConfigError(f"config.query: {key!r} is given {len(value)} times.", "Give it once.")
+            choices = _TLS_CHOICES.get(key)
+            if choices and value not in choices:
+                raise ConfigError(f"config.query: {key!r} has an unknown value.", f"Give one of {', '.join(choices)}.")
 
     def url(self) -> URL:
         return self.address()
@@ -154,6 +172,8 @@ class MySQLDialect(ServerDialect):
 
     def classify(self, error: BaseException) -> DriverError:
         origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        if (client := _client_error(origin)) is not None:
+            return client
         number = origin.args[0] if origin.args and isinstance(origin.args[0], int) else -1
         message = str(origin.args[1]) if len(origin.args) > 1 else ""
         kind = _KIND.get(number, ErrorKind.OTHER)
@@ -162,7 +182,7 @@ class MySQLDialect(ServerDialect):
         if isinstance(error, DBAPIError) and error.connection_invalidated and kind is ErrorKind.OTHER:
             kind = ErrorKind.DISCONNECTED
         hint = _HINTS.get(number, ASK_FOR_RIGHTS if kind is ErrorKind.PERMISSION else "")
-        safe = message if kind in _NAMES_ONLY else f"the server refused it: {kind.value}"
+        safe = message if kind in _NAMES_ONLY else _WORDS.get(kind, f"the server refused it: {kind.value}")
         return DriverError(kind, f"error {number}", safe, hint)
 
     @contextmanager
@@ -190,11 +210,22 @@ class MySQLDialect(ServerDialect):
         return moment
 
 
+def _client_error(origin: BaseException) -> DriverError | None:
+    """What an error means that the driver lets through as it came from below; None for the driver's own errors."""
+    if isinstance(origin, OSError):  # OpenSSL's errors among them
+        told = f"a file that 'query' names for TLS cannot be used: {origin.strerror or origin}"
+        return DriverError(ErrorKind.CANNOT_CONNECT, type(origin).__name__, told, "Check the 'ssl_…' keys in 'query'.")
+    if isinstance(origin, RuntimeError):
+        told = "the user's way to log in needs TLS, the Unix socket, or the package 'cryptography'"
+        return DriverError(ErrorKind.CANNOT_CONNECT, type(origin).__name__, told, "pip install 'pymysql[rsa]'")
+    return None
+
+
 def _tls_flags(tls: dict[str, str]) -> dict[str, Any]:
     """Text of a URL as the truth values that the driver expects."""
     flags: dict[str, Any] = {}
     if "check_hostname" in tls:
-        flags["check_hostname"] = tls["check_hostname"].lower() in ("1", "true", "yes", "on")
+        flags["check_hostname"] = tls["check_hostname"] in ("1", "true")
     if tls.get("verify_mode") == "none":
         flags["check_hostname"] = False
     return flags

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Server, SessionStep, StatementRunner
 from .errors import ConfigError, ErrorKind, nearest
-from .server import ASK_FOR_RIGHTS, ServerDialect
+from .server import ASK_FOR_RIGHTS, TOO_MANY, ServerDialect
 
 # SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; a code that is not here goes by its class,
 # the first two characters.
@@ -47,24 +47,35 @@ _KINDS = {
     "53300": ErrorKind.BUSY,  # too_many_connections
     "54000": ErrorKind.BAD_VALUE,  # too large for an index
     "55P03": ErrorKind.BUSY,  # lock_not_available
+    "57014": ErrorKind.BUSY,  # query_canceled: a statement_timeout of the server's or role's
     "57P01": ErrorKind.DISCONNECTED,
     "57P02": ErrorKind.DISCONNECTED,
     "57P03": ErrorKind.DISCONNECTED,  # the server is starting up
 }
 
+# Classes whose messages name objects, users and settings only. Others (22: data, P0: triggers) may show values.
+_NAMES_ONLY = ("08", "23", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57")
+
 # Refusals of a connection reach the driver as text without a code.
+_FULL = re.compile(r"too many (clients|connections)|connection slots|no more connections allowed")
+_RESTARTING = re.compile(r"the database system is (starting up|shutting down|in recovery mode)")
 _AT_CONNECT = (
-    ("password authentication failed", "Check 'username' and 'password'."),
+    ("authentication failed", "Check 'username' and 'password'."),
     ("no password supplied", "Set 'password' in the config."),
     ("no encryption", "The server takes this user only with TLS: set 'sslmode' to 'require' or more in 'query'."),
     ("SSL off", "The server takes this user only with TLS: set 'sslmode' to 'require' or more in 'query'."),
     ("server does not support SSL", "Leave 'sslmode' out of 'query', or let the administrator turn TLS on."),
     ("no pg_hba.conf entry", "The server does not let this user in from this host: ask its administrator."),
     ("does not exist", "Create the database (or role) first, or check 'database' and 'username'."),
+    ("no such database", "Create the database first, or check 'database'."),
+    ("permission denied for database", ASK_FOR_RIGHTS),
     ("role", "Check 'username'."),
     ("refused", "Check 'host' and 'port', and that the server runs."),
+    ("No such file", "Check 'host' (the folder of the socket) and 'port', and that the server runs."),
     ("timeout", "Check 'host', 'port' and the network, or raise 'connect_timeout'."),
     ("resolve", "Check 'host'."),
+    ("invalid ", "Check 'query'."),
+    ("parameter", "Check 'query'."),
 )
 _REFUSED = re.compile(
     r"connection (failed|to server|timeout|is bad)|failed to resolve|could not translate", re.IGNORECASE
@@ -162,24 +173,28 @@ def _driver_connection(connection: Connection) -> Any:
 
 
 def _safe_message(code: str, diag: Any) -> str:
-    """The server's message where it can only name objects; messages on values (class 22) may show them."""
-    if diag is None or not diag.message_primary:
-        return "the server refused it"
-    if code.startswith("22"):
-        where = ", ".join(filter(None, (diag.table_name, diag.column_name)))
-        return f"a value does not fit its column {where}".rstrip()
-    return str(diag.message_primary)
+    """The server's message where it can only name objects."""
+    if diag is not None and diag.message_primary and code.startswith(_NAMES_ONLY):
+        return str(diag.message_primary)
+    return "a value does not fit its column" if code.startswith("22") else "the server refused it"
 
 
 def _without_code(error: BaseException, message: str) -> DriverError:
     """An error of the client's side: no connection was made, or it broke."""
     name = type(error).__name__
     if _REFUSED.search(message):
+        told = message.strip().splitlines()[0]
+        if _FULL.search(message):
+            return DriverError(ErrorKind.BUSY, name, told, TOO_MANY)
+        if _RESTARTING.search(message):
+            return DriverError(ErrorKind.BUSY, name, told, "Run it again when the server is up.")
         hint = next((hint for part, hint in _AT_CONNECT if part in message), "Check 'host' and 'port'.")
-        return DriverError(ErrorKind.CANNOT_CONNECT, name, message.strip().splitlines()[-1].strip(), hint)
+        return DriverError(ErrorKind.CANNOT_CONNECT, name, told, hint)
+    if name == "DataError":
+        return DriverError(ErrorKind.BAD_VALUE, name, "the driver cannot send a value")
     lost = isinstance(error, DBAPIError) and (
         error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
     )
     if lost:
         return DriverError(ErrorKind.DISCONNECTED, name, "the connection to the server was lost")
-    return DriverError(ErrorKind.OTHER, name, "the driver refused the statement")
+    return DriverError(ErrorKind.OTHER, name, "the driver refused it")

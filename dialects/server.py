@@ -17,6 +17,7 @@ OPTIONS: Mapping[str, Option] = {
 }
 # What a role that may not do something is told, by every server.
 ASK_FOR_RIGHTS = "Ask the database's administrator for the right, or to run this."
+TOO_MANY = "Close connections that are not in use, or ask the administrator to allow more."
 
 
 class ServerDialect(Dialect):
@@ -30,20 +31,33 @@ class ServerDialect(Dialect):
         if not self.settings.get("database"):
             raise ConfigError("config.database is missing.", "Name the database on the server.")
         for key in ("database", "username", "password", "host"):
-            if "\0" in (self.settings.get(key) or ""):
-                raise ConfigError(f"config.{key} holds a NUL character.", "No server takes one.")
-        if not 0 < (self.settings.get("port") or 1) < 65_536:
+            _check_text(key, self.settings.get(key) or "")
+        for key, value in (self.settings.get("query") or {}).items():
+            for text in (key, *([value] if isinstance(value, str) else value)):
+                _check_text("query", text)
+        if self.settings.get("port") is not None and not 0 < self.settings["port"] < 65_536:
             raise ConfigError("config.port is no port number.", "Give one from 1 to 65535, or leave it out.")
 
     def address(self, **more: Any) -> URL:
         """The URL without the password, which is handed to the driver apart."""
         names = ("username", "host", "port", "database")
-        return URL.create(
-            f"{self.settings['drivername'].partition('+')[0]}+{self.driver}",
-            **{name: self.settings.get(name) or None for name in names},
-            **more,
-        )
+        named: dict[str, Any] = {name: self.settings.get(name) or None for name in names}
+        return URL.create(f"{self.settings['drivername'].partition('+')[0]}+{self.driver}", **named, **more)
 
     def pool_options(self) -> dict[str, Any]:
         """Arguments of `create_engine` for the pool of connections."""
         return {"poolclass": QueuePool, "pool_size": 5, "max_overflow": 20}
+
+
+def _check_text(key: str, text: str) -> None:
+    """Raise ConfigError, which does not repeat the text, where it cannot be sent to a server."""
+    if "\0" in text:
+        raise ConfigError(f"config.{key} holds a NUL character.", "No server takes one.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        sendable = False
+    else:
+        sendable = True
+    if not sendable:  # raised out here: the other error holds the text
+        raise ConfigError(f"config.{key} holds half a character (a lone surrogate).", "Give text that UTF-8 can write.")

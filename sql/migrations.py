@@ -30,6 +30,8 @@ _REQUIRED = ("migration", "purpose", "transaction", "locks", "destructive")
 DONE = "done"
 ADOPTED = "adopted"
 RUNNING = "running"
+FAILED = "failed"
+_UNFINISHED = (RUNNING, FAILED)
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,10 @@ def plan(
 ) -> tuple[Migration, ...]:
     """The migrations that a database with this history still needs; empty when it is up to date.
 
-    Where `resumable` (each statement is recorded, since DDL cannot be rolled back), an unfinished last row is the first
-    of them. Refuses a history that these files cannot have written: SchemaTooNew (rows of a newer library), SchemaDrift
-    (gaps, other slugs), MigrationChecksumMismatch (a file that was edited after it was applied), MigrationIncomplete
-    (an unfinished row).
+    Where `resumable` (each statement is recorded, since DDL cannot be rolled back), an unfinished last row (`running`,
+    or `failed` if a statement was refused) is the first of them. Refuses a history that these files cannot have
+    written: SchemaTooNew (rows of a newer library), SchemaDrift (gaps, other slugs), MigrationChecksumMismatch (a file
+    that was edited after it was applied), MigrationIncomplete (an unfinished row).
     """
     for position, row in enumerate(history, start=1):
         if row.version > len(migrations):
@@ -164,7 +166,7 @@ def plan(
                 f"The schema history has {row.version:04d}_{row.slug} where this library has {migration}.",
                 "The database belongs to another chain of migrations.",
             )
-        unfinished = resumable and row.state == RUNNING and position == len(history)
+        unfinished = resumable and row.state in _UNFINISHED and position == len(history)
         if row.state not in (DONE, ADOPTED) and not unfinished:
             raise MigrationIncomplete(
                 f"Migration {migration} was begun and not finished ({row.statements_done} statements done).",
@@ -180,4 +182,4 @@ def plan(
 
 def unfinished_rows(history: Sequence[HistoryRow]) -> Sequence[HistoryRow]:
     """The last row, if its migration was begun and not finished."""
-    return [row for row in history[-1:] if row.state == RUNNING]
+    return [row for row in history[-1:] if row.state in _UNFINISHED]

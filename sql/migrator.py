@@ -26,7 +26,7 @@ from trialstore.dialects.errors import (
     StorageError,
 )
 
-from .migrations import ADOPTED, DONE, RUNNING, HistoryRow, Migration, load_migrations, plan, unfinished_rows
+from .migrations import ADOPTED, DONE, FAILED, RUNNING, HistoryRow, Migration, load_migrations, plan, unfinished_rows
 from .session import Session
 
 _LOG = logging.getLogger(__name__)
@@ -152,6 +152,9 @@ class Migrator:
     def _ensure_history(self, session: Session) -> int:
         """Create the history, and record what the reference has left; the version that the database is at."""
         session.run("history_create")
+        if not self.dialect.transactional_ddl:
+            session.commit()
+            session.begin(write=True)  # DDL has ended the transaction; what is adopted must be recorded as a whole
         history = self._history(session)
         if history:
             return history[-1].version
@@ -172,7 +175,7 @@ class Migrator:
                 self._apply(session, pending[0])
             else:
                 begun = unfinished_rows(history)
-                self._apply_stepwise(session, pending[0], begun[0].statements_done if begun else None)
+                self._apply_stepwise(session, pending[0], begun[0] if begun else None)
         return pending[0]
 
     def _apply(self, session: Session, migration: Migration) -> None:
@@ -182,23 +185,39 @@ class Migrator:
         self._record(session, migration, DONE, started, _since(clock), len(migration.statements))
         _LOG.info("Applied migration %s", migration)
 
-    def _apply_stepwise(self, session: Session, migration: Migration, done: int | None) -> None:
-        """Run the statements after the first `done` ones, each recorded on its own; None: the migration is new.
+    def _apply_stepwise(self, session: Session, migration: Migration, begun: HistoryRow | None) -> None:
+        """Run the statements that are not done yet, each recorded on its own; `begun` is the row of an earlier run.
 
-        Of a migration that was interrupted, the statement after the last recorded one may have been carried out.
+        Where that run was killed, the statement after the last recorded one may have been carried out; where a
+        statement was refused, that one was not.
         """
-        started, clock, doubtful = _now(), time.monotonic(), 0 if done is None else done + 1
-        if done is None:
-            self._record(session, migration, RUNNING, started, None, 0)
-            session.commit()
-        for number in range((done or 0) + 1, len(migration.statements) + 1):
-            hint = f"Statements 1 to {number - 1} were kept; mend the cause and run again: it goes on with this one."
-            self._run(session, migration, number, hint, doubtful=number == doubtful)
+        clock, done = time.monotonic(), begun.statements_done if begun else 0
+        doubtful = done + 1 if begun and begun.state == RUNNING else 0
+        if begun is None:
+            self._record(session, migration, RUNNING, _now(), None, 0)
+        else:
+            self._mark(session, migration, RUNNING)
+        session.commit()
+        for number in range(done + 1, (last := len(migration.statements)) + 1):
+            hint = (
+                f"{number - 1} of {last} statements are done; mend the cause and run again: it goes on with this one."
+            )
+            try:
+                self._run(session, migration, number, hint, doubtful=number == doubtful)
+            except MigrationFailed:
+                if number != doubtful:
+                    self._mark(session, migration, FAILED)
+                    session.commit()
+                raise
             session.count("history_progress", version=migration.version, statements_done=number)
             session.commit()
-        finished = {"finished_at": self.dialect.encode_ts(_now()), "duration_ms": _since(clock)}
-        session.count("history_finish", version=migration.version, state=DONE, **finished)
+        self._mark(session, migration, DONE, _since(clock))
         _LOG.info("Applied migration %s", migration)
+
+    def _mark(self, session: Session, migration: Migration, state: str, duration_ms: int | None = None) -> None:
+        finished_at = None if duration_ms is None else self.dialect.encode_ts(_now())
+        values = {"version": migration.version, "finished_at": finished_at, "duration_ms": duration_ms}
+        session.count("history_finish", state=state, **values)
 
     def _run(self, session: Session, migration: Migration, number: int, hint: str, *, doubtful: bool = False) -> None:
         try:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
@@ -104,7 +104,7 @@ class Database:
                 logging_name=_LOGGING_NAME,
                 **self.dialect.engine_options(),
             )
-        except (ValueError, TypeError) as exc:
+        except (ValueError, TypeError, ArgumentError) as exc:
             if isinstance(exc, StorageError):
                 raise
             what = type(exc).__name__
@@ -176,14 +176,18 @@ class Database:
     def _connect(self, engine: Engine) -> Connection:
         try:
             return engine.connect()
-        except DBAPIError as exc:
-            raise self._connect_error(exc) from None
+        except (DBAPIError, OSError, ValueError, TypeError, RuntimeError) as exc:
+            # Drivers let through what a setting does to what lies below them: files, encodings, missing packages.
+            error = self._connect_error(exc)
         except PoolTimeoutError:
-            raise Busy("No connection became free in time.", "", ErrorKind.BUSY) from None
+            error = Busy("No connection became free in time.", "Use fewer threads, or shorter calls.", ErrorKind.BUSY)
+        raise error  # out here: a driver's error may hold the password, and must be in no chain
 
-    def _connect_error(self, exc: DBAPIError) -> StorageError:
+    def _connect_error(self, exc: Exception) -> StorageError:
         error = storage_error(self.dialect, exc, f"{self.config.label} cannot be opened")
-        return error if isinstance(error, (ConnectError, Busy)) else ConnectError(error.message, error.hint)
+        if isinstance(error, (ConnectError, Busy)):
+            return error
+        return ConnectError(error.message, error.hint or "Check the config, 'query' in particular.")
 
     def read(self, function: Callable[[Session], _T]) -> _T:
         """The result of `function`, all its statements in one snapshot."""
@@ -226,7 +230,8 @@ class Database:
             try:
                 return attempt()
             except QueryError as exc:
-                if not exc.kind.retryable or time.monotonic() > deadline:
+                passing = exc.kind.retryable or (exc.kind is ErrorKind.DUPLICATE and self.dialect.duplicates_may_pass)
+                if not passing or time.monotonic() > deadline:
                     raise
                 wait = random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**number)
                 _LOG.info("Attempt %d: %s; again in %.3f s", number, exc.message, wait)

@@ -15,6 +15,7 @@ from trialstore.dialects.errors import (
     SchemaTooOld,
 )
 from trialstore.sql.migrator import Found, Migrator, SchemaState
+from trialstore.sql.session import Session
 
 from .database import Database
 
@@ -58,8 +59,11 @@ def _inspect(database: Database) -> SchemaState:
 
 
 def _settled(database: Database, state: SchemaState) -> SchemaState:
-    """The state when no migrator is at work: where DDL cannot be rolled back, half of its work can be seen."""
-    if state.found is not Found.OURS:
+    """The state when no migrator is at work: where DDL cannot be rolled back, half of its work can be seen.
+
+    Tables without history are waited for as well: it may have been looked for just before it was there.
+    """
+    if state.found in (Found.EMPTY, Found.OTHER):
         return state
     with _lock_explained(database), database.session() as session:
         Migrator(database.dialect).wait(session)
@@ -72,12 +76,24 @@ def _apply(database: Database) -> None:
     def attempt() -> None:
         with database.session() as session:
             session.prepare(write=True)
-            applied = migrator.apply(session)
+            with _whole(database, session):
+                applied = migrator.apply(session)
         if applied:
             _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
 
     with _lock_explained(database):
         database.retry(attempt)
+
+
+@contextmanager
+def _whole(database: Database, session: Session) -> Iterator[None]:
+    """Where DDL cannot be rolled back: the migration lock, held from the first migration to the last, so that who waits
+    for it finds all of them done."""
+    if database.dialect.transactional_ddl:
+        yield
+    else:
+        with database.dialect.migration(session):
+            yield
 
 
 @contextmanager

@@ -32,7 +32,7 @@ WHERE version = :version;
 -- name: history_finish
 -- returns: count
 -- params: version, state, finished_at, duration_ms
--- why: The last statement of a migration that ran step by step is done.
+-- why: A migration that runs step by step is done, or one of its statements was refused, or it goes on after that.
 UPDATE trialstore_schema
 SET state = :state, finished_at = :finished_at, duration_ms = :duration_ms
 WHERE version = :version;

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from trialstore.sql.catalogue import MANY
+from trialstore.sql.migrator import Migrator
 from trialstore.storage import SqlStorage, Status, Storage, StorageError, TunableGroups
 
 UTC = dt.timezone.utc
@@ -77,6 +78,21 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, list):
         return len(left) == len(right) and all(map(same, left, right))
     return bool(left == right)
+
+
+def bare(config: dict[str, Any]) -> SqlStorage:
+    """A storage that has not looked at its database."""
+    return SqlStorage({**config, "lazy_schema_create": True})
+
+
+def migrate_to(config: dict[str, Any], version: int) -> None:
+    """Bring an empty database to an older version."""
+    with bare(config) as storage:
+        migrator = Migrator(storage._database.dialect)
+        migrator.migrations = migrator.migrations[:version]
+        with storage._database.session() as session:
+            session.prepare(write=True)
+            assert [migration.version for migration in migrator.apply(session)] == list(range(1, version + 1))
 
 
 def query(storage: SqlStorage, sql: str) -> list[tuple[Any, ...]]:

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from trialstore.contract.helpers import dump, execute, finish, make_experiment, query, recorded, tables
+from trialstore.contract.helpers import (
+    bare,
+    dump,
+    execute,
+    finish,
+    make_experiment,
+    migrate_to,
+    query,
+    recorded,
+    tables,
+)
 from trialstore.sql.migrator import Migrator
 from trialstore.storage import (
     ConnectError,
@@ -26,21 +36,6 @@ HISTORY = "SELECT version, slug, checksum, state, statements_done FROM trialstor
 
 def opened(config: dict[str, Any], policy: str, **more: Any) -> SqlStorage:
     return SqlStorage({**config, "schema_policy": policy, **more})
-
-
-def bare(config: dict[str, Any]) -> SqlStorage:
-    """A storage that has not looked at its database."""
-    return SqlStorage({**config, "lazy_schema_create": True})
-
-
-def migrate_to(config: dict[str, Any], version: int) -> None:
-    """Bring an empty database to an older version."""
-    with bare(config) as storage:
-        migrator = Migrator(storage._database.dialect)
-        migrator.migrations = migrator.migrations[:version]
-        with storage._database.session() as session:
-            session.prepare(write=True)
-            assert [migration.version for migration in migrator.apply(session)] == list(range(1, version + 1))
 
 
 def head(config: dict[str, Any]) -> int:

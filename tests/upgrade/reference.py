@@ -1,42 +1,81 @@
-"""The databases that the reference wrote, and looking into them past the library."""
+"""The databases that the reference wrote, and loading them into their engines."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trialstore.storage import SqlStorage
+from sqlalchemy import Connection
+
+from trialstore.contract.helpers import bare
 
 FIXTURES = Path(__file__).parent / "fixtures"
 EXPECTED: dict[str, Any] = json.loads((FIXTURES / "reference-head.expected.json").read_text(encoding="utf-8"))
-REVISIONS = {"reference-head.sqlite": ("b61aa446e724", 4), "reference-0.6.2.sqlite": ("f83fb8ae7fc4", 2)}
+MARK = "alembic_version"
 
 
-def opened(file: Path, **more: Any) -> SqlStorage:
-    return SqlStorage({"drivername": "sqlite", "database": str(file), **more})
+@dataclass(frozen=True)
+class Reference:
+    """A file that holds a database of the reference, the revision it is at, and which of our versions that is."""
+
+    name: str
+    engine: str
+    revision: str = "b61aa446e724"
+    version: int = 4
+
+    @property
+    def path(self) -> Path:
+        return FIXTURES / self.name
+
+    def load(self, config: dict[str, Any], *replace: str) -> None:
+        """Put the database into the empty one of this config; of a dump, with the first text replaced by the second."""
+        if self.engine == "sqlite":
+            shutil.copyfile(self.path, config["database"])
+            return
+        dump = self.path.read_text(encoding="utf-8")
+        with bare(config) as storage, storage._database.engine.connect() as connection:
+            _LOADERS[self.engine](connection, dump.replace(*replace) if replace else dump)
 
 
-def change(file: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(file)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-        connection.commit()
+HEAD = Reference("reference-head.sqlite", "sqlite")
+OLD = Reference("reference-0.6.2.sqlite", "sqlite", "f83fb8ae7fc4", 2)
+MYSQL = Reference("reference-head.mysql.sql", "mysql")
+REFERENCES = (HEAD, OLD, Reference("reference-head.postgresql.sql", "postgresql"), MYSQL)
 
 
-def rows(file: Path, sql: str) -> list[Any]:
-    with closing(sqlite3.connect(file)) as connection:
-        return connection.execute(sql).fetchall()
+def _load_mysql(connection: Connection, dump: str) -> None:
+    for statement in dump.split(";\n"):
+        if statement.strip():
+            connection.exec_driver_sql(statement).close()
 
 
-def content(file: Path) -> dict[str, Any]:
-    """Columns and rows of every table."""
-    with closing(sqlite3.connect(file)) as connection:
-        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = {}
-        for name in sorted(names):
-            cursor = connection.execute(f"SELECT * FROM {name}")
-            found[name] = ([column[0] for column in cursor.description], sorted(cursor.fetchall(), key=repr))
-        return found
+def _load_postgresql(connection: Connection, dump: str) -> None:
+    """Run what pg_dump wrote for psql: statements, and rows behind those that copy them."""
+    cursor = connection.connection.cursor()
+    lines = iter(dump.splitlines(keepends=True))
+    for statement in _statements(lines):
+        if statement.startswith("COPY "):
+            with cursor.copy(statement) as copy:
+                for line in iter(lines.__next__, "\\.\n"):
+                    copy.write(line)
+        else:
+            cursor.execute(statement)
+    cursor.close()
+
+
+def _statements(lines: Iterator[str]) -> Iterator[str]:
+    """Statements as they come; who takes one may take lines that follow it. Commands to psql are left out."""
+    statement = ""
+    for line in lines:
+        if not line.startswith(("--", "\\")):
+            statement += line
+        if statement.endswith(";\n"):
+            yield statement.strip()
+            statement = ""
+
+
+_LOADERS: dict[str, Callable[[Connection, str], None]] = {"mysql": _load_mysql, "postgresql": _load_postgresql}

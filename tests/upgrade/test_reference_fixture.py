@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from trialstore.contract.helpers import bare, query
 from trialstore.storage import SqlStorage, Status, TunableGroups
-from upgrade.reference import EXPECTED, FIXTURES, REVISIONS, content, opened, rows
+from upgrade.databases import content
+from upgrade.reference import EXPECTED, HEAD, MARK, OLD, Reference
 
 TARGETS: dict[str, Any] = {"score": "min", "throughput": "max"}
 MAPPING = {"vmSize": "Standard_B4ms", "sched_latency_ns": 2000000, "swap_ratio": 0.5}
@@ -47,31 +49,38 @@ def moment(text: str | None) -> dt.datetime | None:
     return None if text is None else dt.datetime.fromisoformat(text)
 
 
-def start(expected: dict[str, Any], fixture: str) -> dt.datetime | None:
+def start(expected: dict[str, Any], reference: Reference) -> dt.datetime | None:
     """Reference 0.6.2 kept the start of scheduled trials to the second only."""
     found = moment(expected["ts_start"])
-    cut = fixture == "reference-0.6.2.sqlite" and expected["status"] == "PENDING"
+    cut = reference is OLD and expected["status"] == "PENDING"
     return found.replace(microsecond=0) if cut and found else found
 
 
 # Every value that the reference reads
 
 
-def test_both_fixtures_hold_the_same_content_but_for_paths_and_scheduled_times() -> None:
-    head, old = (content(FIXTURES / name) for name in REVISIONS)
+@pytest.mark.engine("sqlite")
+def test_both_files_hold_the_same_content_but_for_paths_and_scheduled_times(tmp_path: Path) -> None:
+    found = []
+    for reference in (HEAD, OLD):
+        config = {"drivername": "sqlite", "database": str(tmp_path / reference.name)}
+        reference.load(config)
+        with bare(config) as storage:
+            found.append(content(storage))
+    head, old = found
     assert set(head) == set(old)
-    for name in set(head) - {"experiment", "alembic_version", "trial"}:
+    for name in set(head) - {"experiment", MARK, "trial"}:
         assert head[name] == old[name]
     pending = 0
-    for sound, cut in zip(head["trial"][1], old["trial"][1], strict=True):
+    for sound, cut in zip(head["trial"].rows, old["trial"].rows, strict=True):
         pending += sound != cut
         assert [str(value).partition(".")[0] for value in sound] == [str(value).partition(".")[0] for value in cut]
     assert pending == 6
 
 
-def test_experiments_agree(storage: SqlStorage) -> None:
-    assert list(storage.experiments) == sorted(EXPECTED)
-    for name, data in storage.experiments.items():
+def test_experiments_agree(adopted: SqlStorage) -> None:
+    assert list(adopted.experiments) == sorted(EXPECTED)
+    for name, data in adopted.experiments.items():
         expected = EXPECTED[name]
         assert data.description == expected["description"]
         assert data.objectives == expected["objectives"]
@@ -81,17 +90,16 @@ def test_experiments_agree(storage: SqlStorage) -> None:
         assert list(data.trials) == [int(trial_id) for trial_id in expected["trials"]]
 
 
-def test_git_information_agrees(storage: SqlStorage, file: Path, fixture: str) -> None:
-    sql = "SELECT exp_id, root_env_config, git_repo, git_commit FROM experiment"
-    for name, *expected in rows(FIXTURES / fixture, sql):
-        assert list(storage.experiments[name].root_env_config) == expected
+def test_git_information_agrees(adopted: SqlStorage) -> None:
+    for name, *expected in query(adopted, "SELECT exp_id, root_env_config, git_repo, git_commit FROM experiment"):
+        assert list(adopted.experiments[name].root_env_config) == expected
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
-def test_every_trial_agrees(storage: SqlStorage, fixture: str, name: str) -> None:
-    for trial_id, trial in storage.experiments[name].trials.items():
+def test_every_trial_agrees(adopted: SqlStorage, reference: Reference, name: str) -> None:
+    for trial_id, trial in adopted.experiments[name].trials.items():
         expected = EXPECTED[name]["trials"][str(trial_id)]
-        assert (trial.ts_start, trial.ts_end) == (start(expected, fixture), moment(expected["ts_end"]))
+        assert (trial.ts_start, trial.ts_end) == (start(expected, reference), moment(expected["ts_end"]))
         assert trial.status.name == expected["status"]
         assert trial.tunable_config_id == trial.tunable_config.tunable_config_id == expected["config_id"]
         assert all_agree(pairs(trial.tunable_config.config_df), expected["config"])
@@ -107,13 +115,13 @@ def test_every_trial_agrees(storage: SqlStorage, fixture: str, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
-def test_results_df_agrees_with_the_trials(storage: SqlStorage, fixture: str, name: str) -> None:
-    frame = storage.experiments[name].results_df
+def test_results_df_agrees_with_the_trials(adopted: SqlStorage, reference: Reference, name: str) -> None:
+    frame = adopted.experiments[name].results_df
     for row in frame.to_dict("records"):
         expected = EXPECTED[name]["trials"][str(row["trial_id"])]
         assert row["status"] == expected["status"]
         assert row["tunable_config_id"] == expected["config_id"]
-        assert row["ts_start"] == start(expected, fixture)
+        assert row["ts_start"] == start(expected, reference)
         ended = moment(expected["ts_end"])
         assert row["ts_end"] != row["ts_end"] if ended is None else row["ts_end"] == ended
         for prefix, part in (("config.", expected["config"]), ("result.", expected["results"])):
@@ -128,16 +136,16 @@ def test_results_df_agrees_with_the_trials(storage: SqlStorage, fixture: str, na
 # Reading for the harness
 
 
-def test_numbers_of_the_reference_are_numbers(storage: SqlStorage) -> None:
-    trial = storage.experiments["Exp-7-0"].trials[1]
+def test_numbers_of_the_reference_are_numbers(adopted: SqlStorage) -> None:
+    trial = adopted.experiments["Exp-7-0"].trials[1]
     assert trial.results_dict == {"none": None, "note": "ok", "score": 90.97040631431022, "throughput": 225127}
     assert trial.metadata_dict == {"is_defaults": "True", "location": "westus2", "repeat_i": 1}
     assert trial.tunable_config.config_dict["sched_latency_ns"] == 2000000
 
 
 @pytest.mark.parametrize("tunables", [MAPPING, TunableGroups(GROUPS)], ids=["mapping", "groups"])
-def test_a_stored_value_takes_the_type_of_its_tunable(storage: SqlStorage, tunables: Any) -> None:
-    experiment = storage.get_experiment_by_id("Exp-7-0", tunables, TARGETS)
+def test_a_stored_value_takes_the_type_of_its_tunable(adopted: SqlStorage, tunables: Any) -> None:
+    experiment = adopted.get_experiment_by_id("Exp-7-0", tunables, TARGETS)
     assert experiment is not None
     trial = experiment.get_trial_by_id(3)
     assert trial is not None
@@ -146,8 +154,8 @@ def test_a_stored_value_takes_the_type_of_its_tunable(storage: SqlStorage, tunab
     assert trial.tunables["swap_ratio"] == 0.947709
 
 
-def test_load_and_pending_trials_know_every_trial(storage: SqlStorage) -> None:
-    experiment = storage.get_experiment_by_id("Exp-7-0", TunableGroups(GROUPS), TARGETS)
+def test_load_and_pending_trials_know_every_trial(adopted: SqlStorage) -> None:
+    experiment = adopted.get_experiment_by_id("Exp-7-0", TunableGroups(GROUPS), TARGETS)
     assert experiment is not None
     by_status: dict[str, list[int]] = {}
     for trial_id, trial in EXPECTED["Exp-7-0"]["trials"].items():
@@ -160,21 +168,24 @@ def test_load_and_pending_trials_know_every_trial(storage: SqlStorage) -> None:
     assert experiment.trial_id == max(map(int, EXPECTED["Exp-7-0"]["trials"])) + 1
 
 
-def test_an_experiment_of_the_reference_goes_on_here(storage: SqlStorage, file: Path) -> None:
-    with storage.experiment(
-        experiment_id="Exp-7-0",
-        trial_id=1,
-        root_env_config="nowhere/environment.jsonc",
-        description="",
-        tunables=TunableGroups(GROUPS),
-        opt_targets=TARGETS,
-    ) as experiment:
+def test_an_experiment_of_the_reference_goes_on_here(loaded: dict[str, Any]) -> None:
+    with (
+        SqlStorage(loaded) as storage,
+        storage.experiment(
+            experiment_id="Exp-7-0",
+            trial_id=1,
+            root_env_config="nowhere/environment.jsonc",
+            description="",
+            tunables=TunableGroups(GROUPS),
+            opt_targets=TARGETS,
+        ) as experiment,
+    ):
         trial = experiment.new_trial({"sched_latency_ns": 5, "vmSize": "007"}, config={"repeat_i": 1})
         at = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
         trial.update(Status.RUNNING, at)
         trial.update_telemetry(Status.RUNNING, at, [(at, "cpu", "007")])
         trial.update(Status.SUCCEEDED, at, {"score": 0.5, "throughput": 7, "note": "1e5"})
-    with opened(file) as again:
+    with SqlStorage(loaded) as again:
         data = again.experiments["Exp-7-0"]
         assert list(data.trials) == list(range(1, 20))
         stored = data.trials[19]

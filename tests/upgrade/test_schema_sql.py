@@ -1,19 +1,34 @@
-"""The committed schema.sql of each engine says what its migrations yield."""
+"""The committed schema.sql of each engine says what its migrations yield, and yields it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 import trialstore.sql
+from trialstore.contract.helpers import bare, execute
 from trialstore.storage import SqlStorage
 from trialstore.storage.schema_dump import schema_text
+from upgrade.databases import Structure, structure
 
 SQL = Path(trialstore.sql.__file__).parent
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
-def test_schema_sql_is_what_the_migrations_yield(engine: str) -> None:
-    with SqlStorage({"drivername": engine}) as storage:
-        assert (SQL / engine / "schema.sql").read_text(encoding="utf-8") == schema_text(storage._database)
+def committed(engine: str) -> str:
+    return (SQL / engine / "schema.sql").read_text(encoding="utf-8")
+
+
+def test_schema_sql_is_what_the_migrations_yield(engine: str, empty: dict[str, Any]) -> None:
+    with SqlStorage(empty) as storage:
+        assert schema_text(storage._database) == committed(engine)
+
+
+def test_schema_sql_run_in_an_empty_database_yields_what_the_migrations_do(
+    engine: str, empty: dict[str, Any], fresh: Structure
+) -> None:
+    code = "\n".join(line for line in committed(engine).splitlines() if not line.startswith("--"))
+    with bare(empty) as storage:
+        execute(storage, *(statement for statement in code.split(";\n") if statement.strip()))
+        found = structure(storage)
+    assert found.columns == fresh.columns
+    assert found.keys == fresh.keys

@@ -26,23 +26,33 @@ ORDER BY table_name, column_index;
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
 -- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
-    table_name, constraint_type AS key_type, constraint_name AS key_name,
-    unnest(range(1, len(constraint_column_names) + 1)) AS position,
-    unnest(constraint_column_names) AS column_name, referenced_table,
-    unnest(
-        CASE WHEN constraint_type = 'FOREIGN KEY' THEN referenced_column_names ELSE constraint_column_names END
-    ) AS referenced_column
-FROM duckdb_constraints()
-WHERE database_name = current_database()
-    AND schema_name = current_schema()
-    AND constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
+    k.table_name, k.key_type, k.key_name, unnest(range(1, len(k.column_names) + 1)) AS position,
+    unnest(k.column_names) AS column_name, k.referenced_table, unnest(k.referenced_columns) AS referenced_column
+FROM (
+    SELECT
+        c.table_name, c.constraint_type AS key_type, c.constraint_name AS key_name,
+        c.constraint_column_names AS column_names, c.referenced_table,
+        CASE WHEN c.constraint_type = 'FOREIGN KEY' THEN c.referenced_column_names END AS referenced_columns
+    FROM duckdb_constraints() AS c
+    WHERE c.database_name = current_database()
+        AND c.schema_name = current_schema()
+        AND c.constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
+    UNION ALL
+    SELECT
+        i.table_name, CASE WHEN i.is_unique THEN 'UNIQUE' ELSE 'INDEX' END AS key_type, i.index_name AS key_name,
+        string_split(trim(i.expressions, '[]'), ', ') AS column_names, NULL AS referenced_table,
+        NULL AS referenced_columns
+    FROM duckdb_indexes() AS i
+    WHERE i.database_name = current_database()
+        AND i.schema_name = current_schema()
+) AS k
 ORDER BY 1, 2, 3, 4;
 
 -- name: schema_objects
 -- returns: many
 -- params: -
--- why: The definitions of all tables and indexes, from which schema.sql is generated. DuckDB's own text of a table lacks
--- why: line breaks, and NOT NULL where a key implies it.
+-- why: The definitions of all tables and indexes, from which schema.sql is generated. DuckDB's own text of a table
+-- why: lacks line breaks, and NOT NULL where a key implies it.
 -- own: Every engine keeps its definitions elsewhere.
 SELECT d.definition
 FROM (
@@ -76,7 +86,8 @@ FROM (
                 CASE
                     WHEN k.constraint_type = 'FOREIGN KEY'
                         THEN concat(
-                            ' REFERENCES ', k.referenced_table, ' (', array_to_string(k.referenced_column_names, ', '), ')'
+                            ' REFERENCES ', k.referenced_table,
+                            ' (', array_to_string(k.referenced_column_names, ', '), ')'
                         )
                 END
             ) AS line
@@ -86,6 +97,11 @@ FROM (
             AND k.constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY')
     ) AS p
     GROUP BY p.table_name
+    UNION ALL
+    SELECT 2 AS kind, i.index_name AS name, rtrim(i.sql, chr(59)) AS definition
+    FROM duckdb_indexes() AS i
+    WHERE i.database_name = current_database()
+        AND i.schema_name = current_schema()
 ) AS d
 ORDER BY d.kind, d.name;
 

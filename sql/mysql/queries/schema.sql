@@ -12,14 +12,18 @@ ORDER BY table_name;
 -- name: schema_columns
 -- returns: many
 -- params: -
--- why: All columns of all tables, in order. The display width that some versions add to integers means nothing.
+-- why: All columns of all tables, in order. The display width that some versions add to integers means nothing, and the
+-- why: collation by byte is one, although MySQL and MariaDB name it differently.
 -- own: Every engine keeps its catalogue of columns elsewhere.
 SELECT
     c.table_name AS table_name, c.column_name AS column_name,
     replace(c.column_type, 'int(11)', 'int') AS data_type, c.is_nullable = 'YES' AS is_nullable,
     CASE WHEN c.extra = 'auto_increment' THEN 'auto_increment' WHEN c.column_default <> 'NULL' THEN c.column_default END
         AS column_default,
-    c.collation_name AS collation_name
+    CASE
+        WHEN c.collation_name IN ('utf8mb4_0900_bin', 'utf8mb4_nopad_bin') THEN 'utf8mb4 by byte'
+        ELSE c.collation_name
+    END AS collation_name
 FROM information_schema.columns AS c
 INNER JOIN information_schema.tables AS t
     ON t.table_schema = c.table_schema
@@ -35,14 +39,15 @@ ORDER BY c.table_name, c.ordinal_position;
 -- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
     s.table_name AS table_name,
-    CASE WHEN s.index_name = 'PRIMARY' THEN 'PRIMARY KEY' WHEN s.non_unique = 0 THEN 'UNIQUE' ELSE 'INDEX' END AS key_type,
-    s.index_name AS key_name, s.seq_in_index AS position, s.column_name AS column_name,
+    CASE WHEN s.index_name = 'PRIMARY' THEN 'PRIMARY KEY' WHEN s.non_unique = 0 THEN 'UNIQUE' ELSE 'INDEX' END
+        AS key_type,
+    s.index_name AS key_name, CAST(s.seq_in_index AS SIGNED) AS position, s.column_name AS column_name,
     NULL AS referenced_table, NULL AS referenced_column
 FROM information_schema.statistics AS s
 WHERE s.table_schema = database()
 UNION ALL
 SELECT
-    k.table_name, 'FOREIGN KEY', k.constraint_name, k.ordinal_position, k.column_name,
+    k.table_name, 'FOREIGN KEY', k.constraint_name, CAST(k.ordinal_position AS SIGNED), k.column_name,
     k.referenced_table_name, k.referenced_column_name
 FROM information_schema.key_column_usage AS k
 WHERE k.table_schema = database()
@@ -52,14 +57,21 @@ ORDER BY 1, 2, 3, 4;
 -- name: schema_objects
 -- returns: many
 -- params: -
--- why: The definitions of all tables with their indexes, from which schema.sql is generated; without what differs between
--- why: MySQL and MariaDB (display widths, the name of the collation).
+-- why: The definitions of all tables with their indexes, from which schema.sql is generated; without what differs
+-- why: between MySQL and MariaDB (display widths, the name of the collation). MySQL cuts what group_concat yields at
+-- why: 1024 bytes unless told otherwise by the hint, which MariaDB, whose limit is 1 MB, takes for a comment.
 -- own: Every engine keeps its definitions elsewhere.
-SELECT
+SELECT /*+ SET_VAR(group_concat_max_len = 1000000) */
     concat(
-        'CREATE TABLE ', d.table_name, ' (',
-        group_concat(concat(char(10 USING utf8mb4), '    ', d.line) ORDER BY d.kind, d.place, d.line SEPARATOR ','),
-        char(10 USING utf8mb4), ') ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4'
+        'CREATE TABLE ', t.table_name, ' (\n    ',
+        group_concat(d.line ORDER BY d.kind, d.place, CAST(d.line AS BINARY) SEPARATOR ',\n    '),
+        '\n) ENGINE = ', t.engine, ' DEFAULT CHARACTER SET ',
+        substring_index(t.table_collation, '_', 1), ' COLLATE ',
+        CASE
+            WHEN t.table_collation IN ('utf8mb4_0900_bin', 'utf8mb4_nopad_bin')
+                THEN '/*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */'
+            ELSE t.table_collation
+        END
     ) AS definition
 FROM (
     SELECT
@@ -67,6 +79,7 @@ FROM (
         concat(
             c.column_name, ' ', upper(replace(c.column_type, 'int(11)', 'int')),
             CASE WHEN c.is_nullable = 'NO' THEN ' NOT NULL' ELSE '' END,
+            CASE WHEN c.column_default <> 'NULL' THEN concat(' DEFAULT ', c.column_default) ELSE '' END,
             CASE WHEN c.extra = 'auto_increment' THEN ' AUTO_INCREMENT' ELSE '' END
         ) AS line
     FROM information_schema.columns AS c
@@ -99,8 +112,12 @@ FROM (
         AND k.referenced_table_name IS NOT NULL
     GROUP BY k.table_name, k.constraint_name, k.referenced_table_name
 ) AS d
-GROUP BY d.table_name
-ORDER BY d.table_name;
+INNER JOIN information_schema.tables AS t
+    ON t.table_name = d.table_name
+WHERE t.table_schema = database()
+    AND t.table_type = 'BASE TABLE'
+GROUP BY t.table_name, t.engine, t.table_collation
+ORDER BY CAST(t.table_name AS BINARY);
 
 -- name: history_create
 -- returns: none
@@ -119,7 +136,7 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
     database_user VARCHAR(128),
     library_version VARCHAR(40) NOT NULL,
     PRIMARY KEY (version)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 -- name: explain
 -- returns: many

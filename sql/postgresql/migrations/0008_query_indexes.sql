@@ -1,7 +1,8 @@
 -- migration: 0008 query_indexes
 -- purpose: Finding due trials of an experiment, and the trials of a config, without reading all trials.
 -- transaction: on
--- locks: Reads the trial table once for each index under SHARE lock, which stops writers: about 2 s for 1,000,000 trials.
+-- locks: Reads the trial table once for each index under SHARE lock, which stops writers: about 2 s for 1,000,000
+-- locks: trials.
 -- destructive: no
 
 CREATE INDEX ix_trial_due ON trial (exp_id, status, ts_start, trial_id);

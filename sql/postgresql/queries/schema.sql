@@ -42,6 +42,7 @@ ORDER BY t.relname, c.attnum;
 -- returns: many
 -- params: -
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
+-- why: Left out are indexes that do not hold for all rows, and columns that an index only carries along.
 -- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
     CAST(t.relname AS TEXT) AS table_name,
@@ -55,11 +56,14 @@ INNER JOIN pg_catalog.pg_class AS x
     ON x.oid = i.indexrelid
 INNER JOIN pg_catalog.pg_namespace AS n
     ON n.oid = t.relnamespace
-CROSS JOIN LATERAL unnest(CAST(i.indkey AS SMALLINT [])) WITH ORDINALITY AS k (attnum, position)
+CROSS JOIN LATERAL unnest(CAST(i.indkey AS SMALLINT[])) WITH ORDINALITY AS k (attnum, position)
 LEFT JOIN pg_catalog.pg_attribute AS c
     ON c.attrelid = t.oid
     AND c.attnum = k.attnum
 WHERE n.nspname = current_schema()
+    AND i.indisvalid
+    AND i.indpred IS NULL
+    AND k.position <= i.indnkeyatts
 UNION ALL
 SELECT
     CAST(t.relname AS TEXT), 'FOREIGN KEY', CAST(f.conname AS TEXT), k.position, CAST(c.attname AS TEXT),
@@ -91,8 +95,11 @@ SELECT d.definition
 FROM (
     SELECT
         0 AS kind, t.relname AS name,
-        concat('CREATE TABLE ', t.relname, ' (', string_agg(concat(chr(10), '    ', p.line), ',' ORDER BY p.kind, p.place, p.line), chr(10), ')')
-            AS definition
+        concat(
+            'CREATE TABLE ', t.relname, ' (',
+            string_agg(concat(chr(10), '    ', p.line), ',' ORDER BY p.kind, p.place, convert_to(p.line, 'UTF8')),
+            chr(10), ')'
+        ) AS definition
     FROM pg_catalog.pg_class AS t
     INNER JOIN pg_catalog.pg_namespace AS n
         ON n.oid = t.relnamespace
@@ -100,10 +107,20 @@ FROM (
         SELECT
             0 AS kind, c.attnum AS place,
             concat(
-                c.attname, ' ', upper(format_type(c.atttypid, c.atttypmod)),
+                c.attname, ' ',
+                CASE
+                    WHEN pg_get_serial_sequence(quote_ident(t.relname), c.attname) IS NOT NULL THEN 'SERIAL'
+                    ELSE replace(
+                        replace(upper(format_type(c.atttypid, c.atttypmod)), 'CHARACTER VARYING', 'VARCHAR'),
+                        'CHARACTER', 'CHAR'
+                    )
+                END,
                 CASE WHEN c.attcollation <> y.typcollation THEN concat(' COLLATE "', o.collname, '"') END,
                 CASE WHEN c.attnotnull THEN ' NOT NULL' END,
-                CASE WHEN e.adbin IS NOT NULL THEN concat(' DEFAULT ', pg_get_expr(e.adbin, e.adrelid)) END
+                CASE
+                    WHEN pg_get_serial_sequence(quote_ident(t.relname), c.attname) IS NULL AND e.adbin IS NOT NULL
+                        THEN concat(' DEFAULT ', pg_get_expr(e.adbin, e.adrelid))
+                END
             ) AS line
         FROM pg_catalog.pg_attribute AS c
         INNER JOIN pg_catalog.pg_type AS y
@@ -117,7 +134,11 @@ FROM (
             AND c.attnum > 0
             AND NOT c.attisdropped
         UNION ALL
-        SELECT 1, position(CAST(k.contype AS TEXT) IN 'puf'), concat('CONSTRAINT ', k.conname, ' ', pg_get_constraintdef(k.oid))
+        SELECT
+            1, position(CAST(k.contype AS TEXT) IN 'puf'),
+            concat(
+                'CONSTRAINT ', k.conname, ' ', regexp_replace(pg_get_constraintdef(k.oid), '([a-z])[(]', '\1 (', 'g')
+            )
         FROM pg_catalog.pg_constraint AS k
         WHERE k.conrelid = t.oid
             AND k.contype IN ('p', 'u', 'f')
