@@ -24,7 +24,8 @@ VALUES (
 -- name: history_progress
 -- returns: count
 -- params: version, statements_done
--- why: Where DDL cannot be rolled back, each statement is recorded when it is done, so that a killed run can go on there.
+-- why: Where DDL cannot be rolled back, each statement is recorded when it is done, so that a killed run can go on
+-- why: there.
 UPDATE trialstore_schema
 SET statements_done = :statements_done
 WHERE version = :version;

@@ -7,10 +7,10 @@
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO config_param (config_id, param_id, param_value, value_type)
 SELECT
-    unnest(CAST(:config_id AS INTEGER [])),
-    unnest(CAST(:param_id AS VARCHAR [])),
-    unnest(CAST(:param_value AS VARCHAR [])),
-    unnest(CAST(:value_type AS VARCHAR []));
+    unnest(CAST(:config_id AS INTEGER[])),
+    unnest(CAST(:param_id AS VARCHAR[])),
+    unnest(CAST(:param_value AS VARCHAR[])),
+    unnest(CAST(:value_type AS VARCHAR[]));
 
 -- name: objective_insert_many
 -- returns: count
@@ -19,10 +19,10 @@ SELECT
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO objectives (exp_id, optimization_target, optimization_direction, weight)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR [])),
-    unnest(CAST(:optimization_target AS VARCHAR [])),
-    unnest(CAST(:optimization_direction AS VARCHAR [])),
-    unnest(CAST(:weight AS DOUBLE []));
+    unnest(CAST(:exp_id AS VARCHAR[])),
+    unnest(CAST(:optimization_target AS VARCHAR[])),
+    unnest(CAST(:optimization_direction AS VARCHAR[])),
+    unnest(CAST(:weight AS DOUBLE[]));
 
 -- name: trial_insert_many
 -- returns: count
@@ -31,13 +31,13 @@ SELECT
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR [])),
-    unnest(CAST(:trial_id AS INTEGER [])),
-    unnest(CAST(:config_id AS INTEGER [])),
-    unnest(CAST(:trial_runner_id AS INTEGER [])),
-    unnest(CAST(:ts_start AS TIMESTAMP [])),
-    unnest(CAST(:ts_end AS TIMESTAMP [])),
-    unnest(CAST(:status AS VARCHAR []));
+    unnest(CAST(:exp_id AS VARCHAR[])),
+    unnest(CAST(:trial_id AS INTEGER[])),
+    unnest(CAST(:config_id AS INTEGER[])),
+    unnest(CAST(:trial_runner_id AS INTEGER[])),
+    unnest(CAST(:ts_start AS TIMESTAMP[])),
+    unnest(CAST(:ts_end AS TIMESTAMP[])),
+    unnest(CAST(:status AS VARCHAR[]));
 
 -- name: trial_param_insert_many
 -- returns: count
@@ -46,11 +46,11 @@ SELECT
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO trial_param (exp_id, trial_id, param_id, param_value, value_type)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR [])),
-    unnest(CAST(:trial_id AS INTEGER [])),
-    unnest(CAST(:param_id AS VARCHAR [])),
-    unnest(CAST(:param_value AS VARCHAR [])),
-    unnest(CAST(:value_type AS VARCHAR []));
+    unnest(CAST(:exp_id AS VARCHAR[])),
+    unnest(CAST(:trial_id AS INTEGER[])),
+    unnest(CAST(:param_id AS VARCHAR[])),
+    unnest(CAST(:param_value AS VARCHAR[])),
+    unnest(CAST(:value_type AS VARCHAR[]));
 
 -- name: result_insert_many
 -- returns: count
@@ -59,11 +59,11 @@ SELECT
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO trial_result (exp_id, trial_id, metric_id, metric_value, value_type)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR [])),
-    unnest(CAST(:trial_id AS INTEGER [])),
-    unnest(CAST(:metric_id AS VARCHAR [])),
-    unnest(CAST(:metric_value AS VARCHAR [])),
-    unnest(CAST(:value_type AS VARCHAR []));
+    unnest(CAST(:exp_id AS VARCHAR[])),
+    unnest(CAST(:trial_id AS INTEGER[])),
+    unnest(CAST(:metric_id AS VARCHAR[])),
+    unnest(CAST(:metric_value AS VARCHAR[])),
+    unnest(CAST(:value_type AS VARCHAR[]));
 
 -- name: telemetry_insert_many
 -- returns: count
@@ -72,12 +72,12 @@ SELECT
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, value_type)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR [])),
-    unnest(CAST(:trial_id AS INTEGER [])),
-    unnest(CAST(:ts AS TIMESTAMP [])),
-    unnest(CAST(:metric_id AS VARCHAR [])),
-    unnest(CAST(:metric_value AS VARCHAR [])),
-    unnest(CAST(:value_type AS VARCHAR []))
+    unnest(CAST(:exp_id AS VARCHAR[])),
+    unnest(CAST(:trial_id AS INTEGER[])),
+    unnest(CAST(:ts AS TIMESTAMP[])),
+    unnest(CAST(:metric_id AS VARCHAR[])),
+    unnest(CAST(:metric_value AS VARCHAR[])),
+    unnest(CAST(:value_type AS VARCHAR[]))
 ON CONFLICT (exp_id, trial_id, ts, metric_id) DO NOTHING;
 
 -- name: lineage_insert_many
@@ -87,10 +87,10 @@ ON CONFLICT (exp_id, trial_id, ts, metric_id) DO NOTHING;
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO trial_lineage (exp_id, trial_id, source_exp_id, source_trial_id)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR [])),
-    unnest(CAST(:trial_id AS INTEGER [])),
-    unnest(CAST(:source_exp_id AS VARCHAR [])),
-    unnest(CAST(:source_trial_id AS INTEGER []));
+    unnest(CAST(:exp_id AS VARCHAR[])),
+    unnest(CAST(:trial_id AS INTEGER[])),
+    unnest(CAST(:source_exp_id AS VARCHAR[])),
+    unnest(CAST(:source_trial_id AS INTEGER[]));
 
 -- name: merge_params_many
 -- returns: count
@@ -101,9 +101,9 @@ INSERT INTO trial_param (exp_id, trial_id, param_id, param_value, value_type)
 SELECT m.exp_id, m.trial_id, s.param_id, s.param_value, s.value_type
 FROM (
     SELECT
-        unnest(CAST(:exp_id AS VARCHAR [])) AS exp_id, unnest(CAST(:trial_id AS INTEGER [])) AS trial_id,
-        unnest(CAST(:source_exp_id AS VARCHAR [])) AS source_exp_id,
-        unnest(CAST(:source_trial_id AS INTEGER [])) AS source_trial_id
+        unnest(CAST(:exp_id AS VARCHAR[])) AS exp_id, unnest(CAST(:trial_id AS INTEGER[])) AS trial_id,
+        unnest(CAST(:source_exp_id AS VARCHAR[])) AS source_exp_id,
+        unnest(CAST(:source_trial_id AS INTEGER[])) AS source_trial_id
 ) AS m
 INNER JOIN trial_param AS s
     ON s.exp_id = m.source_exp_id
@@ -118,9 +118,9 @@ INSERT INTO trial_status (exp_id, trial_id, ts, status)
 SELECT m.exp_id, m.trial_id, s.ts, s.status
 FROM (
     SELECT
-        unnest(CAST(:exp_id AS VARCHAR [])) AS exp_id, unnest(CAST(:trial_id AS INTEGER [])) AS trial_id,
-        unnest(CAST(:source_exp_id AS VARCHAR [])) AS source_exp_id,
-        unnest(CAST(:source_trial_id AS INTEGER [])) AS source_trial_id
+        unnest(CAST(:exp_id AS VARCHAR[])) AS exp_id, unnest(CAST(:trial_id AS INTEGER[])) AS trial_id,
+        unnest(CAST(:source_exp_id AS VARCHAR[])) AS source_exp_id,
+        unnest(CAST(:source_trial_id AS INTEGER[])) AS source_trial_id
 ) AS m
 INNER JOIN trial_status AS s
     ON s.exp_id = m.source_exp_id
@@ -135,9 +135,9 @@ INSERT INTO trial_result (exp_id, trial_id, metric_id, metric_value, value_type)
 SELECT m.exp_id, m.trial_id, s.metric_id, s.metric_value, s.value_type
 FROM (
     SELECT
-        unnest(CAST(:exp_id AS VARCHAR [])) AS exp_id, unnest(CAST(:trial_id AS INTEGER [])) AS trial_id,
-        unnest(CAST(:source_exp_id AS VARCHAR [])) AS source_exp_id,
-        unnest(CAST(:source_trial_id AS INTEGER [])) AS source_trial_id
+        unnest(CAST(:exp_id AS VARCHAR[])) AS exp_id, unnest(CAST(:trial_id AS INTEGER[])) AS trial_id,
+        unnest(CAST(:source_exp_id AS VARCHAR[])) AS source_exp_id,
+        unnest(CAST(:source_trial_id AS INTEGER[])) AS source_trial_id
 ) AS m
 INNER JOIN trial_result AS s
     ON s.exp_id = m.source_exp_id
@@ -152,9 +152,9 @@ INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, valu
 SELECT m.exp_id, m.trial_id, s.ts, s.metric_id, s.metric_value, s.value_type
 FROM (
     SELECT
-        unnest(CAST(:exp_id AS VARCHAR [])) AS exp_id, unnest(CAST(:trial_id AS INTEGER [])) AS trial_id,
-        unnest(CAST(:source_exp_id AS VARCHAR [])) AS source_exp_id,
-        unnest(CAST(:source_trial_id AS INTEGER [])) AS source_trial_id
+        unnest(CAST(:exp_id AS VARCHAR[])) AS exp_id, unnest(CAST(:trial_id AS INTEGER[])) AS trial_id,
+        unnest(CAST(:source_exp_id AS VARCHAR[])) AS source_exp_id,
+        unnest(CAST(:source_trial_id AS INTEGER[])) AS source_trial_id
 ) AS m
 INNER JOIN trial_telemetry AS s
     ON s.exp_id = m.source_exp_id

@@ -7,7 +7,8 @@
 -- why: waits for another one for ever.
 -- own: A setting of this engine.
 SET
-    SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
+    SESSION sql_mode
+    = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
     SESSION time_zone = :time_zone,
     SESSION innodb_lock_wait_timeout = :lock_wait,
     SESSION lock_wait_timeout = :lock_wait;
@@ -58,7 +59,8 @@ SELECT release_lock(concat('trialstore ', md5(database()))) AS freed;
 -- name: migration_lock_holder
 -- returns: scalar
 -- params: -
--- why: Whom to ask, or to end, when the lock is not free. Users without the right PROCESS see their own connections only.
+-- why: Whom to ask, or to end, when the lock is not free. Users without the right PROCESS see their own connections
+-- why: only.
 -- own: Every engine has its own kind of lock that needs no table.
 SELECT concat('connection ', h.id, coalesce(concat(' of user ', p.user, ' from ', p.host), '')) AS holder
 FROM (

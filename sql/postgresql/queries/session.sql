@@ -64,4 +64,5 @@ WHERE l.locktype = 'advisory'
     AND l.objid = 1
     AND l.granted
     AND d.datname = current_database()
+ORDER BY l.pid
 LIMIT 1;
