@@ -81,7 +81,7 @@ class DuckDBDialect(FileDialect):
     extra = "duckdb"
     sql_folders = ("queries", "duckdb/queries")
     migrations_folder = "duckdb/migrations"
-    least_versions = {"duckdb": (1, 4)}
+    least_versions = {"duckdb": (1, 4, 1)}
     transactional_ddl = True
     many_processes = False
     duplicates_may_pass = True  # keys are looked for among all committed rows, ON CONFLICT goes by the snapshot

@@ -15,6 +15,8 @@ from engines.sqlite_files import filled, opened, read_everything, refused
 from trialstore.contract.helpers import make_experiment
 from trialstore.storage import ConfigError, ConnectError, PermissionDenied, StorageError
 
+pytestmark = pytest.mark.engine("sqlite")
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -80,8 +82,6 @@ AS_NOBODY = """
 import os, sys
 from trialstore.contract.helpers import make_experiment
 from trialstore.storage import SqlStorage, StorageError
-
-pytestmark = pytest.mark.engine("sqlite")
 # What Python still has to import may lie where another user cannot read.
 with SqlStorage({"drivername": "sqlite"}) as storage, make_experiment(storage) as experiment:
     experiment.new_trial({})

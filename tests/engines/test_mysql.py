@@ -1,0 +1,64 @@
+"""What is MySQL's and MariaDB's own: two names for each, and modes that cut values."""
+
+from __future__ import annotations
+
+import pytest
+
+from engines.databases import Database, engines
+from trialstore.contract.helpers import make_experiment
+from trialstore.storage import SqlStorage, ValueRejected
+
+pytestmark = engines("mysql")
+
+
+# Names
+
+
+@pytest.mark.parametrize("drivername", ["mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql"])
+def test_every_name_works_and_the_server_says_which_one_it_is(database: Database, drivername: str) -> None:
+    with SqlStorage({**database.config(), "drivername": drivername}) as storage:
+        make_experiment(storage).__enter__()
+        assert list(storage.experiments) == ["Exp"]
+        with storage._database.session() as session:
+            found = storage._database.dialect.identify(session._connection)
+    name, version = database.server.version.split()
+    assert found.flavour == name.lower()
+    assert ".".join(map(str, found.version)) == version
+
+
+# Modes
+
+
+def test_a_connection_is_strict_and_in_utc_though_the_server_is_neither(database: Database) -> None:
+    server_mode, server_zone = database.admin("SELECT @@GLOBAL.sql_mode, @@GLOBAL.time_zone")[0]
+    with SqlStorage(database.config()) as storage, storage._database.session() as session:
+        row = session._connection.exec_driver_sql("SELECT @@sql_mode, @@time_zone, @@character_set_client").fetchone()
+    assert row is not None
+    assert "STRICT_ALL_TABLES" in row[0]
+    assert tuple(row[1:]) == ("+00:00", "utf8mb4")
+    if database.server.private:
+        assert (server_mode, server_zone) == ("", "+05:45")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("description", "x" * 1025), ("git_commit", "x" * 41), ("exp_id", "é" * 256), ("root_env_config", None)],
+)
+def test_a_value_that_the_server_would_cut_is_refused(database: Database, column: str, value: str | None) -> None:
+    row = {"exp_id": "New", "description": "", "root_env_config": "", "git_repo": "", "git_commit": "", column: value}
+    with SqlStorage(database.filled()) as storage:
+        with pytest.raises(ValueRejected):
+            storage._database.write(lambda tx: tx.count("experiment_insert", **row))
+        assert list(storage.experiments) == ["Exp"]
+
+
+def test_tables_compare_by_byte_though_the_database_does_not(database: Database) -> None:
+    with SqlStorage(database.config()):
+        pass
+    rows = database.admin(
+        "SELECT DISTINCT collation_name FROM information_schema.columns "
+        "WHERE table_schema = database() AND table_name <> 'trialstore_schema' AND collation_name IS NOT NULL"
+    )
+    assert all(name.endswith("_bin") for (name,) in rows), rows
+    engines_of_tables = "SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = database()"
+    assert database.admin(engines_of_tables) == [("InnoDB",)]
