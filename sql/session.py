@@ -189,7 +189,7 @@ class Session:
 
     def count(self, name: str, **params: Any) -> int:
         """The number of rows that the statement wrote."""
-        return self._execute(name, params).rowcount
+        return _written(self._execute(name, params))
 
     def run(self, name: str, **params: Any) -> None:
         """Run a statement that returns nothing."""
@@ -210,7 +210,7 @@ class Session:
 
     def _many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> int:
         arrays = {param: [row[param] for row in rows] for param in self.catalogue[name].params}
-        return self._execute(name, arrays).rowcount
+        return _written(self._execute(name, arrays))
 
     def explain(self, name: str, **params: Any) -> Sequence[Any]:
         """The engine's plan for a statement, which is not run: rows in the engine's own form, columns as attributes.
@@ -229,3 +229,8 @@ class Session:
     def _run(self, ready: _Ready, params: Mapping[str, Any]) -> CursorResult[Any]:
         arguments = ready.arguments(params) if params else None
         return self._guarded(ready.statement.name, lambda: self._connection.exec_driver_sql(ready.sql, arguments))
+
+
+def _written(result: CursorResult[Any]) -> int:
+    """How many rows a statement wrote; drivers that do not count give a row with the number."""
+    return result.rowcount if result.rowcount >= 0 else int(result.scalar() or 0)

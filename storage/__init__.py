@@ -41,6 +41,7 @@ from trialstore.dialects.errors import (
 )
 
 from .base_storage import Storage
+from .config import config_from_url
 from .config_file import from_config
 from .sql_storage import SqlStorage
 from .status import Status
@@ -80,5 +81,6 @@ __all__ = [
     "TunableGroups",
     "UnknownTunable",
     "ValueRejected",
+    "config_from_url",
     "from_config",
 ]
