@@ -15,8 +15,9 @@ How to add an engine:
 4. Register the class: in `registry.BUILT_IN`, or from another package through the entry point group
    `trialstore.dialects` (name = backend name of the URL, value = `module:Class`); `sql_folders` then holds absolute
    paths of that package.
-5. Run the contract suite against it (docs/dialects.md), then generate `sql/<engine>/schema.sql` with `python -m
-   trialstore.storage.schema_dump URL`.
+5. Generate `structure.txt` beside the folder of the migrations with `python -m trialstore.storage.schema_dump
+   --structure URL`: what `schema verify` and `schema adopt` go by. Run the contract suite (docs/dialects.md), then
+   generate `schema.sql` with the same command without `--structure`.
 """
 
 from __future__ import annotations
@@ -91,6 +92,8 @@ class StatementRunner(Protocol):
     def rollback(self) -> None: ...
 
     def scalar(self, name: str, **params: Any) -> Any: ...
+
+    def run(self, name: str, **params: Any) -> None: ...
 
 
 class Dialect(ABC):

@@ -32,7 +32,7 @@ _KINDS = {
     ErrorKind.OBJECT_EXISTS: (1050, 1060, 1061, 1068, 1826),
     ErrorKind.PERMISSION: (1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836),
     ErrorKind.BUSY: (1040, 1203, 1205, 1226, 1969, 3024, 3572),
-    ErrorKind.DEADLOCK: (1020, 1213, 1614),
+    ErrorKind.DEADLOCK: (1020, 1213, 1412, 1614),  # 1412: a table is newer than the snapshot
     ErrorKind.DISCONNECTED: (
         0,
         1047,
@@ -188,15 +188,20 @@ class MySQLDialect(ServerDialect):
     @contextmanager
     def migration(self, session: StatementRunner) -> Iterator[None]:
         # Of the connection, not of the transaction, which DDL ends; the server frees it when the connection breaks.
-        seconds = max(1, round(self.option("busy_timeout")))
+        seconds = max(1, round(self.migration_lock_timeout))
+        before = session.scalar("migration_statement_limit")
         if session.scalar("migration_lock", seconds=seconds) != 1:
             raise Busy("Another connection holds the migration lock.", "", ErrorKind.BUSY)
         try:
+            limit = float(self.option("migration_statement_timeout"))
+            session.run("migration_timeouts", lock_wait=seconds, statement=limit)
             session.begin(write=True)
             yield
         finally:
             with suppress(QueryError):  # a broken connection has freed it
                 session.scalar("migration_unlock")
+                lock_wait = max(1, round(self.option("busy_timeout")))
+                session.run("migration_timeouts", lock_wait=lock_wait, statement=before)
 
     def lock_holder(self, session: StatementRunner) -> str | None:
         holder: str | None = session.scalar("migration_lock_holder")

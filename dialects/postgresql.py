@@ -153,6 +153,9 @@ class PostgreSQLDialect(ServerDialect):
     @contextmanager
     def migration(self, session: StatementRunner) -> Iterator[None]:
         session.begin(write=True)
+        lock = max(1, round(self.migration_lock_timeout * 1000))  # 0 would mean: for ever
+        statement = round(self.option("migration_statement_timeout") * 1000)
+        session.scalar("migration_timeouts", lock_ms=str(lock), statement_ms=str(statement))
         session.scalar("migration_lock")  # of the transaction: freed with it, and so with a killed process
         yield
 

@@ -14,6 +14,8 @@ from .errors import ConfigError
 OPTIONS: Mapping[str, Option] = {
     "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),
     "connect_timeout": Option(10, (int,), least=1, most=3600),
+    "migration_lock_timeout": Option(None, (int, float), least=0, most=86_400),  # None: as busy_timeout
+    "migration_statement_timeout": Option(900.0, (int, float), least=0, most=86_400 * 7),  # 0: none
 }
 # What a role that may not do something is told, by every server.
 ASK_FOR_RIGHTS = "Ask the database's administrator for the right, or to run this."
@@ -43,6 +45,12 @@ class ServerDialect(Dialect):
         names = ("username", "host", "port", "database")
         named: dict[str, Any] = {name: self.settings.get(name) or None for name in names}
         return URL.create(f"{self.settings['drivername'].partition('+')[0]}+{self.driver}", **named, **more)
+
+    @property
+    def migration_lock_timeout(self) -> float:
+        """Longest wait of a migration for a lock, in seconds: its own, and those that others hold on tables."""
+        own = self.option("migration_lock_timeout")
+        return float(self.option("busy_timeout") if own is None else own)
 
     def pool_options(self) -> dict[str, Any]:
         """Arguments of `create_engine` for the pool of connections."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from trialstore.dialects.errors import (
     MigrationChecksumMismatch,
+    MigrationError,
     MigrationFileInvalid,
     MigrationIncomplete,
     SchemaDrift,
@@ -27,11 +28,13 @@ _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _HEADER = re.compile(r"--\s*(migration|purpose|transaction|locks|destructive|nothing|adopts):\s*(.*?)\s*$")
 _REQUIRED = ("migration", "purpose", "transaction", "locks", "destructive")
 
+_RESTORE = "Mend the file, or restore the one of the release."
+
 DONE = "done"
 ADOPTED = "adopted"
 RUNNING = "running"
 FAILED = "failed"
-_UNFINISHED = (RUNNING, FAILED)
+UNFINISHED = (RUNNING, FAILED)
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def parse_migration(text: str, filename: str) -> Migration:
     """The migration in `text`. Raises MigrationFileInvalid naming the file and what is wrong with it."""
     match = _FILE.fullmatch(filename)
     if not match:
-        raise MigrationFileInvalid(f"{filename}: the name is not NNNN_slug.sql.")
+        raise MigrationFileInvalid(f"{filename}: the name is not NNNN_slug.sql.", _RESTORE)
     headers: dict[str, str] = {}
     statements: list[str] = []
     lines: list[str] = []
@@ -90,7 +93,9 @@ def parse_migration(text: str, filename: str) -> Migration:
                 statements.append("\n".join(lines)[:-1].rstrip())
                 lines = []
     if lines:
-        raise MigrationFileInvalid(f"{filename}: the last statement does not end with ';' at the end of a line.")
+        raise MigrationFileInvalid(
+            f"{filename}: the last statement does not end with ';' at the end of a line.", _RESTORE
+        )
     return _migration(filename, match, headers, statements, text)
 
 
@@ -99,14 +104,18 @@ def _migration(
 ) -> Migration:
     for key in _REQUIRED:
         if not headers.get(key):
-            raise MigrationFileInvalid(f"{filename}: header '{key}' is missing.")
+            raise MigrationFileInvalid(f"{filename}: header '{key}' is missing.", _RESTORE)
     if headers["migration"] != f"{match[1]} {match[2]}":
-        raise MigrationFileInvalid(f"{filename}: its header says migration {headers['migration']!r}.")
+        raise MigrationFileInvalid(f"{filename}: its header says migration {headers['migration']!r}.", _RESTORE)
     for key, values in (("transaction", ("on", "off")), ("destructive", ("no", "yes"))):
         if headers[key] not in values:
-            raise MigrationFileInvalid(f"{filename}: header '{key}' is neither {values[0]!r} nor {values[1]!r}.")
+            raise MigrationFileInvalid(
+                f"{filename}: header '{key}' is neither {values[0]!r} nor {values[1]!r}.", _RESTORE
+            )
     if bool(statements) == bool(headers.get("nothing")):
-        raise MigrationFileInvalid(f"{filename}: either it has statements, or a header 'nothing' that says why not.")
+        raise MigrationFileInvalid(
+            f"{filename}: either it has statements, or a header 'nothing' that says why not.", _RESTORE
+        )
     return Migration(
         version=int(match[1]),
         slug=match[2],
@@ -131,11 +140,11 @@ def load_migrations(folder: str | Path) -> tuple[Migration, ...]:
     files = sorted((ROOT / folder).glob("*.sql"))
     migrations = tuple(parse_migration(file.read_text(encoding="utf-8"), file.name) for file in files)
     if not migrations:
-        raise MigrationFileInvalid(f"No migration files in {folder}.")
+        raise MigrationFileInvalid(f"No migration files in {folder}.", _RESTORE)
     for expected, migration in enumerate(migrations, start=1):
         if migration.version != expected:
             raise MigrationFileInvalid(
-                f"{migration}.sql: number {expected:04d} is expected here.", "No gaps, no doubles."
+                f"{migration}.sql: number {expected:04d} is expected here.", f"No gaps, no doubles. {_RESTORE}"
             )
     return migrations
 
@@ -166,11 +175,11 @@ def plan(
                 f"The schema history has {row.version:04d}_{row.slug} where this library has {migration}.",
                 "The database belongs to another chain of migrations.",
             )
-        unfinished = resumable and row.state in _UNFINISHED and position == len(history)
+        unfinished = resumable and row.state in UNFINISHED and position == len(history)
         if row.state not in (DONE, ADOPTED) and not unfinished:
             raise MigrationIncomplete(
                 f"Migration {migration} was begun and not finished ({row.statements_done} statements done).",
-                "Look at what it left behind before anything else runs.",
+                f"Run 'trialstore schema resolve {row.version}', which shows what it left behind.",
             )
         if row.checksum != migration.checksum:
             raise MigrationChecksumMismatch(
@@ -182,4 +191,20 @@ def plan(
 
 def unfinished_rows(history: Sequence[HistoryRow]) -> Sequence[HistoryRow]:
     """The last row, if its migration was begun and not finished."""
-    return [row for row in history[-1:] if row.state in _UNFINISHED]
+    return [row for row in history[-1:] if row.state in UNFINISHED]
+
+
+def check_target(migrations: Sequence[Migration], version: int, to: int | None) -> None:
+    """Raise MigrationError unless a database at `version` can be brought to version `to` (None: the newest)."""
+    if to is None:
+        return
+    if to > len(migrations):
+        raise MigrationError(
+            f"There is no schema version {to}: the newest that this library knows is {len(migrations)}.",
+            "Give that or a smaller one, or upgrade trialstore.",
+        )
+    if to < version:
+        raise MigrationError(
+            f"The database is at schema version {version}, which is past version {to}.",
+            "Migrations go forward only; to go back, restore a backup.",
+        )

@@ -8,70 +8,60 @@ statements that are done, so that the next run goes on where a killed one stoppe
 from __future__ import annotations
 
 import datetime as dt
-import enum
 import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from trialstore.dialects.base import Dialect
 from trialstore.dialects.errors import (
+    Busy,
     ErrorKind,
     MigrationFailed,
+    PermissionDenied,
     QueryError,
-    SchemaDrift,
+    SchemaMissing,
     StorageError,
 )
 
-from .migrations import ADOPTED, DONE, FAILED, RUNNING, HistoryRow, Migration, load_migrations, plan, unfinished_rows
+from .inspection import (
+    BASE_TABLES,
+    Found,
+    SchemaState,
+    check_mark,
+    check_reference,
+    look_around,
+    read_history,
+    table_names,
+)
+from .migrations import (
+    ADOPTED,
+    DONE,
+    FAILED,
+    RUNNING,
+    HistoryRow,
+    Migration,
+    check_target,
+    load_migrations,
+    plan,
+    unfinished_rows,
+)
 from .session import Session
+from .structure import HISTORY_TABLE
 
 _LOG = logging.getLogger(__name__)
-
-BASE_TABLES = frozenset(
-    [
-        "experiment",
-        "objectives",
-        "config",
-        "config_param",
-        "trial",
-        "trial_param",
-        "trial_status",
-        "trial_result",
-        "trial_telemetry",
-    ]
+_BUSY_HINT = (
+    "End what uses the table, or raise 'migration_lock_timeout' or 'migration_statement_timeout' in the config (for a "
+    "file: 'busy_timeout'), then run this again: it goes on where this one stopped."
 )
-HISTORY_TABLE = "trialstore_schema"
-REFERENCE_MARK = "alembic_version"
-_LATER_COLUMN = ("trial", "trial_runner_id")  # the first that the reference added when it had begun to keep revisions
+
+__all__ = ["BASE_TABLES", "HISTORY_TABLE", "Found", "Migrator", "SchemaState", "StatementBusy", "library_version"]
 
 
-class Found(enum.Enum):
-    """What a database holds before anything is done to it."""
-
-    OURS = "a schema with our history"
-    REFERENCE = "tables of the reference, not adopted yet"
-    OTHER = "tables of another application only"
-    EMPTY = "no tables"
-
-
-@dataclass(frozen=True)
-class SchemaState:
-    """What the database holds, the version it is at (0 if none), and the migrations it still needs; `interrupted` if
-    the first of them has begun."""
-
-    found: Found
-    version: int
-    pending: tuple[Migration, ...]
-    interrupted: bool = False
-
-    @property
-    def current(self) -> bool:
-        """Nothing is pending."""
-        return not self.pending
+class StatementBusy(Busy):
+    """A statement of a migration was kept waiting for too long, by whoever holds a table, not the migration lock."""
 
 
 class Migrator:
@@ -88,49 +78,86 @@ class Migrator:
         """
         session.begin(write=False)
         try:
-            history = self._history(session)
+            history = read_history(session)
         except QueryError as exc:
             if exc.kind is not ErrorKind.MISSING_OBJECT:
                 raise
             session.rollback()
             session.begin(write=False)
             # Another process may have begun to create the schema since then.
-            history = self._history(session) if HISTORY_TABLE in self._tables(session) else []
+            history = read_history(session) if HISTORY_TABLE in table_names(session) else []
         try:
-            if history:
-                begun = unfinished_rows(history)
-                return SchemaState(Found.OURS, history[-1].version - len(begun), self._plan(history), bool(begun))
-            found, version = self._look_around(session)
-            return SchemaState(found, version, self.migrations[version:])
+            if not history:
+                found, version = look_around(session, self.migrations)
+                return SchemaState(found, version, self.migrations[version:])
+            begun = unfinished_rows(history)
+            state = SchemaState(Found.OURS, history[-1].version - len(begun), self._plan(history), bool(begun))
+            if state.pending and not begun:
+                check_mark(session, self.migrations, state.version)
+            return state
         finally:
             session.rollback()
 
-    def apply(self, session: Session) -> list[Migration]:
-        """Bring the database up to date; the migrations that this call applied, empty if another process was faster.
+    def check_reference(self, session: Session, version: int) -> None:
+        """Raise SchemaDrift unless the reference's tables are built as that version says."""
+        check_reference(session, self.dialect.migrations_folder, version)
+
+    def adoptable(self, session: Session) -> tuple[Migration, ...]:
+        """The versions that the reference has brought its database to and that are not recorded yet.
+
+        Raises SchemaMissing where there are no tables of the reference, SchemaDrift where they are not built as those
+        versions say, and the errors of `migrations.plan`.
+        """
+        history = read_history(session) if HISTORY_TABLE in table_names(session) else []
+        plan(self.migrations, history)
+        found, version = look_around(session, self.migrations)
+        if found is not Found.REFERENCE:
+            raise SchemaMissing(
+                f"The database holds {found.value}: there is nothing to adopt.", "Check which one it is."
+            )
+        if version > len(history):
+            self.check_reference(session, version)
+        return self.migrations[len(history) : version]
+
+    def adopt(self, session: Session) -> tuple[Migration, ...]:
+        """Record what is adoptable, and run no migration."""
+        with self.locked(session):
+            adopted = self.adoptable(session)
+            if adopted:
+                self._create_history(session)
+                self._adopt(session, adopted)
+        return adopted
+
+    def apply(self, session: Session, to: int | None = None, applied: list[Migration] | None = None) -> list[Migration]:
+        """Bring the database up to date, or to version `to`; the migrations that this call applied, empty if another
+        process was faster. They are put into `applied` as each is committed, if that is given.
 
         Raises MigrationLocked when others hold the lock for too long, MigrationFailed with the database's message
-        when a statement is refused (that migration is then undone as a whole, where the engine can do that), and the
-        errors of `inspect`.
+        when a statement is refused (that migration is then undone as a whole, where the engine can do that),
+        MigrationError for a version `to` that the database has passed or that there is not, and the errors of
+        `inspect`.
         """
-        applied: list[Migration] = []
-        with self._locked(session):
-            version = self._ensure_history(session)
+        applied = [] if applied is None else applied
+        first: tuple[Migration, ...] = ()
+        with self.locked(session):
+            version = self._ensure_history(session, to)
             if version == 0 and self.dialect.transactional_ddl:
                 # An empty database is filled as a whole: nobody ever meets, or is left with, half a schema.
-                for pending in self._plan(self._history(session)):
+                first = self._plan(read_history(session), to)
+                for pending in first:
                     self._apply(session, pending)
-                    applied.append(pending)
-        while (migration := self._apply_next(session)) is not None:
+        applied += first
+        while (migration := self._apply_next(session, to)) is not None:
             applied.append(migration)
         return applied
 
     def wait(self, session: Session) -> None:
         """Return when no other migrator is at work."""
-        with self._locked(session):
+        with self.locked(session):
             pass
 
     @contextmanager
-    def _locked(self, session: Session) -> Iterator[None]:
+    def locked(self, session: Session) -> Iterator[None]:
         """A transaction under the migration lock, committed in the end or undone."""
         with self.dialect.migration(session):
             try:
@@ -140,35 +167,42 @@ class Migrator:
                 session.rollback()
                 raise
 
-    def _plan(self, history: Sequence[HistoryRow]) -> tuple[Migration, ...]:
-        return plan(self.migrations, history, resumable=not self.dialect.transactional_ddl)
+    def _plan(self, history: Sequence[HistoryRow], to: int | None = None) -> tuple[Migration, ...]:
+        pending = plan(self.migrations, history, resumable=not self.dialect.transactional_ddl)
+        return tuple(migration for migration in pending if to is None or migration.version <= to)
 
-    def _history(self, session: Session) -> list[HistoryRow]:
-        return [
-            HistoryRow(row.version, row.slug, row.checksum, row.state, row.statements_done)
-            for row in session.many("history_list")
-        ]
-
-    def _ensure_history(self, session: Session) -> int:
+    def _ensure_history(self, session: Session, to: int | None) -> int:
         """Create the history, and record what the reference has left; the version that the database is at."""
+        history = read_history(session) if HISTORY_TABLE in table_names(session) else []
+        if history:
+            check_target(self.migrations, history[-1].version - len(unfinished_rows(history)), to)
+            return history[-1].version
+        found, version = look_around(session, self.migrations)
+        if found is Found.REFERENCE:
+            self.check_reference(session, version)
+        check_target(self.migrations, version, to)
+        self._create_history(session)
+        self._adopt(session, self.migrations[:version])
+        return version
+
+    def _create_history(self, session: Session) -> None:
+        if HISTORY_TABLE in table_names(session):
+            return
         session.run("history_create")
         if not self.dialect.transactional_ddl:
             session.commit()
             session.begin(write=True)  # DDL has ended the transaction; what is adopted must be recorded as a whole
-        history = self._history(session)
-        if history:
-            return history[-1].version
-        _, version = self._look_around(session)
-        for migration in self.migrations[:version]:
+
+    def _adopt(self, session: Session, adopted: Sequence[Migration]) -> None:
+        for migration in adopted:
             self._record(session, migration, ADOPTED, _now(), 0, len(migration.statements))
             _LOG.info("Adopted schema version %s as the reference left it", migration)
-        return version
 
-    def _apply_next(self, session: Session) -> Migration | None:
+    def _apply_next(self, session: Session, to: int | None) -> Migration | None:
         """Apply the first migration that is pending once the lock is held; None if there is none."""
-        with self._locked(session):
-            history = self._history(session)
-            pending = self._plan(history)
+        with self.locked(session):
+            history = read_history(session)
+            pending = self._plan(history, to)
             if not pending:
                 return None
             if self.dialect.transactional_ddl:
@@ -206,13 +240,23 @@ class Migrator:
                 self._run(session, migration, number, hint, doubtful=number == doubtful)
             except MigrationFailed:
                 if number != doubtful:
-                    self._mark(session, migration, FAILED)
-                    session.commit()
+                    self._mark_refused(session, migration, untouched=begun is None and number == 1)
                 raise
             session.count("history_progress", version=migration.version, statements_done=number)
             session.commit()
         self._mark(session, migration, DONE, _since(clock))
         _LOG.info("Applied migration %s", migration)
+
+    def _mark_refused(self, session: Session, migration: Migration, *, untouched: bool) -> None:
+        """A statement was refused; if nothing was changed before it, the migration has not begun."""
+        try:
+            if untouched:
+                session.count("history_delete", version=migration.version)
+        except PermissionDenied:
+            untouched = False
+        if not untouched:
+            self._mark(session, migration, FAILED)
+        session.commit()
 
     def _mark(self, session: Session, migration: Migration, state: str, duration_ms: int | None = None) -> None:
         finished_at = None if duration_ms is None else self.dialect.encode_ts(_now())
@@ -227,6 +271,8 @@ class Migrator:
             if doubtful and kind in (ErrorKind.OBJECT_EXISTS, ErrorKind.MISSING_OBJECT):
                 _LOG.info("Migration %s, statement %d had been carried out", migration, number)
                 return
+            if kind is ErrorKind.BUSY:
+                raise StatementBusy(f"Migration {migration}, {exc.message}", _BUSY_HINT, kind) from None
             if kind.retryable:
                 raise
             raise MigrationFailed(f"Migration {migration}, {exc.message}", f"{hint} {exc.hint}".rstrip()) from None
@@ -252,47 +298,6 @@ class Migrator:
             duration_ms=duration_ms,
             library_version=library_version(),
         )
-
-    def _tables(self, session: Session) -> set[str]:
-        return {str(row.table_name).lower() for row in session.many("schema_tables")}
-
-    def _look_around(self, session: Session) -> tuple[Found, int]:
-        """What a database without history holds, and the version at which the reference left it (0: none)."""
-        tables = self._tables(session) - {HISTORY_TABLE}
-        if not tables & BASE_TABLES:
-            return (Found.OTHER if tables else Found.EMPTY), 0
-        version = 1
-        if REFERENCE_MARK in tables:
-            row = session.one("reference_revision")
-            revisions = {migration.adopts: migration.version for migration in self.migrations if migration.adopts}
-            if row is None or row.version_num not in revisions:
-                raise SchemaDrift(
-                    "The table alembic_version holds a revision that is not one of the reference's storage schema.",
-                    "Use another database: this one seems to belong to another application.",
-                )
-            version = revisions[row.version_num]
-        elif any((row.table_name, row.column_name) == _LATER_COLUMN for row in session.many("schema_columns")):
-            raise SchemaDrift(
-                "The database has the reference's later columns, but no table alembic_version that says its revision.",
-                "Restore that table, or let the reference open the database once.",
-            )
-        self._check_structure(session, version)
-        return Found.REFERENCE, version
-
-    def _check_structure(self, session: Session, version: int) -> None:
-        for step in range(1, version + 1):
-            name = f"reference_at_{step:04d}"
-            if name not in session.catalogue:
-                continue
-            try:
-                session.many(name)
-            except QueryError as exc:
-                if exc.kind is not ErrorKind.MISSING_OBJECT:
-                    raise
-                raise SchemaDrift(
-                    f"The database has tables of our names, not built as version {step:04d} says ({exc.message}).",
-                    "Use another database: this one seems to belong to another application.",
-                ) from None
 
 
 @cache

@@ -22,6 +22,7 @@ from trialstore.dialects.registry import DEFAULT_BACKEND
 
 if TYPE_CHECKING:
     from .base_storage import Storage
+    from .database import Database
 
 COMMANDS = {
     "demo": "trialstore.storage.demo.command:demo",
@@ -55,10 +56,15 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except StorageError as exc:
-            click.echo(f"Error: {exc.message}", err=True)
-            if exc.hint:
-                click.echo(f"Hint: {exc.hint}", err=True)
+            show_error(exc)
             ctx.exit(1)
+
+
+def show_error(error: StorageError) -> None:
+    """Print an error and what to do about it."""
+    click.echo(f"Error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"Hint: {error.hint}", err=True)
 
 
 @dataclass(frozen=True)
@@ -82,13 +88,32 @@ class Target:
         """Open the storage, `overrides` laid over its config."""
         from .sql_storage import SqlStorage
 
-        try:
+        with self._named():
             storage = SqlStorage({**self.config, **overrides})
+        with storage:
+            yield storage
+
+    @contextmanager
+    def database(self, **overrides: Any) -> Iterator[Database]:
+        """The database below the storage, not looked at yet, for commands about its schema."""
+        from .config import check_config
+        from .database import Database
+
+        with self._named():
+            database = Database(check_config({**self.config, **overrides}))
+        try:
+            yield database
+        finally:
+            database.dispose()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say in a ConfigError which file the config is from."""
+        try:
+            yield
         except ConfigError as exc:
             source = f"{self.options[1]}: " if self.options[:1] == ("--config",) else ""
             raise ConfigError(f"{source}{exc.message}", exc.hint) from None
-        with storage:
-            yield storage
 
     def open_to_read(self) -> Any:
         """Open the storage for a command that neither creates nor changes a database."""

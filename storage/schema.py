@@ -14,7 +14,9 @@ from trialstore.dialects.errors import (
     SchemaMissing,
     SchemaTooOld,
 )
-from trialstore.sql.migrator import Found, Migrator, SchemaState
+from trialstore.sql.inspection import Found, SchemaState
+from trialstore.sql.migrations import Migration
+from trialstore.sql.migrator import Migrator, StatementBusy
 from trialstore.sql.session import Session
 
 from .database import Database
@@ -26,27 +28,30 @@ def open_schema(database: Database) -> None:
     """Do what `schema_policy` allows, so that the schema is up to date when this returns. Raises SchemaError
     otherwise."""
     policy = database.config.schema_policy
-    state = _inspect(database)
+    state = inspect_schema(database)
     if not state.current and policy != "update" and not database.dialect.transactional_ddl:
         state = _settled(database, state)
     if state.current:
         return
     if policy == "update" or (policy == "create" and state.found is Found.EMPTY):
-        _apply(database)
+        check_reference(database, state)
+        apply_migrations(database)
     else:
         raise _refusal(database, state)
 
 
 def update_schema(database: Database) -> None:
     """Apply what is pending; under the policy "verify" only check that nothing is. Raises SchemaError otherwise."""
-    state = _inspect(database)
+    state = inspect_schema(database)
     if not state.current:
         if database.config.schema_policy == "verify":
             raise _refusal(database, state)
-        _apply(database)
+        check_reference(database, state)
+        apply_migrations(database)
 
 
-def _inspect(database: Database) -> SchemaState:
+def inspect_schema(database: Database) -> SchemaState:
+    """What the database holds and needs. Raises SchemaError for a history that this library cannot have written."""
     if database.config.schema_policy == "verify":
         database.dialect.check_exists()
     migrator = Migrator(database.dialect)
@@ -58,6 +63,13 @@ def _inspect(database: Database) -> SchemaState:
     return database.retry(attempt)
 
 
+def check_reference(database: Database, state: SchemaState) -> None:
+    """Raise SchemaDrift, before anything is written, where a database of the reference is not built as its version
+    says."""
+    if state.found is Found.REFERENCE:
+        database.read(lambda tx: Migrator(database.dialect).check_reference(tx, state.version))
+
+
 def _settled(database: Database, state: SchemaState) -> SchemaState:
     """The state when no migrator is at work: where DDL cannot be rolled back, half of its work can be seen.
 
@@ -65,24 +77,27 @@ def _settled(database: Database, state: SchemaState) -> SchemaState:
     """
     if state.found in (Found.EMPTY, Found.OTHER):
         return state
-    with _lock_explained(database), database.session() as session:
+    with lock_explained(database), database.session() as session:
         Migrator(database.dialect).wait(session)
-    return _inspect(database)
+    return inspect_schema(database)
 
 
-def _apply(database: Database) -> None:
+def apply_migrations(database: Database, to: int | None = None) -> list[Migration]:
+    """Apply what is pending, up to version `to`; the migrations that this call applied. Raises SchemaError."""
     migrator = Migrator(database.dialect)
+    applied: list[Migration] = []
 
     def attempt() -> None:
         with database.session() as session:
             session.prepare(write=True)
             with _whole(database, session):
-                applied = migrator.apply(session)
-        if applied:
-            _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
+                migrator.apply(session, to, applied)
 
-    with _lock_explained(database):
+    with lock_explained(database):
         database.retry(attempt)
+    if applied:
+        _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
+    return applied
 
 
 @contextmanager
@@ -97,17 +112,20 @@ def _whole(database: Database, session: Session) -> Iterator[None]:
 
 
 @contextmanager
-def _lock_explained(database: Database) -> Iterator[None]:
-    """Tell who holds the migration lock, where that is why nothing was done."""
+def lock_explained(database: Database) -> Iterator[None]:
+    """Tell who holds the migration lock, or which statement met another one, where that is why nothing was done."""
     try:
         yield
+    except StatementBusy as exc:
+        told, hint = exc.message, exc.hint
     except Busy:
         with database.session() as session:
             holder = database.dialect.lock_holder(session) or "another process"
-        raise MigrationLocked(
-            f"{database.config.label}: the schema could not be brought up to date: {holder} holds the lock.",
-            "Wait for it to finish, or end it, then run this again.",
-        ) from None
+        told = f"the schema could not be brought up to date: {holder} holds the lock."
+        hint = "Wait for it to finish, or end it, then run this again."
+    else:
+        return
+    raise MigrationLocked(f"{database.config.label}: {told}", hint)
 
 
 def _refusal(database: Database, state: SchemaState) -> SchemaError:
@@ -127,10 +145,12 @@ def _refusal(database: Database, state: SchemaState) -> SchemaError:
             f"Is it the right database? If it is: {hint}",
         )
     if state.found is Found.REFERENCE:
+        check_reference(database, state)
         return SchemaTooOld(
             f"{label} was written by mlos_bench (as version {state.version} of {newest}) and is not adopted yet; "
             f"schema_policy is {policy!r}.",
-            hint,
+            "Run 'trialstore schema adopt', then 'trialstore schema apply'; under 'schema_policy' \"update\" opening "
+            "does both.",
         )
     return SchemaTooOld(
         f"{label} is at schema version {state.version}, this library needs {newest}; schema_policy is {policy!r}.", hint

@@ -1,7 +1,8 @@
 """Writes the schema that all migrations together yield, as SQL for reading and review.
 
 `python -m trialstore.storage.schema_dump URL` prints it for the empty database at URL; `sql/<engine>/schema.sql` is
-this output, and a test holds the two against each other.
+this output, and a test holds the two against each other. With `--structure` before the URL it prints the facts that
+each migration yields, which are `sql/<engine>/structure.txt`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import re
 import sys
 
+from trialstore.sql.migrator import Migrator
 from trialstore.sql.session import Session
+from trialstore.sql.structure import facts_text, read_facts
 
 from .config import check_config, config_from_url
 from .database import Database
-from .schema import update_schema
+from .schema import apply_migrations, update_schema
 
 _APPENDED = re.compile(r", (\w+ [A-Z]+)")
 _HEAD = """\
@@ -34,13 +37,25 @@ def schema_text(database: Database) -> str:
     return database.read(read)
 
 
-def main(url: str) -> None:
-    """Bring the database at `url` up to date and print its schema."""
-    database = Database(check_config({**config_from_url(url), "schema_policy": "update"}))
-    update_schema(database)
-    sys.stdout.write(schema_text(database))
+def structure_text(database: Database) -> str:
+    """The facts that hold at each version, of an empty database that is brought up to date step by step."""
+    migrator, by_version = Migrator(database.dialect), {}
+    for migration in migrator.migrations:
+        apply_migrations(database, migration.version)
+        by_version[migration.version] = database.read(read_facts)
+    return facts_text(by_version)
+
+
+def main(*arguments: str) -> None:
+    """Bring the database at the URL up to date and print its schema."""
+    database = Database(check_config({**config_from_url(arguments[-1]), "schema_policy": "update"}))
+    if arguments[0] == "--structure":
+        sys.stdout.write(structure_text(database))
+    else:
+        update_schema(database)
+        sys.stdout.write(schema_text(database))
     database.dispose()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

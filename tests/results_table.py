@@ -1,4 +1,4 @@
-"""Prints what the environments of `tox` tested: `python tests/results_table.py FOLDER`, which has a file of each run."""
+"""Prints what the environments of `tox` tested, from a folder with a file of each run: `results_table.py FOLDER`."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def test_the_namespace_belongs_to_no_package_of_ours() -> None:
     ("package", "folder"), [("trialstore.sql", "sql"), ("trialstore.storage.demo", "storage/demo")]
 )
 def test_every_sql_file_of_the_source_tree_is_installed_unchanged(package: str, folder: str) -> None:
-    files = sorted((ROOT / folder).rglob("*.sql"))
+    files = sorted(file for pattern in ("*.sql", "*.txt") for file in (ROOT / folder).rglob(pattern))
     assert files
     for file in files:
         installed = resources.files(package).joinpath(*file.relative_to(ROOT / folder).parts)
@@ -52,6 +52,7 @@ def test_every_sql_file_of_the_source_tree_is_installed_unchanged(package: str, 
 def test_nothing_is_installed_that_the_source_tree_no_longer_has() -> None:
     listed = {str(file) for file in metadata.files("trialstore") or () if str(file).startswith("trialstore/")}
     known = {f"trialstore/{file.relative_to(ROOT).as_posix()}" for file in ROOT.glob("*/**/*") if file.is_file()}
+    known |= {f"trialstore/contract/{file.name}" for file in ROOT.glob("tests/contract/*")}
     assert {name for name in listed - known if "__pycache__" not in name} == set()
 
 

@@ -109,29 +109,33 @@ def test_a_mark_without_revision_is_refused(loaded: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "version"),
+    ("statement", "difference"),
     [
-        ("ALTER TABLE trial_result RENAME COLUMN metric_value TO metric", "0001"),
-        ("ALTER TABLE experiment DROP COLUMN git_repo", "0001"),
-        ("DROP TABLE trial_telemetry", "0001"),
-        ("ALTER TABLE trial DROP COLUMN trial_runner_id", "0002"),
+        ("ALTER TABLE trial_result RENAME COLUMN metric_value TO metric", "missing: column trial_result.metric_value"),
+        ("ALTER TABLE experiment DROP COLUMN git_repo", "missing: column experiment.git_repo"),
+        ("DROP TABLE trial_telemetry", "missing: table trial_telemetry"),
+        ("ALTER TABLE trial DROP COLUMN trial_runner_id", "missing: column trial.trial_runner_id"),
+        ("ALTER TABLE trial ADD COLUMN color VARCHAR(10)", "extra: column trial.color"),
     ],
 )
-def test_a_missing_table_or_column_is_refused(loaded: dict[str, Any], statement: str, version: str) -> None:
+def test_what_differs_from_the_reference_is_named_and_refused(
+    reference: Reference, loaded: dict[str, Any], statement: str, difference: str
+) -> None:
     change(loaded, statement)
-    refused(loaded, SchemaDrift, version, policies=("update", "create", "verify"))
+    told = (f"as version {reference.version:04d} says", difference)
+    refused(loaded, SchemaDrift, *told, policies=("update", "create", "verify"))
 
 
 @pytest.mark.parametrize("reference", [OLD], ids=[OLD.name])
 @pytest.mark.engine(OLD.engine)
 def test_a_column_that_a_later_revision_added_must_be_there(loaded: dict[str, Any]) -> None:
     change(loaded, "UPDATE alembic_version SET version_num = 'b61aa446e724'")
-    refused(loaded, SchemaDrift, "0003")
+    refused(loaded, SchemaDrift, "as version 0004 says", "missing: column experiment.driver_name")
 
 
 def test_a_later_column_without_the_mark_of_its_revision_is_refused(loaded: dict[str, Any]) -> None:
     change(loaded, "DROP TABLE alembic_version")
-    refused(loaded, SchemaDrift)
+    refused(loaded, SchemaDrift, "as version 0001 says", "extra: column ")
 
 
 def test_another_application_with_a_mark_of_its_own_is_refused(empty: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The committed schema.sql of each engine says what its migrations yield, and yields it."""
+"""The committed schema.sql and structure.txt of each engine say what its migrations yield; schema.sql yields it too."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import trialstore.sql
 from trialstore.contract.helpers import bare, execute
 from trialstore.storage import SqlStorage
-from trialstore.storage.schema_dump import schema_text
+from trialstore.storage.schema_dump import schema_text, structure_text
 from upgrade.databases import Structure, structure
 
 SQL = Path(trialstore.sql.__file__).parent
 
 
-def committed(engine: str) -> str:
-    return (SQL / engine / "schema.sql").read_text(encoding="utf-8")
+def committed(engine: str, name: str = "schema.sql") -> str:
+    return (SQL / engine / name).read_text(encoding="utf-8")
 
 
 def test_schema_sql_is_what_the_migrations_yield(engine: str, empty: dict[str, Any]) -> None:
@@ -32,3 +32,8 @@ def test_schema_sql_run_in_an_empty_database_yields_what_the_migrations_do(
         found = structure(storage)
     assert found.columns == fresh.columns
     assert found.keys == fresh.keys
+
+
+def test_structure_txt_is_what_each_migration_yields(engine: str, empty: dict[str, Any]) -> None:
+    with bare(empty) as storage:
+        assert structure_text(storage._database) == committed(engine, "structure.txt")

@@ -24,10 +24,12 @@ ORDER BY table_name, column_index;
 -- returns: many
 -- params: -
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
+-- why: DuckDB knows no other rule of a foreign key than to refuse.
 -- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
     k.table_name, k.key_type, k.key_name, unnest(range(1, len(k.column_names) + 1)) AS position,
-    unnest(k.column_names) AS column_name, k.referenced_table, unnest(k.referenced_columns) AS referenced_column
+    unnest(k.column_names) AS column_name, k.referenced_table, unnest(k.referenced_columns) AS referenced_column,
+    NULL AS key_rule
 FROM (
     SELECT
         c.table_name, c.constraint_type AS key_type, c.constraint_name AS key_name,

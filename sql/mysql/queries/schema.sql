@@ -36,20 +36,28 @@ ORDER BY c.table_name, c.ordinal_position;
 -- returns: many
 -- params: -
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
+-- why: Its rule says what becomes of its rows when those are deleted.
+-- why: An index on the first characters of a column says how many.
 -- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
     s.table_name AS table_name,
     CASE WHEN s.index_name = 'PRIMARY' THEN 'PRIMARY KEY' WHEN s.non_unique = 0 THEN 'UNIQUE' ELSE 'INDEX' END
         AS key_type,
-    s.index_name AS key_name, CAST(s.seq_in_index AS SIGNED) AS position, s.column_name AS column_name,
-    NULL AS referenced_table, NULL AS referenced_column
+    s.index_name AS key_name, CAST(s.seq_in_index AS SIGNED) AS position,
+    CASE WHEN s.sub_part IS NULL THEN s.column_name ELSE concat(s.column_name, '(', s.sub_part, ')') END AS column_name,
+    NULL AS referenced_table, NULL AS referenced_column, NULL AS key_rule
 FROM information_schema.statistics AS s
 WHERE s.table_schema = database()
 UNION ALL
 SELECT
     k.table_name, 'FOREIGN KEY', k.constraint_name, CAST(k.ordinal_position AS SIGNED), k.column_name,
-    k.referenced_table_name, k.referenced_column_name
+    k.referenced_table_name, k.referenced_column_name,
+    CASE WHEN r.delete_rule NOT IN ('NO ACTION', 'RESTRICT') THEN concat('on delete ', r.delete_rule) END
 FROM information_schema.key_column_usage AS k
+LEFT JOIN information_schema.referential_constraints AS r
+    ON r.constraint_schema = k.constraint_schema
+    AND r.table_name = k.table_name
+    AND r.constraint_name = k.constraint_name
 WHERE k.table_schema = database()
     AND k.referenced_table_name IS NOT NULL
 ORDER BY 1, 2, 3, 4;

@@ -42,6 +42,25 @@ START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
 -- own: How a transaction is opened differs by engine.
 START TRANSACTION;
 
+-- name: migration_statement_limit
+-- returns: scalar
+-- params: -
+-- why: How long a statement may run, in seconds, to be set again after a migration. MySQL has no such limit for what
+-- why: changes a table, and reads a plain 0 here.
+-- own: A setting of this engine.
+SELECT /*M!100600 @@SESSION.max_statement_time + */ 0 AS seconds;
+
+-- name: migration_timeouts
+-- returns: none
+-- params: lock_wait, statement
+-- why: A migration waits for the tables that it changes, and everyone else waits behind it: neither without a limit.
+-- why: Set back afterwards, since the connection goes back to the pool. MySQL knows no limit for statements that change
+-- why: a table, so there the first setting is a comment.
+-- own: A setting of this engine.
+SET
+    SESSION /*M!100600 max_statement_time = :statement, SESSION */ innodb_lock_wait_timeout = :lock_wait,
+    SESSION lock_wait_timeout = :lock_wait;
+
 -- name: migration_lock
 -- returns: scalar
 -- params: seconds

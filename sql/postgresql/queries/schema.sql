@@ -42,13 +42,14 @@ ORDER BY t.relname, c.attnum;
 -- returns: many
 -- params: -
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
+-- why: Its rule says what becomes of its rows when those are deleted, and whether older rows were never checked.
 -- why: Left out are indexes that do not hold for all rows, and columns that an index only carries along.
 -- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
     CAST(t.relname AS TEXT) AS table_name,
     CASE WHEN i.indisprimary THEN 'PRIMARY KEY' WHEN i.indisunique THEN 'UNIQUE' ELSE 'INDEX' END AS key_type,
     CAST(x.relname AS TEXT) AS key_name, k.position, CAST(c.attname AS TEXT) AS column_name,
-    NULL AS referenced_table, NULL AS referenced_column
+    NULL AS referenced_table, NULL AS referenced_column, NULL AS key_rule
 FROM pg_catalog.pg_index AS i
 INNER JOIN pg_catalog.pg_class AS t
     ON t.oid = i.indrelid
@@ -67,7 +68,13 @@ WHERE n.nspname = current_schema()
 UNION ALL
 SELECT
     CAST(t.relname AS TEXT), 'FOREIGN KEY', CAST(f.conname AS TEXT), k.position, CAST(c.attname AS TEXT),
-    CAST(r.relname AS TEXT), CAST(rc.attname AS TEXT)
+    CAST(r.relname AS TEXT), CAST(rc.attname AS TEXT),
+    concat(
+        CASE f.confdeltype
+            WHEN 'c' THEN 'on delete cascade' WHEN 'n' THEN 'on delete set null' WHEN 'd' THEN 'on delete set default'
+        END,
+        CASE WHEN NOT f.convalidated THEN ' not valid' END
+    )
 FROM pg_catalog.pg_constraint AS f
 INNER JOIN pg_catalog.pg_class AS t
     ON t.oid = f.conrelid

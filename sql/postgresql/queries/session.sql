@@ -37,6 +37,16 @@ SELECT set_config('lock_timeout', :milliseconds, FALSE) AS lock_timeout;
 -- own: A setting of this engine.
 SELECT set_config('lock_timeout', :milliseconds, TRUE) AS lock_timeout;
 
+-- name: migration_timeouts
+-- returns: one
+-- params: lock_ms, statement_ms
+-- why: A migration waits for the tables that it changes, and everyone else waits behind it: neither without a limit.
+-- why: For its transaction only, since the connection goes back to the pool. No statement limit is 0.
+-- own: A setting of this engine.
+SELECT
+    set_config('lock_timeout', :lock_ms, TRUE) AS lock_timeout,
+    set_config('statement_timeout', :statement_ms, TRUE) AS statement_timeout;
+
 -- name: migration_lock
 -- returns: scalar
 -- params: -

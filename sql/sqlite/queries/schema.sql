@@ -27,11 +27,12 @@ ORDER BY t.name, c.cid;
 -- returns: many
 -- params: -
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
+-- why: Its rule says what becomes of its rows when those are deleted.
 -- why: Left out are indexes that do not hold for all rows.
 -- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
     t.name AS table_name, 'PRIMARY KEY' AS key_type, 'primary' AS key_name, c.pk AS position, c.name AS column_name,
-    NULL AS referenced_table, NULL AS referenced_column
+    NULL AS referenced_table, NULL AS referenced_column, NULL AS key_rule
 FROM sqlite_master AS t
 INNER JOIN pragma_table_info(t.name) AS c
 WHERE t.type = 'table'
@@ -40,7 +41,7 @@ WHERE t.type = 'table'
 UNION ALL
 SELECT
     t.name AS table_name, CASE WHEN i."unique" = 1 THEN 'UNIQUE' ELSE 'INDEX' END, i.name AS key_name, c.seqno + 1,
-    c.name AS column_name, NULL, NULL
+    c.name AS column_name, NULL, NULL, NULL
 FROM sqlite_master AS t
 INNER JOIN pragma_index_list(t.name) AS i
 INNER JOIN pragma_index_info(i.name) AS c
@@ -48,7 +49,9 @@ WHERE t.type = 'table'
     AND i.origin <> 'pk'
     AND i.partial = 0
 UNION ALL
-SELECT t.name, 'FOREIGN KEY', CAST(f.id AS TEXT), f.seq + 1, f."from", f."table", f."to"
+SELECT
+    t.name, 'FOREIGN KEY', CAST(f.id AS TEXT), f.seq + 1, f."from", f."table", f."to",
+    CASE WHEN f.on_delete NOT IN ('NO ACTION', 'RESTRICT') THEN 'on delete ' || f.on_delete END
 FROM sqlite_master AS t
 INNER JOIN pragma_foreign_key_list(t.name) AS f
 WHERE t.type = 'table'

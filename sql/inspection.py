@@ -1,0 +1,120 @@
+"""What a database holds before anything is done to it: a history of ours, tables of the reference, or neither."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trialstore.dialects.errors import SchemaDrift
+
+from .migrations import HistoryRow, Migration
+from .session import Session
+from .structure import HISTORY_TABLE, REFERENCE_MARK, differences
+
+BASE_TABLES = frozenset(
+    [
+        "experiment",
+        "objectives",
+        "config",
+        "config_param",
+        "trial",
+        "trial_param",
+        "trial_status",
+        "trial_result",
+        "trial_telemetry",
+    ]
+)
+TOLD = 5
+"""Most differences that a message tells."""
+
+
+class Found(enum.Enum):
+    """What a database holds before anything is done to it."""
+
+    OURS = "a schema with our history"
+    REFERENCE = "tables of the reference, not adopted yet"
+    OTHER = "tables of another application only"
+    EMPTY = "no tables"
+
+
+@dataclass(frozen=True)
+class SchemaState:
+    """What the database holds, the version it is at (0 if none), and the migrations it still needs; `interrupted` if
+    the first of them has begun."""
+
+    found: Found
+    version: int
+    pending: tuple[Migration, ...]
+    interrupted: bool = False
+
+    @property
+    def current(self) -> bool:
+        """Nothing is pending."""
+        return not self.pending
+
+
+def read_history(session: Session) -> list[HistoryRow]:
+    """The rows of the history table. Raises QueryError where there is none."""
+    return [
+        HistoryRow(row.version, row.slug, row.checksum, row.state, row.statements_done)
+        for row in session.many("history_list")
+    ]
+
+
+def table_names(session: Session) -> set[str]:
+    """The names of all tables, in small letters."""
+    return {str(row.table_name).lower() for row in session.many("schema_tables")}
+
+
+def look_around(session: Session, migrations: Sequence[Migration]) -> tuple[Found, int]:
+    """What a database without history holds, and the version at which the reference left it (0: none).
+
+    Raises SchemaDrift where its mark is none of the reference's.
+    """
+    tables = table_names(session) - {HISTORY_TABLE}
+    if not tables & BASE_TABLES:
+        return (Found.OTHER if tables else Found.EMPTY), 0
+    if REFERENCE_MARK not in tables:
+        return Found.REFERENCE, 1
+    version = marked_version(session, migrations)
+    if version is None:
+        raise SchemaDrift(
+            "The table alembic_version holds a revision that is not one of the reference's storage schema.",
+            "Use another database: this one seems to belong to another application.",
+        )
+    return Found.REFERENCE, version
+
+
+def marked_version(session: Session, migrations: Sequence[Migration]) -> int | None:
+    """The version that the reference's mark stands for; None where it is none of its revisions."""
+    row = session.one("reference_revision")
+    revisions = {migration.adopts: migration.version for migration in migrations if migration.adopts}
+    return None if row is None else revisions.get(row.version_num)
+
+
+def check_reference(session: Session, folder: str | Path, version: int) -> None:
+    """Raise SchemaDrift, which lists the differences, unless the reference's tables are built as that version says."""
+    found = [one for one in differences(session, folder, version, history=False, reference=True) if not one.harmless]
+    if found:
+        more = f"; and {len(found) - TOLD} more" if len(found) > TOLD else ""
+        told = "; ".join(map(str, found[:TOLD]))
+        raise SchemaDrift(
+            f"The database has tables of our names, not built as version {version:04d} says: {told}{more}.",
+            "If mlos_bench wrote it, mend that (its table alembic_version must say at which revision it is; "
+            "'trialstore schema verify' lists all differences). Else use another database.",
+        )
+
+
+def check_mark(session: Session, migrations: Sequence[Migration], version: int) -> None:
+    """Raise SchemaDrift where the reference has gone on with its own chain after the history was begun."""
+    if version >= max(migration.version for migration in migrations if migration.adopts or migration.version == 1):
+        return
+    marked = marked_version(session, migrations) if REFERENCE_MARK in table_names(session) else None
+    if marked is not None and marked > version:
+        raise SchemaDrift(
+            f"The history says version {version:04d}, but mlos_bench has brought the database to what is "
+            f"{marked:04d} here.",
+            "Run 'trialstore schema adopt' to take over those steps as well.",
+        )

@@ -1,0 +1,26 @@
+-- noqa: disable=PRS,references.quoting,references.special_chars
+-- The rights of the three accounts of a trialstore database. Run it as an account that may grant them:
+--
+--     mariadb --comments --host=HOST --user=ADMINISTRATOR --password < FILE      (MariaDB)
+--     mysql --comments --host=HOST --user=ADMINISTRATOR --password < FILE        (MySQL)
+--
+-- The accounts must exist; how they log in is yours to say:
+--
+--     CREATE USER NAME@'%' IDENTIFIED BY 'SECRET';
+--
+-- It may be run again. An underscore in the database's name has a backslash before it, for it would stand for any
+-- character here (but on a MySQL with partial_revokes: there take the backslash away). Nobody is shown who holds the
+-- migration lock unless he has the right PROCESS, which is one on the whole server and therefore not among these.
+
+-- MariaDB would make an account that does not exist, and one without a password.
+SET SESSION sql_mode = concat('STRICT_ALL_TABLES' /*M!100600 , ',NO_AUTO_CREATE_USER' */);
+
+-- The owner makes and changes the tables ('trialstore schema apply', or a script, which keeps a temporary one).
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE TEMPORARY TABLES
+ON `trialstore\_database`.* TO `trialstore_owner`@`%`;
+
+-- The application adds rows and changes them, and never deletes one. Its schema_policy is "verify".
+GRANT SELECT, INSERT, UPDATE ON `trialstore\_database`.* TO `trialstore_app`@`%`;
+
+-- The reader looks at experiments, and at the state of the schema.
+GRANT SELECT ON `trialstore\_database`.* TO `trialstore_reader`@`%`;

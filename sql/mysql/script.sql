@@ -1,0 +1,73 @@
+-- What a schema script needs beside migrations and bookkeeping; how this file is read is told in sql/scripts.py.
+-- value: started_at utc_timestamp(6)
+-- value: finished_at utc_timestamp(6)
+
+-- part: usage
+--
+-- Run it as the user who owns the schema (see 'trialstore schema grants'), with the client that came with the server:
+--
+--     mariadb --comments --host=HOST --user=OWNER --password DATABASE < FILE      (MariaDB)
+--     mysql --comments --host=HOST --user=OWNER --password DATABASE < FILE        (MySQL)
+--
+-- The client stops at the first error; do not give it --force. DDL cannot be rolled back here: what is done is recorded
+-- statement by statement, and 'trialstore schema apply' goes on where a script was stopped. It waits at most 30 seconds
+-- for a lock, and on MariaDB no statement may take more than 15 minutes: change that below for very large tables. It
+-- holds the lock by which migrators shut each other out until the end.
+--
+-- Check it afterwards with 'trialstore schema status', or by
+--
+--     SELECT version, slug, state, statements_done FROM trialstore_schema ORDER BY version;
+--
+
+-- part: start
+SET SESSION autocommit = 1;
+-- run: session_settings time_zone='+00:00' lock_wait=30
+-- run: migration_timeouts lock_wait=30 statement=900
+
+-- Text that is no number is refused where a number belongs, and told with it; statements have no other way to stop.
+CREATE TEMPORARY TABLE trialstore_guard (passed INTEGER) ENGINE = InnoDB;
+-- run: migration_lock seconds=30
+
+INSERT INTO trialstore_guard (passed)
+SELECT 'Nothing was changed: another connection holds the migration lock.'
+FROM dual
+WHERE coalesce(is_used_lock(concat('trialstore ', md5(database()))), 0) <> connection_id();
+
+-- part: empty
+INSERT INTO trialstore_guard (passed)
+SELECT DISTINCT :message
+FROM information_schema.tables
+WHERE table_schema = database()
+    AND instr(:tables, concat(',', lower(table_name), ',')) > 0;
+
+-- part: begun
+INSERT INTO trialstore_guard (passed)
+SELECT :message
+FROM dual
+WHERE NOT EXISTS (
+    SELECT 1
+    FROM information_schema.tables AS t
+    WHERE t.table_schema = database()
+        AND t.table_name = 'trialstore_schema'
+);
+
+-- part: history
+INSERT INTO trialstore_guard (passed)
+SELECT :message
+FROM (
+    SELECT
+        count(*) AS all_rows,
+        count(
+            CASE
+                WHEN state IN ('done', 'adopted') AND instr(:known, concat(version, '=', slug, '=', checksum, ',')) > 0
+                    THEN 1
+            END
+        ) AS known_rows
+    FROM trialstore_schema
+) AS h
+WHERE h.all_rows <> :version
+    OR h.known_rows <> :version;
+
+-- part: end
+-- run: migration_unlock
+DROP TEMPORARY TABLE trialstore_guard;

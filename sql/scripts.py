@@ -1,0 +1,272 @@
+"""Scripts for an administrator who applies migrations with the engine's own client: made offline, the same each time.
+
+A script runs what the migrator would run, in the same order and with the same bookkeeping: the statements of the
+migration files as they stand, and those of the catalogue. What only the engine's client understands, or only its SQL
+can say, stands in `sql/<engine>/script.sql`:
+
+    -- value: NAME EXPRESSION     what the engine has for the time of a bookkeeping statement, in UTC
+    -- part: usage                how to run and to check a script (comments)
+    -- part: start                opens the transaction, if DDL can be rolled back, and takes the migration lock
+    -- part: empty                stops unless there are no tables of an experiment store; binds :tables, :message
+    -- part: begun                stops unless there is a history; binds :message
+    -- part: history              stops unless it is :version rows that are :known to be of these files; binds :message
+    -- part: end                  commits, and frees what the first part took
+
+In a part, `-- run: NAME param=1 other='text'` stands for a statement of the catalogue, and `-- client: …` for a
+command of the client.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from trialstore.dialects.base import Dialect
+from trialstore.dialects.errors import ConfigError, MigrationFileInvalid
+
+from .catalogue import ROOT, load_catalogue
+from .inspection import BASE_TABLES
+from .migrations import DONE, RUNNING, Migration, load_migrations
+from .migrator import library_version
+
+FILE = "script.sql"
+PARTS = ("usage", "start", "empty", "begun", "history", "end")
+VALUES = ("started_at", "finished_at")
+CLIENT = "-- client: "
+WIDTH = 120
+
+_DIRECTIVE = re.compile(r"-- (value|part|run|client): (.*)")
+_PARAM = re.compile(r"(\w+)=(?:'([^']*)'|(\d+))")
+# Nothing that a quote, a backslash or a percent sign could turn into something else, on any engine.
+_PLAIN = re.compile(r"[\w .,:;=+()\n-]*", re.ASCII)
+
+
+class _Now:
+    """Stands for the time at which the database runs the statement."""
+
+
+NOW = _Now()
+
+
+@dataclass(frozen=True)
+class Template:
+    """The engine's own text of scripts: its expressions for times, and the lines of each part."""
+
+    values: Mapping[str, str]
+    parts: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script, the version that it starts from, and the migrations that it applies."""
+
+    dialect: str
+    start: int
+    migrations: tuple[Migration, ...]
+    text: str
+
+
+def make_script(dialect: type[Dialect], start: int = 0, target: int | None = None) -> Script:
+    """The script that brings a database from version `start` (0: one without tables) to `target` (None: the newest).
+
+    Needs neither a connection nor a driver. Raises ConfigError where there is no such version, or nothing to do.
+    """
+    chain = load_migrations(dialect.migrations_folder)
+    last = len(chain) if target is None else target
+    if not 0 <= start < last <= len(chain):
+        raise ConfigError(
+            f"No script leads from version {start} to version {last}.",
+            f"Versions are 0 (an empty database) to {len(chain)}, and a script leads to a newer one.",
+        )
+    writer = _Writer(dialect, chain[:start], chain[start:last])
+    return Script(dialect.name, start, chain[start:last], "\n".join(writer.lines()) + "\n")
+
+
+def engine_file(dialect: type[Dialect], name: str) -> Path:
+    """The file of that name beside the engine's migrations. Raises ConfigError where the engine has none."""
+    file = (ROOT / dialect.migrations_folder).parent / name
+    if not file.is_file():
+        raise ConfigError(f"{dialect.name} has no file {name}.", f"The package of the engine would have it at {file}.")
+    return file
+
+
+def parse_template(source: str, name: str) -> Template:
+    """The parts of a `script.sql`. Raises MigrationFileInvalid where one is missing, doubled or unknown."""
+    values: dict[str, str] = {}
+    parts: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in source.splitlines():
+        match = _DIRECTIVE.fullmatch(line)
+        if match and match[1] == "value":
+            key, _, values[key] = match[2].partition(" ")
+        elif match and match[1] == "part":
+            if match[2] in parts:
+                raise MigrationFileInvalid(f"{name}: part {match[2]!r} stands there twice.")
+            current = parts[match[2]] = []
+        else:
+            current.append(line)
+    # The blank lines before the next part belong to neither.
+    parts = {part: "\n".join(lines).strip("\n").split("\n") for part, lines in parts.items()}
+    for kind, found, needed in (("values", values, VALUES), ("parts", parts, PARTS)):
+        if set(found) != set(needed):
+            raise MigrationFileInvalid(f"{name}: its {kind} are not {', '.join(needed)}.")
+    return Template(values, parts)
+
+
+class _Writer:
+    """Writes one script, line by line."""
+
+    def __init__(self, dialect: type[Dialect], before: Sequence[Migration], pending: Sequence[Migration]) -> None:
+        self.dialect = dialect
+        self.before = before
+        self.pending = pending
+        self.catalogue = load_catalogue(dialect.sql_folders)
+        file = engine_file(dialect, FILE)
+        self.template = parse_template(file.read_text(encoding="utf-8"), f"{dialect.name}/{FILE}")
+
+    def lines(self) -> Iterator[str]:
+        """The whole script."""
+        start = len(self.before)
+        yield from self._header()
+        yield from self._part("start")
+        if start:
+            yield from self._part("begun", message=_refusal(start, "has no table trialstore_schema"))
+        else:
+            refusal = _refusal(start, "holds tables of an experiment store")
+            yield from self._part("empty", tables=f",{','.join(sorted(BASE_TABLES))},", message=refusal)
+            yield from self._statement("history_create")
+        # A row of another version, with another checksum, or unfinished, is not among those that are known.
+        known = "\n".join(f"{migration.version}={migration.slug}={migration.checksum}," for migration in self.before)
+        refusal = _refusal(start, "is at another version, was left halfway, or has another history")
+        yield from self._part("history", version=start, known=known, message=refusal)
+        for migration in self.pending:
+            yield from self._migration(migration)
+        yield from self._part("end")
+
+    def _header(self) -> Iterator[str]:
+        start, last = len(self.before), self.pending[-1].version
+        of = f"version {start:04d}" if start else "an empty database"
+        yield from _comment(f"trialstore {library_version()}: schema script for {self.dialect.name}")
+        yield "--"
+        yield from _comment(
+            f"Brings {of} to version {last:04d}, and records that in the table trialstore_schema as "
+            "'trialstore schema apply' does. It stops before anything is changed if the database is not as it expects."
+        )
+        yield from self.template.parts["usage"]
+        yield from _comment("What it does, and what each step locks:")
+        yield "--"
+        for migration in self.pending:
+            yield from _comment(f"{migration}: {migration.nothing or migration.locks}", indent="  ")
+        yield ""
+
+    def _migration(self, migration: Migration) -> Iterator[str]:
+        yield from _comment(f"Migration {migration}. {migration.purpose}")
+        if migration.nothing:
+            yield from _comment(f"Nothing to do here: {migration.nothing}")
+        if migration.destructive:
+            yield from _comment("Destructive: it removes data.")
+        yield ""
+        if self.dialect.transactional_ddl:
+            for statement in migration.statements:
+                yield from _ended(statement)
+            yield from self._record(migration, DONE, len(migration.statements))
+        else:
+            yield from self._stepwise(migration)
+
+    def _stepwise(self, migration: Migration) -> Iterator[str]:
+        """As the migrator does it, so that it can go on where a script stopped."""
+        version = migration.version
+        yield from self._record(migration, RUNNING, 0)
+        for number, statement in enumerate(migration.statements, start=1):
+            yield from _ended(statement)
+            yield from self._statement("history_progress", version=version, statements_done=number)
+        yield from self._statement("history_finish", version=version, state=DONE, finished_at=NOW, duration_ms=None)
+
+    def _record(self, migration: Migration, state: str, done: int) -> Iterator[str]:
+        """The history row. How long a migration took is not measured: its two times say it where they can."""
+        yield from self._statement(
+            "history_insert",
+            version=migration.version,
+            slug=migration.slug,
+            checksum=migration.checksum,
+            state=state,
+            statements_done=done,
+            started_at=NOW,
+            finished_at=NOW if state == DONE else None,
+            duration_ms=None,
+            library_version=library_version(),
+        )
+
+    def _statement(self, name: str, **params: Any) -> Iterator[str]:
+        yield from _ended(self._rendered(self.catalogue[name].sql, params))
+
+    def _part(self, name: str, **params: Any) -> Iterator[str]:
+        """A part of the template: its own SQL, statements of the catalogue, and commands of the client."""
+        own: list[str] = []
+        for line in self.template.parts[name]:
+            match = _DIRECTIVE.fullmatch(line)
+            if match is None:
+                own.append(line)
+                continue
+            yield from self._own(own, params)
+            own = []
+            if match[1] == "client":
+                yield match[2]
+            else:
+                statement, given = _call(match[2])
+                yield from self._statement(statement, **given)
+        yield from self._own(own, params)
+
+    def _own(self, lines: Sequence[str], params: Mapping[str, Any]) -> Iterator[str]:
+        if sql := "\n".join(lines).strip():
+            yield from (self._rendered(sql, params), "")
+
+    def _rendered(self, sql: str, params: Mapping[str, Any]) -> str:
+        """A statement with its binds written out.
+
+        This is the one place where values become part of a statement: a file that a client runs has nowhere else to
+        put them. They are numbers, NULL, and text of this library's own that needs no escapes on any engine, which is
+        checked; nothing of a user's is among them.
+        """
+        for name, value in params.items():
+            if value is NOW:
+                expression = self.template.values[name].replace("\\", r"\\")
+                sql = re.sub(rf"(?<![:\w]):{name}\b", expression, sql)
+            elif isinstance(value, str) and not _PLAIN.fullmatch(value):
+                raise ConfigError(f"The value of {name} cannot be written into a script: {value!r}.")
+        clause = text(sql)
+        values = {name: params[name] for name in clause.compile().params}
+        return str(clause.bindparams(**values).compile(compile_kwargs={"literal_binds": True}))
+
+
+def _call(words: str) -> tuple[str, dict[str, Any]]:
+    """What a line `-- run:` says: the statement's name, and its params."""
+    name, _, rest = words.partition(" ")
+    return name, {param: int(number) if number else quoted for param, quoted, number in _PARAM.findall(rest)}
+
+
+def _refusal(start: int, found: str) -> str:
+    expected = f"a database at version {start}" if start else "an empty database"
+    return f"Nothing was changed: this script is for {expected}, and this one {found}."
+
+
+def _ended(statement: str) -> Iterator[str]:
+    yield from (f"{statement};", "")
+
+
+def _comment(words: str, indent: str = "") -> Iterator[str]:
+    """Words as comment lines."""
+    yield from textwrap.wrap(
+        words,
+        WIDTH,
+        initial_indent=f"-- {indent}",
+        subsequent_indent=f"-- {indent}{indent}",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

@@ -1,0 +1,208 @@
+"""What a database is built like, as facts that can be compared: a column and its type, a key, an index.
+
+`sql/<engine>/structure.txt` lists the facts that the migrations yield, each with the versions in which it holds, so
+that a live database is compared with its version offline, without a scratch database. A line is
+
+    FIRST-LAST | table | kind | columns | detail
+
+with LAST left out while the fact still holds, and the detail where there is none. The file is generated and committed;
+a test holds it against the migrations.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from trialstore.dialects.errors import MigrationFileInvalid
+
+from .catalogue import ROOT
+from .session import Session
+
+FILE = "structure.txt"
+HISTORY_TABLE = "trialstore_schema"
+REFERENCE_MARK = "alembic_version"
+COLUMN, UNIQUE, FOREIGN, INDEX = "column", "unique key", "foreign key", "index"
+COLLATED_FROM = 10
+"""What is tolerated in a database that the reference wrote, and the only thing: until this version its collations are
+those that its server had as default, since the reference names none; 0010 sets them."""
+EXPRESSION = "an expression"
+_LINE = re.compile(r"(\d{4})-(\d{4})? \| (\w+) \| ([a-z ]+) \| ([\w, ]+?)(?: \| (.+))?")
+_COLLATION = re.compile(r" collate .*")
+_HEAD = """\
+# Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
+# What a database is built like, fact by fact, and from which schema version to which.
+# FIRST-LAST | table | kind | columns | detail
+"""
+
+
+@dataclass(frozen=True, order=True)
+class Fact:
+    """One thing that can be said of a table. Names of keys and indexes are left out: they do no work."""
+
+    table: str
+    kind: str
+    """"column", "primary key", "unique key", "foreign key" or "index"."""
+    columns: str
+    """The column, or those of the key in order."""
+    detail: str = ""
+    """Of a column its type, nullability, default and collation; of a foreign key what it refers to."""
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """What the fact is about: two facts of one subject and another detail contradict each other."""
+        return self.table, self.kind, self.columns
+
+    def __str__(self) -> str:
+        if self.kind == COLUMN:
+            return f"column {self.table}.{self.columns}"
+        return f"{self.kind} of {self.table} ({self.columns})"
+
+    @property
+    def without_collation(self) -> Fact:
+        """The same of a database whose collations do not matter."""
+        return replace(self, detail=_COLLATION.sub("", self.detail)) if self.kind == COLUMN else self
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A line of a comparison: what is wrong, and whether it is the administrator's own addition, which does no harm."""
+
+    kind: str
+    """"missing", "different" or "extra"."""
+    subject: str
+    expected: str = ""
+    found: str = ""
+    harmless: bool = False
+
+    def __str__(self) -> str:
+        if self.kind == "different":
+            return f"different: {self.subject}: expected {self.expected}, found {self.found}"
+        detail = self.expected or self.found
+        return f"{self.kind}: {self.subject}{': ' if detail else ''}{detail}"
+
+
+def read_facts(session: Session) -> frozenset[Fact]:
+    """The facts of all tables in the database, by SELECTs on the engine's own catalogue."""
+    facts = {Fact(row.table_name, COLUMN, row.column_name, _column(row)) for row in session.many("schema_columns")}
+    rows = session.many("schema_keys")
+    for (table, kind, _), group in itertools.groupby(rows, lambda row: (row.table_name, row.key_type, row.key_name)):
+        parts = sorted(group, key=lambda row: int(row.position))
+        columns = ", ".join(str(part.column_name or EXPRESSION) for part in parts)
+        facts.add(Fact(table, _KINDS.get(kind, str(kind).lower()), columns, _key_detail(parts)))
+    return frozenset(facts)
+
+
+_KINDS = {"UNIQUE": UNIQUE}
+
+
+def _column(row: Any) -> str:
+    words = [str(row.data_type).lower()]
+    if not row.is_nullable:
+        words.append("not null")
+    if row.column_default is not None:
+        words.append(f"default {row.column_default}")
+    if row.collation_name is not None:
+        words.append(f"collate {row.collation_name}")
+    return " ".join(words)
+
+
+def _key_detail(parts: Sequence[Any]) -> str:
+    if parts[0].referenced_table is None:
+        return ""
+    # SQLite knows no column where the key names none: it means the primary key.
+    referenced = ", ".join(str(part.referenced_column) for part in parts if part.referenced_column is not None)
+    rule = f" {parts[0].key_rule}".rstrip().lower() if parts[0].key_rule else ""
+    return f"to {parts[0].referenced_table} ({referenced}){rule}"
+
+
+def differences(
+    session: Session, folder: str | Path, version: int, *, history: bool = True, reference: bool = False
+) -> list[Difference]:
+    """How the database differs from what the migrations in `folder` yield at a version.
+
+    `history` says that the database has the history table; `reference`, that its first tables are the reference's own.
+    The reference's mark of its revision, an addition that belongs there, is left out.
+    """
+    ours = {REFERENCE_MARK} if history else {REFERENCE_MARK, HISTORY_TABLE}
+    expected = {fact for fact in expected_facts(folder, version) if fact.table not in ours}
+    found = {fact for fact in read_facts(session) if fact.table not in ours}
+    if reference and version < COLLATED_FROM:
+        expected, found = ({fact.without_collation for fact in facts} for facts in (expected, found))
+    return compare(expected, found)
+
+
+def compare(expected: Iterable[Fact], found: Iterable[Fact]) -> list[Difference]:
+    """How the facts found differ from those expected; missing and different ones first.
+
+    A table that is not expected, and an index that is, are additions that do no harm.
+    """
+    expected, found = set(expected), set(found)
+    tables = {fact.table for fact in expected}
+    there = {fact.subject: fact for fact in found}
+    known = {fact.subject for fact in expected}
+    present = {fact.table for fact in found}
+    result = [Difference("missing", f"table {table}") for table in sorted(tables - present)]
+    for fact in sorted(expected - found):
+        other = there.get(fact.subject)
+        if other is not None:
+            result.append(Difference("different", str(fact), fact.detail, other.detail))
+        elif fact.table in present:
+            result.append(Difference("missing", str(fact), fact.detail))
+    result += [
+        Difference("extra", str(fact), found=fact.detail, harmless=fact.kind == INDEX)
+        for fact in sorted(found - expected)
+        if fact.table in tables and fact.subject not in known
+    ]
+    result += [Difference("extra", f"table {table}", harmless=True) for table in sorted(present - tables)]
+    return result
+
+
+@lru_cache(maxsize=32)
+def expected_facts(folder: str | Path, version: int) -> frozenset[Fact]:
+    """The facts that the migrations in `folder`'s sibling file yield at a version. Raises MigrationFileInvalid."""
+    file = (ROOT / folder).parent / FILE
+    facts = set()
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise MigrationFileInvalid(
+            f"There is no file {file}.", "Make it with 'python -m trialstore.storage.schema_dump --structure URL'."
+        ) from None
+    for number, line in enumerate(lines, start=1):
+        if not line or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise MigrationFileInvalid(f"{file.name}: line {number} is no fact.", "Restore the file.")
+        first, last, table, kind, columns, detail = match.groups()
+        if int(first) <= version <= int(last or 9999):
+            facts.add(Fact(table, kind, columns, detail or ""))
+    return frozenset(facts)
+
+
+def facts_text(by_version: Mapping[int, frozenset[Fact]]) -> str:
+    """The content of the file, from the facts at each version."""
+    lines = []
+    for fact in sorted(set().union(*by_version.values())):
+        for first, last in _ranges([version for version in sorted(by_version) if fact in by_version[version]]):
+            until = f"{last:04d}" if last < max(by_version) else ""
+            parts = [f"{first:04d}-{until}", fact.table, fact.kind, fact.columns, fact.detail]
+            lines.append(" | ".join(filter(None, parts)))
+    return _HEAD + "".join(f"{line}\n" for line in lines)
+
+
+def _ranges(versions: Sequence[int]) -> list[tuple[int, int]]:
+    """Consecutive versions as (first, last)."""
+    found: list[tuple[int, int]] = []
+    for version in versions:
+        if found and found[-1][1] == version - 1:
+            found[-1] = (found[-1][0], version)
+        else:
+            found.append((version, version))
+    return found

@@ -1,0 +1,85 @@
+"""The commands of `trialstore schema …` that need neither a database nor a driver: they print what a client runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trialstore.dialects.errors import ConfigError
+from trialstore.dialects.registry import engine_class
+from trialstore.sql.grants import Names, make_grants
+from trialstore.sql.scripts import make_script
+
+_NAMES = Names()
+
+
+def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print a JSON object, with the script as its 'text'."),
+        click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE instead."),
+        click.option("--dialect", metavar="NAME", required=True, help="The engine that the script is for."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_output_options
+@click.option(
+    "--from", "start", metavar="N", type=click.IntRange(min=0), default=0, help="Version to start at (0: no tables)."
+)
+@click.option(
+    "--to", "target", metavar="M", type=click.IntRange(min=1), help="Version to end at (default: the newest)."
+)
+def script(dialect: str, start: int, target: int | None, output: Path | None, *, as_json: bool) -> None:
+    """Print a script that the engine's own client applies.
+
+    It creates or upgrades the schema and records that, as 'apply' would, and stops before anything is changed if the
+    database is at another version than N. Needs neither a database nor a driver. The same every time.
+    """
+    made = make_script(engine_class(dialect), start, target)
+    about = {
+        "dialect": made.dialect,
+        "from": made.start,
+        "to": made.migrations[-1].version,
+        "migrations": [str(migration) for migration in made.migrations],
+    }
+    _write(made.text, about, output, as_json=as_json)
+
+
+@click.command()
+@_output_options
+@click.option("--owner", metavar="NAME", default=_NAMES.owner, show_default=True, help="Makes and changes tables.")
+@click.option("--app", metavar="NAME", default=_NAMES.app, show_default=True, help="Adds and changes rows.")
+@click.option("--reader", metavar="NAME", default=_NAMES.reader, show_default=True, help="Only reads.")
+@click.option("--database", metavar="NAME", default=_NAMES.database, show_default=True, help="The database.")
+def grants(
+    dialect: str, owner: str, app: str, reader: str, database: str, output: Path | None, *, as_json: bool
+) -> None:
+    """Print a script that gives three roles their rights.
+
+    The roles are created by the administrator, who alone knows their passwords. Where an account is a name and a host,
+    NAME may be NAME@HOST; the host is % otherwise. Names are taken as they are, capitals too. An engine without roles
+    has no such script: exit code 1, and what to use instead.
+    """
+    names = Names(owner, app, reader, database)
+    cls = engine_class(dialect)
+    _write(make_grants(cls, names), {"dialect": cls.name, **vars(names)}, output, as_json=as_json)
+
+
+def _write(text: str, about: dict[str, Any], output: Path | None, *, as_json: bool) -> None:
+    """Print a script, or write it to a file, with the same bytes on every system."""
+    if as_json:
+        text = json.dumps({**about, "text": text}, indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_bytes(text.encode("utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"{output} cannot be written: {exc.strerror}.", "Name another file with -o.") from None
+    click.echo(f"Written to {output}.", err=True)

@@ -1,0 +1,78 @@
+"""A pytest plugin: `pytest -p deploy.app_modes --pyargs trialstore.contract` runs the contract suite as the app role.
+
+The owner makes each database ready before; the environment variable below says on which engine.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+import servers
+from deploy.roles import Roles
+from matrix import ServerDatabases
+from trialstore.contract.modes import Config, Mode
+
+pytest_plugins = ["trialstore.contract.plugin"]
+VARIABLE = "TRIALSTORE_TEST_APP_ENGINE"
+
+NOT_FOR_THE_APP = {
+    "test_schema_policy": "It makes and changes tables, and the history, which is what the role must not do.",
+    "test_bad_input::test_writing_to_a_trial_that_was_deleted_is_refused": "It deletes rows past the library.",
+}
+"""Module, or module::test → why the role cannot run it."""
+
+
+class AppDatabases(ServerDatabases):
+    """Databases that the owner has made ready, opened by the application."""
+
+    @cached_property
+    def roles(self) -> Roles:
+        """The roles, made when the first database is."""
+        return Roles(self.engine)
+
+    def create(self, folder: Path) -> Config:
+        """The config of a ready database: the role cannot fill an empty one."""
+        return self.create_ready(folder)
+
+    def create_ready(self, _folder: Path) -> Config:
+        """The config of a database with an up-to-date schema."""
+        if self._idle:
+            name = self._idle.pop()
+        else:
+            name = self.roles.database()
+            self._ready.add(name)
+        return self.roles.config(self.roles.app, name)
+
+
+DATABASES = AppDatabases(os.environ.get(VARIABLE, ""))
+
+
+def pytest_trialstore_modes(config: pytest.Config) -> list[Mode]:
+    """The one mode."""
+    return [Mode(f"{DATABASES.engine}-app", DATABASES.create, DATABASES.drop, DATABASES.create_ready)]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the role cannot do by design."""
+    left = [item for item in items if {item.path.stem, _name(item)} & set(NOT_FOR_THE_APP)]
+    if not set(NOT_FOR_THE_APP) <= {name for item in left for name in (item.path.stem, _name(item))}:
+        raise pytest.UsageError("NOT_FOR_THE_APP names a test that is not there.")
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in set(left)]
+
+
+def _name(item: pytest.Item) -> str:
+    return f"{item.path.stem}::{getattr(item, 'originalname', item.name)}"
+
+
+def pytest_sessionfinish() -> None:
+    """Remove what was made on the server, and end it if it is this process's own."""
+    if "roles" in vars(DATABASES):
+        for name in DATABASES._ready:
+            servers.require(DATABASES.engine).drop_database(name)
+        DATABASES.roles.drop()
+    servers.stop_all()
