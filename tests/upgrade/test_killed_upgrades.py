@@ -9,7 +9,9 @@ import pytest
 
 from processes.helpers import LIMIT, Child
 from trialstore.contract.helpers import bare, execute, migrate_to
+from trialstore.sql.migrator import Migrator
 from trialstore.storage import MigrationFailed, SqlStorage
+from trialstore.storage.deployment import verify_schema
 from upgrade.databases import Structure, assert_kept, content, fill, history, orphans, structure
 from upgrade.killed import adopt_and_die, upgrade_and_die
 from upgrade.reference import Reference
@@ -106,3 +108,22 @@ def test_an_adoption_that_is_killed_is_done_by_the_next(
     assert_goes_on(loaded, before, fresh_twin)
     with bare(loaded) as storage:
         assert [row[1] for row in history(storage)].count("adopted") == reference.version
+
+
+def test_apply_killed_after_every_single_statement_of_every_migration(empty: dict[str, Any], fresh: Structure) -> None:
+    with bare(empty) as storage:
+        migrations = Migrator(storage._database.dialect).migrations
+    for number in range(1, len(migrations[0].statements) + 1):
+        let_die(upgrade_and_die, empty, "after", 1, number)
+    migrate_to(empty, 1)
+    with bare(empty) as storage:
+        before = fill(storage)
+    # Each child first completes what the ones before it began.
+    for migration in migrations[1:]:
+        for number in range(1, len(migration.statements) + 1):
+            let_die(upgrade_and_die, empty, "after", migration.version, number)
+            with bare(empty) as storage:
+                assert_kept(before, storage)
+    assert_goes_on(empty, before, fresh)
+    with bare(empty) as storage:
+        assert verify_schema(storage._database).differences == ()
