@@ -32,7 +32,7 @@ _KINDS = {
     ErrorKind.OBJECT_EXISTS: (1050, 1060, 1061, 1068, 1826),
     ErrorKind.PERMISSION: (1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836),
     ErrorKind.BUSY: (1040, 1203, 1205, 1226, 1969, 3024, 3572),
-    ErrorKind.DEADLOCK: (1020, 1213, 1412, 1614),  # 1412: a table is newer than the snapshot
+    ErrorKind.DEADLOCK: (1020, 1213, 1412, 1614, 3101),  # 1412: a table is newer than the snapshot
     ErrorKind.DISCONNECTED: (
         0,
         1047,

@@ -29,6 +29,8 @@ _KINDS = {
     "28": ErrorKind.CANNOT_CONNECT,
     "23503": ErrorKind.MISSING_REFERENCE,
     "23505": ErrorKind.DUPLICATE,
+    "25P03": ErrorKind.DISCONNECTED,  # idle_in_transaction_session_timeout
+    "25P04": ErrorKind.DISCONNECTED,  # transaction_timeout
     "25006": ErrorKind.PERMISSION,  # read_only_sql_transaction
     "3D000": ErrorKind.CANNOT_CONNECT,  # the database does not exist
     "3F000": ErrorKind.MISSING_OBJECT,
@@ -51,6 +53,7 @@ _KINDS = {
     "57P01": ErrorKind.DISCONNECTED,
     "57P02": ErrorKind.DISCONNECTED,
     "57P03": ErrorKind.DISCONNECTED,  # the server is starting up
+    "57P05": ErrorKind.DISCONNECTED,  # idle_session_timeout
 }
 
 # Classes whose messages name objects, users and settings only. Others (22: data, P0: triggers) may show values.
@@ -147,6 +150,11 @@ class PostgreSQLDialect(ServerDialect):
             return _without_code(error, str(origin))
         kind = _KINDS.get(code) or _KINDS.get(code[:2], ErrorKind.OTHER)
         diag = getattr(origin, "diag", None)
+        # A prepared statement whose columns another process has migrated since: a new connection prepares it anew.
+        if code == "0A000" and getattr(diag, "source_function", None) == "RevalidateCachedQuery":
+            kind = ErrorKind.DISCONNECTED
+        if kind is ErrorKind.OTHER and isinstance(error, DBAPIError) and error.connection_invalidated:
+            kind = ErrorKind.DISCONNECTED
         hint = {ErrorKind.PERMISSION: ASK_FOR_RIGHTS, ErrorKind.CANNOT_CONNECT: ""}.get(kind, "")
         return DriverError(kind, code, _safe_message(code, diag), hint)
 

@@ -148,7 +148,9 @@ class SQLiteDialect(FileDialect):
 
     def classify(self, error: BaseException) -> DriverError:
         origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-        message = str(origin)  # SQLite's messages name tables, columns and files, never values
+        message = str(origin)  # SQLite's messages name tables, columns and files, never values; but the driver's may
+        if message.startswith("Could not decode"):
+            return DriverError(ErrorKind.BAD_VALUE, type(origin).__name__, "a stored text is not UTF-8")
         code = getattr(origin, "sqlite_errorcode", None)
         name = getattr(origin, "sqlite_errorname", None) or type(origin).__name__
         kind = None if code is None else _KINDS.get(code) or _KINDS.get(code & 0xFF)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, CursorResult, Engine
 from sqlalchemy.engine.interfaces import Compiled
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from trialstore.dialects.base import Dialect, SessionStep
 from trialstore.dialects.errors import (
@@ -107,7 +107,6 @@ class Session:
     def __init__(self, connection: Connection, dialect: Dialect, statements: Statements) -> None:
         self._connection = connection
         self._statements = statements
-        self._in_transaction = False
         self.dialect = dialect
 
     @property
@@ -129,18 +128,15 @@ class Session:
 
     def begin(self, *, write: bool) -> None:
         """Open a transaction: a snapshot for reading, or one that may write."""
-        self._in_transaction = True
         for step in self.dialect.begin_steps(write=write):
             self._step(step)
 
     def commit(self) -> None:
         """Commit; an error says that the transaction is undone, or (lost connection) that its fate is not known."""
         self._guarded(_COMMIT, self._connection.commit)
-        self._in_transaction = False
 
     def rollback(self) -> None:
         """Undo the transaction; a connection too broken for that is undone by the server."""
-        self._in_transaction = False
         try:
             self._connection.rollback()
         except DBAPIError:
@@ -148,13 +144,13 @@ class Session:
 
     def close(self) -> None:
         """Undo what is still open, so that the pool gets back an idle connection."""
-        if self._in_transaction:
+        if self._connection.in_transaction():
             self.rollback()
 
     def _step(self, step: SessionStep) -> None:
         result = self._execute(step.statement, step.params)
         if step.expect or step.then:
-            row = result.fetchone()
+            row = self._guarded(step.statement, result.fetchone)
             answer = None if row is None else row[0]
             if step.expect and answer not in step.expect:
                 raise ConnectError(f"{step.statement}: the database answered {answer!r}.", step.refusal)
@@ -168,23 +164,28 @@ class Session:
             return call()
         except DBAPIError as exc:
             error = storage_error(self.dialect, exc, what)
-        if what == _COMMIT and isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
-            error = CommitUnknown(error.message, "Look whether the change is there before it is made again.")
+        except PendingRollbackError:
+            error = QueryError(f"{what}: the connection was lost", "", ErrorKind.DISCONNECTED)
+        if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
+            # SQLAlchemy does not know all the ways in which a connection can end: nobody gets this one again.
+            self._connection.invalidate()
+            if what == _COMMIT:
+                error = CommitUnknown(error.message, "Look whether the change is there before it is made again.")
         raise error
 
     # --- statements ---------------------------------------------------------------------------------------------------
 
     def one(self, name: str, **params: Any) -> Any | None:
         """The row that the statement returns, columns as attributes, or None."""
-        return self._execute(name, params).fetchone()
+        return self._guarded(name, self._execute(name, params).fetchone)
 
     def many(self, name: str, **params: Any) -> Sequence[Any]:
         """All rows that the statement returns, columns as attributes."""
-        return self._execute(name, params).fetchall()
+        return self._guarded(name, self._execute(name, params).fetchall)
 
     def scalar(self, name: str, **params: Any) -> Any:
         """The first column of the only row, or None."""
-        row = self._execute(name, params).fetchone()
+        row = self.one(name, **params)
         return None if row is None else row[0]
 
     def count(self, name: str, **params: Any) -> int:
@@ -217,7 +218,7 @@ class Session:
 
         Raises CatalogueError for a statement that engines have no plan for.
         """
-        return self._run(self._statements.plan(name), params).fetchall()
+        return self._guarded(name, self._run(self._statements.plan(name), params).fetchall)
 
     def run_migration(self, sql: str, what: str) -> None:
         """Run one statement of a migration file as it stands."""

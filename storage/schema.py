@@ -118,11 +118,12 @@ def lock_explained(database: Database) -> Iterator[None]:
         yield
     except StatementBusy as exc:
         told, hint = exc.message, exc.hint
-    except Busy:
+    except Busy as exc:
         with database.session() as session:
-            holder = database.dialect.lock_holder(session) or "another process"
-        told = f"the schema could not be brought up to date: {holder} holds the lock."
-        hint = "Wait for it to finish, or end it, then run this again."
+            holder = database.dialect.lock_holder(session)
+        why = f"{holder} holds the lock." if holder else exc.message
+        told = f"the schema could not be brought up to date: {why}"
+        hint = "Wait for it to finish, or end it, then run this again." if holder else exc.hint
     else:
         return
     raise MigrationLocked(f"{database.config.label}: {told}", hint)

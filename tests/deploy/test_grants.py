@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy.exc import DBAPIError
 
+import inherited
 import servers
 from deploy.app_modes import VARIABLE
 from deploy.clients import apply_script
@@ -327,12 +327,8 @@ def test_the_application_runs_the_whole_contract_suite(engine: str, tmp_path: Pa
     command = [sys.executable, "-m", "pytest", "-q", "-p", "deploy.app_modes", "-p", "no:cacheprovider"]
     # Where trialstore is installed from its work tree, its own settings and conftest.py lie beside the suite.
     command += ["-c", "pytest.ini", "--noconftest", "--import-mode=importlib", "--pyargs", "trialstore.contract"]
-    environment = {
-        **os.environ,
-        VARIABLE: engine,
-        "PYTHONPATH": str(TESTS),
-        server.variable: server._url.render_as_string(hide_password=False),
-    }
+    url = server._url.render_as_string(hide_password=False)
+    environment = inherited.environment(**{VARIABLE: engine, "PYTHONPATH": str(TESTS), server.variable: url})
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     passed = re.search(r"(\d+) passed", done.stdout)

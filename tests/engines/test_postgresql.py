@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import servers
 from engines.databases import Config, Database, connection, engines
 from engines.test_waiting import WAIT
 from servers import pgbouncer
@@ -129,3 +131,27 @@ def test_several_hosts_may_be_named_of_which_the_first_that_answers_is_used(data
     both = {key: value for key, value in config.items() if key not in ("host", "port")}
     with SqlStorage({**both, "query": hosts}) as storage:
         assert storage.experiments == {}
+
+
+# What ends a connection, or a prepared statement, from the server's side
+
+
+def test_a_session_that_the_server_ended_for_idleness_is_replaced(database: Database) -> None:
+    database.filled()
+    admin = servers.require("postgresql").admin
+    admin(f'ALTER DATABASE "{database.name}" SET idle_session_timeout = 100')
+    with SqlStorage(database.config()) as storage:
+        first = storage._database.read(lambda tx: told(tx, TIMEOUT))[1]
+        while admin("SELECT 1 FROM pg_stat_activity WHERE pid = %s", first):
+            time.sleep(0.05)
+        assert list(storage.experiments) == ["Exp"]
+
+
+def test_writers_go_on_when_a_column_of_a_prepared_statement_was_migrated(database: Database) -> None:
+    database.filled()
+    with SqlStorage(database.config()) as storage, make_experiment(storage) as experiment:
+        for _ in range(10):  # often enough for the driver to prepare what it runs
+            experiment.new_trial({})
+        with connection(database.config()) as other:
+            other("ALTER TABLE experiment ALTER COLUMN exp_id TYPE VARCHAR(600)")
+        assert experiment.new_trial({}).trial_id == 12

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+import traceback
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import pytest
 
 from engines.sqlite_files import filled, opened, read_everything, refused
 from trialstore.contract.helpers import make_experiment
-from trialstore.storage import ConfigError, ConnectError, PermissionDenied, StorageError
+from trialstore.storage import ConfigError, ConnectError, PermissionDenied, StorageError, ValueRejected
 
 pytestmark = pytest.mark.engine("sqlite")
 
@@ -120,3 +123,13 @@ def test_a_file_that_this_user_may_not_write_or_read(tmp_path_factory: Any, mode
     finally:
         folder.chmod(0o755)
         shutil.rmtree(folder)
+
+
+def test_a_stored_text_that_is_no_text_is_told_without_showing_it(file: Path) -> None:
+    filled(file)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE trial_param SET param_value = CAST(x'68756E746572FF' AS TEXT)")
+        connection.commit()
+    with opened(file) as storage, pytest.raises(ValueRejected, match="not UTF-8") as caught:
+        make_experiment(storage).get_trial_by_id(1)
+    assert "hunter" not in "".join(traceback.format_exception(caught.value))

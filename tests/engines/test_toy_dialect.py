@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import inherited
 
 pytestmark = pytest.mark.engine("sqlite")
 SOURCE = Path(__file__).parents[1] / "toy_dialect"
@@ -31,9 +32,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     target = tmp_path_factory.mktemp("target")
     options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(target)]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, str(source)], check=True)
-    # Coverage is not measured in there: its settings name folders of the work tree.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    return {**inherited, "PYTHONPATH": str(target)}
+    return inherited.environment(PYTHONPATH=str(target))
 
 
 def test_the_entry_point_makes_the_engine_known(environment: dict[str, str]) -> None:
