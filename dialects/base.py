@@ -31,9 +31,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Connection, CursorResult
 
-from .errors import ConfigError, ErrorKind
+from .errors import ConfigError, ErrorKind, nearest
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,6 @@ class StatementRunner(Protocol):
 
     def begin(self, *, write: bool) -> None: ...
 
-    def rollback(self) -> None: ...
-
     def scalar(self, name: str, **params: Any) -> Any: ...
 
     def run(self, name: str, **params: Any) -> None: ...
@@ -102,8 +100,6 @@ class Dialect(ABC):
 
     name: ClassVar[str]
     """Folder below sql/, and the name used on the command line."""
-    backends: ClassVar[tuple[str, ...]]
-    """Names before the `+` of a URL that mean this engine."""
     driver: ClassVar[str]
     """SQLAlchemy's name of the one driver that is supported (the part after the `+`)."""
     driver_module: ClassVar[str]
@@ -118,8 +114,6 @@ class Dialect(ABC):
     """Flavour of the server → the oldest version of it that the SQL files are written for."""
     transactional_ddl: ClassVar[bool]
     """DDL can be rolled back, so a migration and its history row commit together."""
-    many_processes: ClassVar[bool]
-    """Several processes may use a database, and write to it, at the same time."""
     duplicates_may_pass: ClassVar[bool] = False
     """A key that another transaction has just written is refused as a duplicate, even where the statement says what to
     do with one; the transaction sees that key, and succeeds, when it is run again."""
@@ -130,13 +124,33 @@ class Dialect(ABC):
     default_policy: ClassVar[str] = "create"
     """`schema_policy` where the config names none."""
     options: ClassVar[Mapping[str, Option]] = {}
-    """Keys of the config dict that only this engine has."""
+    """Keys of the config dict that this engine has beside those that all have; `busy_timeout`, how long a call waits
+    for others, in seconds, must be one."""
+    query_keys: ClassVar[tuple[str, ...] | None] = None
+    """Keys that `query` may have; None where `url` finds that out from the driver."""
+    query_repeats: ClassVar[bool] = True
+    """A key of `query` may be given several times."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = dict(settings)
+        if self.query_keys is not None:
+            self.check_query(self.query_keys)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """What the URL has after its question mark."""
+        return dict(self.settings.get("query") or {})
+
+    def check_query(self, known: Sequence[str]) -> None:
+        """Raise ConfigError, which repeats no value, for a key of `query` that is not known, or is given too often."""
+        for key, value in self.query.items():
+            if key not in known:
+                raise ConfigError(f"config.query: unknown key {key!r}.", nearest(key, known))
+            if not isinstance(value, str) and not self.query_repeats:
+                raise ConfigError(f"config.query: {key!r} is given {len(value)} times.", "Give it once.")
 
     @classmethod
     def check_driver(cls) -> None:
@@ -154,6 +168,11 @@ class Dialect(ABC):
         """The setting of one of `options`, or its default."""
         value = self.settings.get(key)
         return self.options[key].default if value is None else value
+
+    @property
+    def migration_lock_timeout(self) -> float:
+        """Longest wait of a migration for a lock, in seconds: its own, and those that others hold on tables."""
+        return float(self.option("busy_timeout"))
 
     @abstractmethod
     def url(self) -> URL:
@@ -190,7 +209,7 @@ class Dialect(ABC):
         """What a driver's exception means. The message must be safe to show: no bound value, no password."""
 
     @abstractmethod
-    def migration(self, session: StatementRunner) -> AbstractContextManager[None]:
+    def migration_lock(self, session: StatementRunner) -> AbstractContextManager[None]:
         """A write transaction that shuts out every other migrator, whose end is left to the caller.
 
         The lock must shut out other processes and hosts, vanish with a killed holder, and be waited for no longer than
@@ -200,16 +219,23 @@ class Dialect(ABC):
 
     @abstractmethod
     def lock_holder(self, session: StatementRunner) -> str | None:
-        """Who holds the lock that `migration` takes, for people; None if that cannot be told."""
+        """Who holds what `migration_lock` takes, for people; None if that cannot be told."""
 
-    def shares_memory(self) -> bool:
+    def in_memory(self) -> bool:
         """Whether the database lives in this process's memory, so that no other process can open it."""
         return False
 
-    @abstractmethod
-    def encode_ts(self, moment: dt.datetime) -> Any:
-        """The bind value of an aware UTC time, exact to 1 µs."""
+    def rows_written(self, result: CursorResult[Any]) -> int:
+        """How many rows a statement has written: inserted, deleted, or changed. A row that is set to what it was may
+        count, or may not: nothing may hang on that."""
+        return result.rowcount
 
-    @abstractmethod
+    def encode_ts(self, moment: dt.datetime) -> Any:
+        """The bind value of an aware time, exact to 1 µs; of columns that hold UTC without saying so, unless
+        overridden."""
+        return moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
+
     def decode_ts(self, value: Any) -> dt.datetime:
         """The aware UTC time that a column holds, exact to 1 µs."""
+        moment: dt.datetime = value.replace(tzinfo=dt.timezone.utc)
+        return moment

@@ -7,18 +7,17 @@ that meet are retried.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Connection, CursorResult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from .base import DriverError, Option, Server, SessionStep, StatementRunner
-from .errors import ConfigError, ErrorKind, nearest
+from .errors import ConfigError, ErrorKind
 from .files import MEMORY, FileDialect
 
 # Settings of DuckDB that concern a local file; the others are the program's, not the user's, to choose.
@@ -75,7 +74,6 @@ class DuckDBDialect(FileDialect):
     """A DuckDB file, or memory (`:memory:` or no database at all)."""
 
     name = "duckdb"
-    backends = ("duckdb",)
     driver = "duckdb_engine"
     driver_module = "duckdb_engine"
     extra = "duckdb"
@@ -83,8 +81,9 @@ class DuckDBDialect(FileDialect):
     migrations_folder = "duckdb/migrations"
     least_versions = {"duckdb": (1, 4, 1)}
     transactional_ddl = True
-    many_processes = False
     duplicates_may_pass = True  # keys are looked for among all committed rows, ON CONFLICT goes by the snapshot
+    query_keys = QUERY_KEYS
+    query_repeats = False
     options = {
         "read_only": Option(False, (bool,)),
         "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),
@@ -92,23 +91,18 @@ class DuckDBDialect(FileDialect):
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
-        for key, value in (self.settings.get("query") or {}).items():
-            if key not in QUERY_KEYS:
-                raise ConfigError(f"config.query: unknown key {key!r}.", nearest(key, QUERY_KEYS))
-            if not isinstance(value, str):
-                raise ConfigError(f"config.query: {key!r} is given {len(value)} times.", "Give it once.")
-        if self.shares_memory() and self.option("read_only"):
+        if self.in_memory() and self.option("read_only"):
             raise ConfigError("config.read_only: a database in memory starts empty.", "Name a file.")
 
     def is_uri(self, database: str) -> bool:
         return database.startswith(MEMORY)  # `:memory:name` is one that the storages of this process can share
 
-    def shares_memory(self) -> bool:
+    def in_memory(self) -> bool:
         return self.is_uri(self.database)
 
     def url(self) -> URL:
         self.check_path()
-        return URL.create("duckdb", database=self.database, query=dict(self.settings.get("query") or {}))
+        return URL.create("duckdb", database=self.database, query=self.query)
 
     def engine_options(self) -> dict[str, Any]:
         return {
@@ -146,19 +140,16 @@ class DuckDBDialect(FileDialect):
         return DriverError(kind, code, safe, _hint(kind, code))
 
     @contextmanager
-    def migration(self, session: StatementRunner) -> Iterator[None]:
+    def migration_lock(self, session: StatementRunner) -> Iterator[None]:
         session.begin(write=True)  # no other process has the file open; threads of this one meet at commit, and retry
         yield
 
     def lock_holder(self, session: StatementRunner) -> str | None:
         return None  # another process would have been refused when it opened the file
 
-    def encode_ts(self, moment: dt.datetime) -> dt.datetime:
-        return moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
-
-    def decode_ts(self, value: Any) -> dt.datetime:
-        moment: dt.datetime = value.replace(tzinfo=dt.timezone.utc)
-        return moment
+    def rows_written(self, result: CursorResult[Any]) -> int:
+        # Some versions of the driver do not count: their answer is a row with the number.
+        return result.rowcount if result.rowcount >= 0 else int(result.scalar() or 0)
 
 
 def _kind(code: str, message: str) -> ErrorKind:

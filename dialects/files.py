@@ -39,7 +39,7 @@ class FileDialect(Dialect):
         """Whether the name of the database is more than a path."""
         return False
 
-    def shares_memory(self) -> bool:
+    def in_memory(self) -> bool:
         return self.database == MEMORY
 
     def check_path(self) -> None:
@@ -58,7 +58,7 @@ class FileDialect(Dialect):
         return self.path
 
     def check_exists(self) -> None:
-        file = None if self.shares_memory() else self.file()
+        file = None if self.in_memory() else self.file()
         if file is None:
             raise ConnectError("An in-memory database starts empty: there is nothing to open.", "Name a file.")
         if not file.exists():

@@ -6,7 +6,6 @@ part that MySQL 8.0 and MariaDB 10.6 have in common.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Server, SessionStep, StatementRunner
-from .errors import Busy, ConfigError, ErrorKind, QueryError, nearest
+from .errors import Busy, ConfigError, ErrorKind, QueryError
 from .server import ASK_FOR_RIGHTS, TOO_MANY, ServerDialect
 
 # Keys of 'query': the socket, and what the driver takes for TLS (any of these turns TLS on).
@@ -89,6 +88,7 @@ _HINTS = {
     2026: "The server and this client do not agree on TLS: check the 'ssl_…' keys in 'query'.",
     3159: _TLS,
     4226: _TLS,
+    1665: "Set 'binlog_format' to ROW (or MIXED) on the server: the library's transactions are READ COMMITTED.",
     1153: "Raise max_allowed_packet on the server.",
     **dict.fromkeys((1040, 1203, 1226), TOO_MANY),
 }
@@ -109,7 +109,6 @@ class MySQLDialect(ServerDialect):
     """MySQL 8.0 or newer, and MariaDB 10.6 or newer."""
 
     name = "mysql"
-    backends = ("mysql", "mariadb")
     driver = "pymysql"
     driver_module = "pymysql"
     extra = "mysql"
@@ -117,24 +116,21 @@ class MySQLDialect(ServerDialect):
     migrations_folder = "mysql/migrations"
     least_versions = {"mysql": (8, 0), "mariadb": (10, 6)}
     transactional_ddl = False
+    query_keys = QUERY_KEYS
+    query_repeats = False
     id_length = 255  # two ids and more stand in one key, and four bytes a character are counted
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
-        for key, value in (self.settings.get("query") or {}).items():
-            if key not in QUERY_KEYS:
-                raise ConfigError(f"config.query: unknown key {key!r}.", nearest(key, QUERY_KEYS))
-            if not isinstance(value, str):
-                raise ConfigError(f"config.query: {key!r} is given {len(value)} times.", "Give it once.")
-            choices = _TLS_CHOICES.get(key)
-            if choices and value not in choices:
+        for key, choices in _TLS_CHOICES.items():
+            if self.query.get(key, choices[0]) not in choices:
                 raise ConfigError(f"config.query: {key!r} has an unknown value.", f"Give one of {', '.join(choices)}.")
 
     def url(self) -> URL:
         return self.address()
 
     def engine_options(self) -> dict[str, Any]:
-        query = self.settings.get("query") or {}
+        query = self.query
         arguments: dict[str, Any] = {
             "autocommit": True,  # the server must not open transactions of its own before ours
             "charset": "utf8mb4",
@@ -186,7 +182,7 @@ class MySQLDialect(ServerDialect):
         return DriverError(kind, f"error {number}", safe, hint)
 
     @contextmanager
-    def migration(self, session: StatementRunner) -> Iterator[None]:
+    def migration_lock(self, session: StatementRunner) -> Iterator[None]:
         # Of the connection, not of the transaction, which DDL ends; the server frees it when the connection breaks.
         seconds = max(1, round(self.migration_lock_timeout))
         before = session.scalar("migration_statement_limit")
@@ -206,13 +202,6 @@ class MySQLDialect(ServerDialect):
     def lock_holder(self, session: StatementRunner) -> str | None:
         holder: str | None = session.scalar("migration_lock_holder")
         return holder
-
-    def encode_ts(self, moment: dt.datetime) -> dt.datetime:
-        return moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
-
-    def decode_ts(self, value: Any) -> dt.datetime:
-        moment: dt.datetime = value.replace(tzinfo=dt.timezone.utc)
-        return moment
 
 
 def _client_error(origin: BaseException) -> DriverError | None:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Server, SessionStep, StatementRunner
-from .errors import ConfigError, ErrorKind, nearest
+from .errors import ErrorKind
 from .server import ASK_FOR_RIGHTS, TOO_MANY, ServerDialect
 
 # SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; a code that is not here goes by its class,
@@ -56,6 +56,11 @@ _KINDS = {
     "57P05": ErrorKind.DISCONNECTED,  # idle_session_timeout
 }
 
+_HINTS = {
+    "53300": TOO_MANY,
+    "57014": "Someone ended the statement, or it ran into 'statement_timeout' (of role, database or server).",
+}
+
 # Classes whose messages name objects, users and settings only. Others (22: data, P0: triggers) may show values.
 _NAMES_ONLY = ("08", "23", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57")
 
@@ -89,7 +94,6 @@ class PostgreSQLDialect(ServerDialect):
     """PostgreSQL, and what speaks its protocol and SQL."""
 
     name = "postgresql"
-    backends = ("postgresql",)
     driver = "psycopg"
     driver_module = "psycopg"
     extra = "postgresql"
@@ -105,17 +109,14 @@ class PostgreSQLDialect(ServerDialect):
     def url(self) -> URL:
         from psycopg import pq
 
-        query = dict(self.settings.get("query") or {})
-        known = [option.keyword.decode() for option in pq.Conninfo.get_defaults()]
-        if unknown := [key for key in query if key not in known]:
-            raise ConfigError(f"config.query: unknown key {unknown[0]!r}.", nearest(unknown[0], known))
-        return self.address(query=query)
+        self.check_query([option.keyword.decode() for option in pq.Conninfo.get_defaults()])
+        return self.address(query=self.query)
 
     def engine_options(self) -> dict[str, Any]:
         # autocommit: the driver must not open transactions of its own before our BEGIN.
         arguments = {"autocommit": True, "client_encoding": "utf8", "password": self.settings.get("password")}
         defaults = {"connect_timeout": str(self.option("connect_timeout")), "application_name": "trialstore"}
-        arguments |= {key: value for key, value in defaults.items() if key not in (self.settings.get("query") or {})}
+        arguments |= {key: value for key, value in defaults.items() if key not in self.query}
         return {**self.pool_options(), "use_native_hstore": False, "connect_args": arguments}
 
     def session_steps(self, *, write: bool) -> Iterator[SessionStep]:
@@ -155,11 +156,11 @@ class PostgreSQLDialect(ServerDialect):
             kind = ErrorKind.DISCONNECTED
         if kind is ErrorKind.OTHER and isinstance(error, DBAPIError) and error.connection_invalidated:
             kind = ErrorKind.DISCONNECTED
-        hint = {ErrorKind.PERMISSION: ASK_FOR_RIGHTS, ErrorKind.CANNOT_CONNECT: ""}.get(kind, "")
+        hint = _HINTS.get(code, ASK_FOR_RIGHTS if kind is ErrorKind.PERMISSION else "")
         return DriverError(kind, code, _safe_message(code, diag), hint)
 
     @contextmanager
-    def migration(self, session: StatementRunner) -> Iterator[None]:
+    def migration_lock(self, session: StatementRunner) -> Iterator[None]:
         session.begin(write=True)
         lock = max(1, round(self.migration_lock_timeout * 1000))  # 0 would mean: for ever
         statement = round(self.option("migration_statement_timeout") * 1000)

@@ -25,7 +25,6 @@ TOO_MANY = "Close connections that are not in use, or ask the administrator to a
 class ServerDialect(Dialect):
     """A database on a server, which many processes of many hosts may share."""
 
-    many_processes: ClassVar[bool] = True
     options: ClassVar[Mapping[str, Option]] = OPTIONS
 
     def __init__(self, settings: Any) -> None:
@@ -34,7 +33,7 @@ class ServerDialect(Dialect):
             raise ConfigError("config.database is missing.", "Name the database on the server.")
         for key in ("database", "username", "password", "host"):
             _check_text(key, self.settings.get(key) or "")
-        for key, value in (self.settings.get("query") or {}).items():
+        for key, value in self.query.items():
             for text in (key, *([value] if isinstance(value, str) else value)):
                 _check_text("query", text)
         if self.settings.get("port") is not None and not 0 < self.settings["port"] < 65_536:
@@ -48,9 +47,8 @@ class ServerDialect(Dialect):
 
     @property
     def migration_lock_timeout(self) -> float:
-        """Longest wait of a migration for a lock, in seconds: its own, and those that others hold on tables."""
         own = self.option("migration_lock_timeout")
-        return float(self.option("busy_timeout") if own is None else own)
+        return super().migration_lock_timeout if own is None else float(own)
 
     def pool_options(self) -> dict[str, Any]:
         """Arguments of `create_engine` for the pool of connections."""

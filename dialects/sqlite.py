@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from .base import DriverError, Option, Server, SessionStep, StatementRunner
-from .errors import ConfigError, ErrorKind, nearest
+from .errors import ErrorKind
 from .files import FileDialect
 
 # What a `file:` URI takes, https://www.sqlite.org/uri.html; the driver's own arguments are options of ours.
@@ -72,17 +72,13 @@ class SQLiteDialect(FileDialect):
     """A file, a `file:` URI, or memory (`:memory:` or no database at all)."""
 
     name = "sqlite"
-    backends = ("sqlite",)
     driver = "pysqlite"
     driver_module = "sqlite3"
     sql_folders = ("queries", "sqlite/queries")
     migrations_folder = "sqlite/migrations"
     least_versions = {"sqlite": (3, 35)}
     transactional_ddl = True
-    many_processes = True
-    # SQLite's own word on forks:
-    # https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
-    close_before_fork = True
+    query_keys = QUERY_KEYS
     options = {
         "journal_mode": Option("wal", (str,), JOURNAL_MODES),
         "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),  # SQLite counts milliseconds in 32 bits
@@ -90,9 +86,7 @@ class SQLiteDialect(FileDialect):
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
-        if unknown := [key for key in self.settings.get("query") or {} if key not in QUERY_KEYS]:
-            raise ConfigError(f"config.query: unknown key {unknown[0]!r}.", nearest(unknown[0], QUERY_KEYS))
-        if self.is_uri(self.database) and not self.shares_memory() and not self.database.startswith("file:/"):
+        if self.is_uri(self.database) and not self.in_memory() and not self.database.startswith("file:/"):
             name, mark, query = self.database.removeprefix("file:").partition("?")
             self.database = f"file:{quote(str(Path(unquote(name)).absolute()))}{mark}{query}"
 
@@ -101,7 +95,7 @@ class SQLiteDialect(FileDialect):
 
     def url(self) -> URL:
         self.check_path()
-        query = dict(self.settings.get("query") or {})
+        query = self.query
         if self.is_uri(self.database):
             query.setdefault("uri", "true")
         return URL.create("sqlite+pysqlite", database=self.database, query=query)
@@ -109,12 +103,11 @@ class SQLiteDialect(FileDialect):
     def file(self) -> Path:
         return self.path or Path(unquote(urlsplit(self.database).path))
 
-    def shares_memory(self) -> bool:
-        query = self.settings.get("query") or {}
+    def in_memory(self) -> bool:
         if self.is_uri(self.database):
             words = self.database.partition("?")[2].split("&")
-            return ":memory:" in self.database or "mode=memory" in words or query.get("mode") == "memory"
-        return super().shares_memory()
+            return ":memory:" in self.database or "mode=memory" in words or self.query.get("mode") == "memory"
+        return super().in_memory()
 
     def engine_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {
@@ -126,7 +119,7 @@ class SQLiteDialect(FileDialect):
                 "timeout": float(self.option("busy_timeout")),
             },
         }
-        if self.shares_memory():
+        if self.in_memory():
             # One connection is the database: other threads wait for it, and it must never be closed for idleness.
             options |= {"pool_size": 1, "max_overflow": 0, "pool_timeout": float(self.option("busy_timeout"))}
         else:
@@ -136,7 +129,7 @@ class SQLiteDialect(FileDialect):
     def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
         if not write:
             return (SessionStep("session_foreign_keys"), SessionStep("session_synchronous"))
-        if self.shares_memory():
+        if self.in_memory():
             return ()
         # The journal mode is a property of the file, so only a connection that is about to write may set it.
         mode = str(self.option("journal_mode"))
@@ -159,7 +152,7 @@ class SQLiteDialect(FileDialect):
         return DriverError(kind, name, message)
 
     @contextmanager
-    def migration(self, session: StatementRunner) -> Iterator[None]:
+    def migration_lock(self, session: StatementRunner) -> Iterator[None]:
         session.begin(write=True)  # one process at a time holds it, and the kernel frees it with the process
         yield
 

@@ -7,13 +7,10 @@ statements that are done, so that the next run goes on where a killed one stoppe
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 
 from trialstore.dialects.base import Dialect
 from trialstore.dialects.errors import (
@@ -26,6 +23,7 @@ from trialstore.dialects.errors import (
     StorageError,
 )
 
+from . import history
 from .inspection import (
     BASE_TABLES,
     Found,
@@ -57,7 +55,7 @@ _BUSY_HINT = (
     "file: 'busy_timeout'), then run this again: it goes on where this one stopped."
 )
 
-__all__ = ["BASE_TABLES", "HISTORY_TABLE", "Found", "Migrator", "SchemaState", "StatementBusy", "library_version"]
+__all__ = ["BASE_TABLES", "HISTORY_TABLE", "Found", "Migrator", "SchemaState", "StatementBusy"]
 
 
 class StatementBusy(Busy):
@@ -78,20 +76,20 @@ class Migrator:
         """
         session.begin(write=False)
         try:
-            history = read_history(session)
+            rows = read_history(session)
         except QueryError as exc:
             if exc.kind is not ErrorKind.MISSING_OBJECT:
                 raise
             session.rollback()
             session.begin(write=False)
             # Another process may have begun to create the schema since then.
-            history = read_history(session) if HISTORY_TABLE in table_names(session) else []
+            rows = read_history(session) if HISTORY_TABLE in table_names(session) else []
         try:
-            if not history:
+            if not rows:
                 found, version = look_around(session, self.migrations)
                 return SchemaState(found, version, self.migrations[version:])
-            begun = unfinished_rows(history)
-            state = SchemaState(Found.OURS, history[-1].version - len(begun), self._plan(history), bool(begun))
+            begun = unfinished_rows(rows)
+            state = SchemaState(Found.OURS, rows[-1].version - len(begun), self._plan(rows), bool(begun))
             if state.pending and not begun:
                 check_mark(session, self.migrations, state.version)
             return state
@@ -108,23 +106,23 @@ class Migrator:
         Raises SchemaMissing where there are no tables of the reference, SchemaDrift where they are not built as those
         versions say, and the errors of `migrations.plan`.
         """
-        history = read_history(session) if HISTORY_TABLE in table_names(session) else []
-        plan(self.migrations, history)
+        rows = read_history(session) if HISTORY_TABLE in table_names(session) else []
+        plan(self.migrations, rows)
         found, version = look_around(session, self.migrations)
         if found is not Found.REFERENCE:
             raise SchemaMissing(
                 f"The database holds {found.value}: there is nothing to adopt.", "Check which one it is."
             )
-        if version > len(history):
+        if version > len(rows):
             self.check_reference(session, version)
-        return self.migrations[len(history) : version]
+        return self.migrations[len(rows) : version]
 
     def adopt(self, session: Session) -> tuple[Migration, ...]:
         """Record what is adoptable, and run no migration."""
         with self.locked(session):
             adopted = self.adoptable(session)
             if adopted:
-                self._create_history(session)
+                history.create(session)
                 self._adopt(session, adopted)
         return adopted
 
@@ -138,6 +136,11 @@ class Migrator:
         `inspect`.
         """
         applied = [] if applied is None else applied
+        with self._whole(session):
+            self._apply_all(session, to, applied)
+        return applied
+
+    def _apply_all(self, session: Session, to: int | None, applied: list[Migration]) -> None:
         first: tuple[Migration, ...] = ()
         with self.locked(session):
             version = self._ensure_history(session, to)
@@ -149,7 +152,16 @@ class Migrator:
         applied += first
         while (migration := self._apply_next(session, to)) is not None:
             applied.append(migration)
-        return applied
+
+    @contextmanager
+    def _whole(self, session: Session) -> Iterator[None]:
+        """Where DDL cannot be rolled back: the migration lock, held from the first migration to the last, so that who
+        waits for it finds all of them done."""
+        if self.dialect.transactional_ddl:
+            yield
+        else:
+            with self.dialect.migration_lock(session):
+                yield
 
     def wait(self, session: Session) -> None:
         """Return when no other migrator is at work."""
@@ -159,7 +171,7 @@ class Migrator:
     @contextmanager
     def locked(self, session: Session) -> Iterator[None]:
         """A transaction under the migration lock, committed in the end or undone."""
-        with self.dialect.migration(session):
+        with self.dialect.migration_lock(session):
             try:
                 yield
                 session.commit()
@@ -167,56 +179,48 @@ class Migrator:
                 session.rollback()
                 raise
 
-    def _plan(self, history: Sequence[HistoryRow], to: int | None = None) -> tuple[Migration, ...]:
-        pending = plan(self.migrations, history, resumable=not self.dialect.transactional_ddl)
+    def _plan(self, rows: Sequence[HistoryRow], to: int | None = None) -> tuple[Migration, ...]:
+        pending = plan(self.migrations, rows, resumable=not self.dialect.transactional_ddl)
         return tuple(migration for migration in pending if to is None or migration.version <= to)
 
     def _ensure_history(self, session: Session, to: int | None) -> int:
         """Create the history, and record what the reference has left; the version that the database is at."""
-        history = read_history(session) if HISTORY_TABLE in table_names(session) else []
-        if history:
-            check_target(self.migrations, history[-1].version - len(unfinished_rows(history)), to)
-            return history[-1].version
+        rows = read_history(session) if HISTORY_TABLE in table_names(session) else []
+        if rows:
+            check_target(self.migrations, rows[-1].version - len(unfinished_rows(rows)), to)
+            return rows[-1].version
         found, version = look_around(session, self.migrations)
         if found is Found.REFERENCE:
             self.check_reference(session, version)
         check_target(self.migrations, version, to)
-        self._create_history(session)
+        history.create(session)
         self._adopt(session, self.migrations[:version])
         return version
 
-    def _create_history(self, session: Session) -> None:
-        if HISTORY_TABLE in table_names(session):
-            return
-        session.run("history_create")
-        if not self.dialect.transactional_ddl:
-            session.commit()
-            session.begin(write=True)  # DDL has ended the transaction; what is adopted must be recorded as a whole
-
     def _adopt(self, session: Session, adopted: Sequence[Migration]) -> None:
         for migration in adopted:
-            self._record(session, migration, ADOPTED, _now(), 0, len(migration.statements))
+            history.record(session, migration, ADOPTED, history.now(), 0, len(migration.statements))
             _LOG.info("Adopted schema version %s as the reference left it", migration)
 
     def _apply_next(self, session: Session, to: int | None) -> Migration | None:
         """Apply the first migration that is pending once the lock is held; None if there is none."""
         with self.locked(session):
-            history = read_history(session)
-            pending = self._plan(history, to)
+            rows = read_history(session)
+            pending = self._plan(rows, to)
             if not pending:
                 return None
             if self.dialect.transactional_ddl:
                 self._apply(session, pending[0])
             else:
-                begun = unfinished_rows(history)
+                begun = unfinished_rows(rows)
                 self._apply_stepwise(session, pending[0], begun[0] if begun else None)
         return pending[0]
 
     def _apply(self, session: Session, migration: Migration) -> None:
-        started, clock = _now(), time.monotonic()
+        started, clock = history.now(), time.monotonic()
         for number in range(1, len(migration.statements) + 1):
             self._run(session, migration, number, "Nothing of this migration was kept; mend the cause and run again.")
-        self._record(session, migration, DONE, started, _since(clock), len(migration.statements))
+        history.record(session, migration, DONE, started, _since(clock), len(migration.statements))
         _LOG.info("Applied migration %s", migration)
 
     def _apply_stepwise(self, session: Session, migration: Migration, begun: HistoryRow | None) -> None:
@@ -228,9 +232,9 @@ class Migrator:
         clock, done = time.monotonic(), begun.statements_done if begun else 0
         doubtful = done + 1 if begun and begun.state == RUNNING else 0
         if begun is None:
-            self._record(session, migration, RUNNING, _now(), None, 0)
+            history.record(session, migration, RUNNING, history.now(), None, 0)
         else:
-            self._mark(session, migration, RUNNING)
+            history.mark(session, migration.version, RUNNING)
         session.commit()
         for number in range(done + 1, (last := len(migration.statements)) + 1):
             hint = (
@@ -242,26 +246,21 @@ class Migrator:
                 if number != doubtful:
                     self._mark_refused(session, migration, untouched=begun is None and number == 1)
                 raise
-            session.count("history_progress", version=migration.version, statements_done=number)
+            history.progress(session, migration.version, number)
             session.commit()
-        self._mark(session, migration, DONE, _since(clock))
+        history.mark(session, migration.version, DONE, finished=True, duration_ms=_since(clock))
         _LOG.info("Applied migration %s", migration)
 
     def _mark_refused(self, session: Session, migration: Migration, *, untouched: bool) -> None:
         """A statement was refused; if nothing was changed before it, the migration has not begun."""
         try:
             if untouched:
-                session.count("history_delete", version=migration.version)
+                history.delete(session, migration.version)
         except PermissionDenied:
             untouched = False
         if not untouched:
-            self._mark(session, migration, FAILED)
+            history.mark(session, migration.version, FAILED)
         session.commit()
-
-    def _mark(self, session: Session, migration: Migration, state: str, duration_ms: int | None = None) -> None:
-        finished_at = None if duration_ms is None else self.dialect.encode_ts(_now())
-        values = {"version": migration.version, "finished_at": finished_at, "duration_ms": duration_ms}
-        session.count("history_finish", state=state, **values)
 
     def _run(self, session: Session, migration: Migration, number: int, hint: str, *, doubtful: bool = False) -> None:
         try:
@@ -277,41 +276,6 @@ class Migrator:
                 raise
             raise MigrationFailed(f"Migration {migration}, {exc.message}", f"{hint} {exc.hint}".rstrip()) from None
 
-    def _record(
-        self,
-        session: Session,
-        migration: Migration,
-        state: str,
-        started: dt.datetime,
-        duration_ms: int | None,
-        statements_done: int,
-    ) -> None:
-        session.run(
-            "history_insert",
-            version=migration.version,
-            slug=migration.slug,
-            checksum=migration.checksum,
-            state=state,
-            statements_done=statements_done,
-            started_at=self.dialect.encode_ts(started),
-            finished_at=None if duration_ms is None else self.dialect.encode_ts(_now()),
-            duration_ms=duration_ms,
-            library_version=library_version(),
-        )
-
-
-@cache
-def library_version() -> str:
-    """The installed version of trialstore."""
-    try:
-        return version("trialstore")
-    except PackageNotFoundError:
-        return "unknown"
-
 
 def _since(clock: float) -> int:
     return round((time.monotonic() - clock) * 1000)
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.timezone.utc)

@@ -31,9 +31,9 @@ from trialstore.dialects.base import Dialect
 from trialstore.dialects.errors import ConfigError, MigrationFileInvalid
 
 from .catalogue import ROOT, load_catalogue
+from .history import library_version
 from .inspection import BASE_TABLES
 from .migrations import DONE, RUNNING, Migration, load_migrations
-from .migrator import library_version
 
 FILE = "script.sql"
 PARTS = ("usage", "start", "empty", "begun", "history", "end")

@@ -189,8 +189,9 @@ class Session:
         return None if row is None else row[0]
 
     def count(self, name: str, **params: Any) -> int:
-        """The number of rows that the statement wrote."""
-        return _written(self._execute(name, params))
+        """The number of rows that the statement inserted, deleted or changed. A row that was set to what it was before
+        counts on some engines only."""
+        return self._written(name, self._execute(name, params))
 
     def run(self, name: str, **params: Any) -> None:
         """Run a statement that returns nothing."""
@@ -207,11 +208,15 @@ class Session:
             return sum(self._many(name + MANY, rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK))
         ready = self._statements.ready(name)
         arguments = [ready.arguments(row) for row in rows]
-        return self._guarded(name, lambda: self._connection.exec_driver_sql(ready.sql, arguments).rowcount)
+        result = self._guarded(name, lambda: self._connection.exec_driver_sql(ready.sql, arguments))
+        return self._written(name, result)
 
     def _many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> int:
         arrays = {param: [row[param] for row in rows] for param in self.catalogue[name].params}
-        return _written(self._execute(name, arrays))
+        return self._written(name, self._execute(name, arrays))
+
+    def _written(self, name: str, result: CursorResult[Any]) -> int:
+        return self._guarded(name, lambda: self.dialect.rows_written(result))
 
     def explain(self, name: str, **params: Any) -> Sequence[Any]:
         """The engine's plan for a statement, which is not run: rows in the engine's own form, columns as attributes.
@@ -230,8 +235,3 @@ class Session:
     def _run(self, ready: _Ready, params: Mapping[str, Any]) -> CursorResult[Any]:
         arguments = ready.arguments(params) if params else None
         return self._guarded(ready.statement.name, lambda: self._connection.exec_driver_sql(ready.sql, arguments))
-
-
-def _written(result: CursorResult[Any]) -> int:
-    """How many rows a statement wrote; drivers that do not count give a row with the number."""
-    return result.rowcount if result.rowcount >= 0 else int(result.scalar() or 0)

@@ -37,6 +37,7 @@ STAND_INS: Mapping[str, Any] = {
     "exp_id": "experiment",
     "finished_at": dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc),
     "git_commit": "0" * 40,
+    "first_trial_id": 1,
     "git_repo": "repository",
     "last_trial_id": 0,
     "library_version": "0",

@@ -4,11 +4,9 @@ it."""
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -22,24 +20,18 @@ from sqlalchemy.pool import QueuePool
 from trialstore.dialects.errors import Busy, ConfigError, ConnectError, ErrorKind, QueryError, StorageError
 from trialstore.sql.session import Session, Statements, storage_error
 
+from . import forks
 from .config import StorageConfig
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 MAX_ATTEMPTS = 10
+DUPLICATE_ATTEMPTS = 5
 RETRY_FOR_S = 60.0
 _LOGGING_NAME = "trialstore"
 FIRST_WAIT_S = 0.01
 LONGEST_WAIT_S = 1.0
-
-
-# Databases of this process, for the hooks around os.fork; and in a child, the engines that belong to its parent, kept
-# so that no garbage collection closes their connections.
-_DATABASES: weakref.WeakSet[Database] = weakref.WeakSet()
-_OF_PARENT: list[Engine] = []
-# In a child: databases that the parent was using when it was forked, which this process can then not open.
-_LEFT_OPEN: set[str] = set()
 
 
 class Database:
@@ -58,10 +50,10 @@ class Database:
         self._unusable = ""
         self._version_checked = False
         self._locked_for_fork = False
-        _DATABASES.add(self)
+        forks.tell(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        if self.dialect.shares_memory():
+        if self.dialect.in_memory():
             raise ConfigError(
                 "A storage in memory cannot be handed to another process: it would find an empty database.",
                 "Use a database file, or a server.",
@@ -83,7 +75,7 @@ class Database:
         """The engine and its statements; the lock is held."""
         if self._unusable:
             raise ConnectError(self._unusable, "Use a database file, or a server.")
-        if _LEFT_OPEN and str(self.dialect.url()) in _LEFT_OPEN:
+        if forks.is_left_open(self.dialect.url):
             raise ConnectError(
                 f"{self.config.label}: this process was forked while a thread of its parent was using the database.",
                 "Fork before threads use it, start children by 'spawn', or use a server.",
@@ -116,7 +108,7 @@ class Database:
         """In the parent: let nobody begin a session, and close idle connections that a child must not even inherit."""
         # Held for moments only; a fork must not hang if something goes wrong with that.
         self._locked_for_fork = self._lock.acquire(timeout=LONGEST_WAIT_S)
-        if self.dialect.close_before_fork and not self.dialect.shares_memory() and self._engine is not None:
+        if self.dialect.close_before_fork and not self.dialect.in_memory() and self._engine is not None:
             # Not dispose(): what is in use now must come back to a pool that the next fork looks into.
             idle = [self._engine.raw_connection() for _ in range(_idle(self._engine))]
             for connection in idle:
@@ -132,11 +124,11 @@ class Database:
         engine, busy = self._engine, self._sessions > 0 or not self._locked_for_fork
         self._reset()
         if engine is not None:
-            _OF_PARENT.append(engine)
-            if self.dialect.shares_memory():
+            in_memory = self.dialect.in_memory()
+            if in_memory:
                 self._unusable = "A storage in memory cannot be used in a forked child."
-            elif busy and self.dialect.close_before_fork:
-                _LEFT_OPEN.add(str(self.dialect.url()))
+            in_use = busy and self.dialect.close_before_fork and not in_memory
+            forks.keep(engine, str(self.dialect.url()) if in_use else None)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -220,17 +212,19 @@ class Database:
 
         return self.retry(attempt)
 
-    def retry(self, attempt: Callable[[], _T]) -> _T:
+    def retry(self, attempt: Callable[[], _T], within: float = RETRY_FOR_S) -> _T:
         """The result of `attempt`, run again with growing, jittered waits while the database says it is worth it.
 
-        No new attempt begins after RETRY_FOR_S: where the engine itself waits for locks, few attempts take long enough.
+        No new attempt begins `within` seconds after the first, as each may itself have waited for locks.
         """
-        deadline = time.monotonic() + RETRY_FOR_S
+        deadline = time.monotonic() + within
         for number in range(1, MAX_ATTEMPTS):
             try:
                 return attempt()
             except QueryError as exc:
-                passing = exc.kind.retryable or (exc.kind is ErrorKind.DUPLICATE and self.dialect.duplicates_may_pass)
+                # A duplicate that stays one is the caller's, who need not wait for seconds to hear it.
+                may_pass = self.dialect.duplicates_may_pass and number <= DUPLICATE_ATTEMPTS
+                passing = exc.kind.retryable or (exc.kind is ErrorKind.DUPLICATE and may_pass)
                 if not passing or time.monotonic() > deadline:
                     raise
                 wait = random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**number)
@@ -251,26 +245,3 @@ def _idle(engine: Engine) -> int:
     """How many connections wait in the pool."""
     pool = engine.pool
     return pool.checkedin() if isinstance(pool, QueuePool) else 0
-
-
-_held: list[Database] = []
-
-
-def _before_fork() -> None:
-    for database in list(_DATABASES):
-        database.before_fork()
-        _held.append(database)
-
-
-def _after_fork_in_parent() -> None:
-    while _held:
-        _held.pop().after_fork_in_parent()
-
-
-def _after_fork_in_child() -> None:
-    while _held:
-        _held.pop().after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

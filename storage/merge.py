@@ -10,8 +10,8 @@ from trialstore.dialects.errors import ExperimentMissing, TrialError, ValueRejec
 from trialstore.sql.session import Session
 
 from . import rows
-from .configs import find_or_create_config
 from .database import Database
+from .tunable_configs import find_or_create_config
 from .tunable_values import config_hash, values_of, with_stored
 from .values import check_name
 
@@ -73,39 +73,38 @@ def _merge_one(
 ) -> int:
     trials = tx.many("merge_trials", exp_id=experiment_id, source_exp_id=source_id)
     configs = _translate_configs(tx, database, tunables, source_id, {row.config_id for row in trials})
-    ids = [
-        {
-            "exp_id": experiment_id,
-            "trial_id": first_trial_id + offset,
-            "source_exp_id": source_id,
-            "source_trial_id": row.trial_id,
-        }
-        for offset, row in enumerate(trials)
-    ]
+    if not trials:
+        return 0
     tx.bulk(
         "trial_insert",
         [
             {
                 "exp_id": experiment_id,
-                "trial_id": new["trial_id"],
+                "trial_id": trial_id,
                 "config_id": configs[row.config_id],
                 "trial_runner_id": row.trial_runner_id,
                 "ts_start": row.ts_start,
                 "ts_end": row.ts_end,
                 "status": row.status,
             }
-            for new, row in zip(ids, trials, strict=True)
+            for trial_id, row in enumerate(trials, first_trial_id)
         ],
     )
     tx.bulk(
         "lineage_insert",
         [
-            {**new, "source_exp_id": row.origin_exp_id, "source_trial_id": row.origin_trial_id}
-            for new, row in zip(ids, trials, strict=True)
+            {
+                "exp_id": experiment_id,
+                "trial_id": trial_id,
+                "source_exp_id": row.origin_exp_id,
+                "source_trial_id": row.origin_trial_id,
+            }
+            for trial_id, row in enumerate(trials, first_trial_id)
         ],
     )
+    merged = {"first_trial_id": first_trial_id, "last_trial_id": first_trial_id + len(trials) - 1}
     for statement in _COPIES:
-        tx.bulk(statement, ids)
+        tx.count(statement, exp_id=experiment_id, source_exp_id=source_id, **merged)
     _LOG.info("Merged %d trials of experiment %s into %s", len(trials), source_id, experiment_id)
     return len(trials)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from trialstore.dialects.errors import MigrationError, SchemaDrift
+from trialstore.sql import history
 from trialstore.sql.inspection import read_history
 from trialstore.sql.migrations import ADOPTED, DONE, RUNNING, UNFINISHED, HistoryRow, Migration, plan
 from trialstore.sql.migrator import Migrator
@@ -112,9 +112,8 @@ def _told(found: Sequence[Difference]) -> str:
 
 def _mark_done(session: Session, found: Unfinished) -> str:
     version = found.row.version
-    session.count("history_progress", version=version, statements_done=len(found.migration.statements))
-    now = session.dialect.encode_ts(dt.datetime.now(dt.timezone.utc))
-    session.count("history_finish", version=version, state=DONE, finished_at=now, duration_ms=None)
+    history.progress(session, version, len(found.migration.statements))
+    history.mark(session, version, DONE, finished=True)
     return f"Migration {found.migration} is recorded as done."
 
 
@@ -123,8 +122,8 @@ def _let_go_on(session: Session, found: Unfinished) -> str:
     the next run tries it, and takes it for done if it had been carried out."""
     version = found.row.version
     if session.dialect.transactional_ddl or found.untouched:
-        session.count("history_delete", version=version)
+        history.delete(session, version)
         warning = "" if found.untouched else " What it left behind may stand in its way; then it is undone as a whole."
         return f"Migration {found.migration} is pending again: the next apply runs all of it.{warning}"
-    session.count("history_finish", version=version, state=RUNNING, finished_at=None, duration_ms=None)
+    history.mark(session, version, RUNNING)
     return f"Migration {found.migration} goes on with statement {found.row.statements_done + 1} at the next apply."

@@ -17,7 +17,6 @@ from trialstore.dialects.errors import (
 from trialstore.sql.inspection import Found, SchemaState
 from trialstore.sql.migrations import Migration
 from trialstore.sql.migrator import Migrator, StatementBusy
-from trialstore.sql.session import Session
 
 from .database import Database
 
@@ -90,25 +89,13 @@ def apply_migrations(database: Database, to: int | None = None) -> list[Migratio
     def attempt() -> None:
         with database.session() as session:
             session.prepare(write=True)
-            with _whole(database, session):
-                migrator.apply(session, to, applied)
+            migrator.apply(session, to, applied)
 
     with lock_explained(database):
-        database.retry(attempt)
+        database.retry(attempt, within=database.dialect.migration_lock_timeout)
     if applied:
         _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
     return applied
-
-
-@contextmanager
-def _whole(database: Database, session: Session) -> Iterator[None]:
-    """Where DDL cannot be rolled back: the migration lock, held from the first migration to the last, so that who waits
-    for it finds all of them done."""
-    if database.dialect.transactional_ddl:
-        yield
-    else:
-        with database.dialect.migration(session):
-            yield
 
 
 @contextmanager

@@ -7,7 +7,6 @@ each migration yields, which are `sql/<engine>/structure.txt`.
 
 from __future__ import annotations
 
-import re
 import sys
 
 from trialstore.sql.migrator import Migrator
@@ -18,7 +17,6 @@ from .config import check_config, config_from_url
 from .database import Database
 from .schema import apply_migrations, update_schema
 
-_APPENDED = re.compile(r", (\w+ [A-Z]+)")
 _HEAD = """\
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
 -- What a database looks like at schema version {version}.
@@ -30,8 +28,7 @@ def schema_text(database: Database) -> str:
 
     def read(tx: Session) -> str:
         version = tx.many("history_list")[-1].version
-        # An engine that keeps the text of a table appends a later column to the line of the one before it.
-        objects = [_APPENDED.sub(r",\n    \1", row.definition.strip()) for row in tx.many("schema_objects")]
+        objects = [row.definition for row in tx.many("schema_objects")]
         return _HEAD.format(version=f"{version:04d}") + "".join(f"\n{definition};\n" for definition in objects)
 
     return database.read(read)

@@ -54,7 +54,7 @@ class SqlStorage(Storage):
 
     def dispose(self) -> None:
         """Close all connections of this process; the storage can be used again and then opens new ones."""
-        if self._database.dialect.shares_memory():
+        if self._database.dialect.in_memory():
             self._schema_ready = False
         self._database.dispose()
 

@@ -106,7 +106,7 @@ class Trial(Storage.Trial):
             if not tx.count("trial_start", ts_start=event["ts"], status=status.name, **self._key):
                 kept = Status.parse(self._state(tx).status)
                 if kept.is_running() or kept.is_completed():
-                    return kept  # any other row is as it was to become, which some engines do not count as a change
+                    return kept  # any other row was as it was to become, and need not count as changed
             tx.count("trial_status_put", **event)
             return None
 

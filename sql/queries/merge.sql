@@ -32,40 +32,69 @@ VALUES (:exp_id, :trial_id, :source_exp_id, :source_trial_id);
 
 -- name: merge_params
 -- returns: count
--- params: exp_id, trial_id, source_exp_id, source_trial_id
--- why: Metadata of a merged trial.
+-- params: exp_id, source_exp_id, first_trial_id, last_trial_id
+-- why: Metadata of the trials that have just been merged, found by their lineage; in the source by its own lineage,
+-- why: where they came there by a merge.
 INSERT INTO trial_param (exp_id, trial_id, param_id, param_value, value_type)
-SELECT :exp_id, :trial_id, param_id, param_value, value_type
-FROM trial_param
-WHERE exp_id = :source_exp_id
-    AND trial_id = :source_trial_id;
+SELECT l.exp_id, l.trial_id, s.param_id, s.param_value, s.value_type
+FROM trial_lineage AS l
+LEFT JOIN trial_lineage AS o
+    ON o.exp_id = :source_exp_id
+    AND o.source_exp_id = l.source_exp_id
+    AND o.source_trial_id = l.source_trial_id
+INNER JOIN trial_param AS s
+    ON s.exp_id = :source_exp_id
+    AND s.trial_id = coalesce(o.trial_id, l.source_trial_id)
+WHERE l.exp_id = :exp_id
+    AND l.trial_id BETWEEN :first_trial_id AND :last_trial_id;
 
 -- name: merge_status
 -- returns: count
--- params: exp_id, trial_id, source_exp_id, source_trial_id
--- why: Status history of a merged trial.
+-- params: exp_id, source_exp_id, first_trial_id, last_trial_id
+-- why: Status history of the trials that have just been merged, found by their lineage.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
-SELECT :exp_id, :trial_id, ts, status
-FROM trial_status
-WHERE exp_id = :source_exp_id
-    AND trial_id = :source_trial_id;
+SELECT l.exp_id, l.trial_id, s.ts, s.status
+FROM trial_lineage AS l
+LEFT JOIN trial_lineage AS o
+    ON o.exp_id = :source_exp_id
+    AND o.source_exp_id = l.source_exp_id
+    AND o.source_trial_id = l.source_trial_id
+INNER JOIN trial_status AS s
+    ON s.exp_id = :source_exp_id
+    AND s.trial_id = coalesce(o.trial_id, l.source_trial_id)
+WHERE l.exp_id = :exp_id
+    AND l.trial_id BETWEEN :first_trial_id AND :last_trial_id;
 
 -- name: merge_results
 -- returns: count
--- params: exp_id, trial_id, source_exp_id, source_trial_id
--- why: Results of a merged trial.
+-- params: exp_id, source_exp_id, first_trial_id, last_trial_id
+-- why: Results of the trials that have just been merged, found by their lineage.
 INSERT INTO trial_result (exp_id, trial_id, metric_id, metric_value, value_type)
-SELECT :exp_id, :trial_id, metric_id, metric_value, value_type
-FROM trial_result
-WHERE exp_id = :source_exp_id
-    AND trial_id = :source_trial_id;
+SELECT l.exp_id, l.trial_id, s.metric_id, s.metric_value, s.value_type
+FROM trial_lineage AS l
+LEFT JOIN trial_lineage AS o
+    ON o.exp_id = :source_exp_id
+    AND o.source_exp_id = l.source_exp_id
+    AND o.source_trial_id = l.source_trial_id
+INNER JOIN trial_result AS s
+    ON s.exp_id = :source_exp_id
+    AND s.trial_id = coalesce(o.trial_id, l.source_trial_id)
+WHERE l.exp_id = :exp_id
+    AND l.trial_id BETWEEN :first_trial_id AND :last_trial_id;
 
 -- name: merge_telemetry
 -- returns: count
--- params: exp_id, trial_id, source_exp_id, source_trial_id
--- why: Telemetry of a merged trial, copied inside the database.
+-- params: exp_id, source_exp_id, first_trial_id, last_trial_id
+-- why: Telemetry of the trials that have just been merged, found by their lineage.
 INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, value_type)
-SELECT :exp_id, :trial_id, ts, metric_id, metric_value, value_type
-FROM trial_telemetry
-WHERE exp_id = :source_exp_id
-    AND trial_id = :source_trial_id;
+SELECT l.exp_id, l.trial_id, s.ts, s.metric_id, s.metric_value, s.value_type
+FROM trial_lineage AS l
+LEFT JOIN trial_lineage AS o
+    ON o.exp_id = :source_exp_id
+    AND o.source_exp_id = l.source_exp_id
+    AND o.source_trial_id = l.source_trial_id
+INNER JOIN trial_telemetry AS s
+    ON s.exp_id = :source_exp_id
+    AND s.trial_id = coalesce(o.trial_id, l.source_trial_id)
+WHERE l.exp_id = :exp_id
+    AND l.trial_id BETWEEN :first_trial_id AND :last_trial_id;

@@ -203,7 +203,7 @@ def test_it_waits_for_the_migration_lock_and_then_stops(engine: str, empty: Conf
     impatient = re.sub(r"\b30(000)?\b", lambda found: "500" if found[1] else "1", script(engine, start))
     with bare(empty) as storage, storage._database.session() as session:
         session.prepare(write=True)
-        with storage._database.dialect.migration(session):
+        with storage._database.dialect.migration_lock(session):
             done = apply_script(engine, empty, impatient)
             session.rollback()
     assert done.code != 0

@@ -187,6 +187,6 @@ def test_the_lock_does_not_stay_with_a_connection_of_the_pool(database: Database
     with SqlStorage(database.config()) as first, SqlStorage(database.config(busy_timeout=0)) as second:
         before = dump(first)
         first.update_schema()
-        with second._database.session() as session, second._database.dialect.migration(session):
+        with second._database.session() as session, second._database.dialect.migration_lock(session):
             session.rollback()
         assert dump(second) == before

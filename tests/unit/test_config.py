@@ -180,4 +180,4 @@ def test_a_folder_or_a_file_in_no_folder_is_refused(tmp_path: Path) -> None:
 )
 def test_a_database_in_memory_is_known_as_such(database: str | None, query: Any, shared: bool) -> None:
     dialect = check_config({"drivername": "sqlite", "database": database, "query": query}).dialect
-    assert dialect.shares_memory() is shared
+    assert dialect.in_memory() is shared

@@ -60,13 +60,74 @@ ORDER BY 1, 2, 3, 4;
 -- name: schema_objects
 -- returns: many
 -- params: -
--- why: The definitions of all tables and indexes, from which schema.sql is generated.
+-- why: The definitions of all tables and indexes, from which schema.sql is generated. SQLite itself keeps the text that
+-- why: made a table, to which it adds later columns at the end of the last line.
 -- own: Every engine keeps its definitions elsewhere.
-SELECT sql AS definition
-FROM sqlite_master
-WHERE sql IS NOT NULL
-    AND substr(name, 1, 7) <> 'sqlite_'
-ORDER BY CASE type WHEN 'table' THEN 0 ELSE 1 END, name;
+SELECT d.definition
+FROM (
+    SELECT
+        0 AS kind, p.table_name AS name,
+        'CREATE TABLE ' || p.table_name || ' (' || char(10) || group_concat(p.line, ',' || char(10)) || char(10) || ')'
+            AS definition
+    FROM (
+        SELECT
+            t.name AS table_name, 0 AS kind, c.cid AS place,
+            '    ' || c.name || ' ' || c.type || CASE WHEN c."notnull" = 1 THEN ' NOT NULL' ELSE '' END
+            || coalesce(' DEFAULT ' || c.dflt_value, '') AS line
+        FROM sqlite_master AS t
+        INNER JOIN pragma_table_info(t.name) AS c
+        WHERE t.type = 'table'
+            AND substr(t.name, 1, 7) <> 'sqlite_'
+        UNION ALL
+        SELECT
+            k.table_name, 1 AS kind, 0 AS place,
+            '    PRIMARY KEY (' || group_concat(k.column_name, ', ') || ')' AS line
+        FROM (
+            SELECT t.name AS table_name, c.name AS column_name
+            FROM sqlite_master AS t
+            INNER JOIN pragma_table_info(t.name) AS c
+            WHERE t.type = 'table'
+                AND substr(t.name, 1, 7) <> 'sqlite_'
+                AND c.pk > 0
+            ORDER BY t.name, c.pk
+        ) AS k
+        GROUP BY k.table_name
+        UNION ALL
+        SELECT
+            u.table_name, 2 AS kind, u.place, '    UNIQUE (' || group_concat(u.column_name, ', ') || ')' AS line
+        FROM (
+            SELECT t.name AS table_name, -i.seq AS place, c.name AS column_name
+            FROM sqlite_master AS t
+            INNER JOIN pragma_index_list(t.name) AS i
+            INNER JOIN pragma_index_info(i.name) AS c
+            WHERE t.type = 'table'
+                AND i.origin = 'u'
+            ORDER BY t.name, i.seq, c.seqno
+        ) AS u
+        GROUP BY u.table_name, u.place
+        UNION ALL
+        SELECT
+            f.table_name, 3 AS kind, -f.id AS place,
+            '    FOREIGN KEY (' || group_concat(f.own, ', ') || ') REFERENCES ' || f.referenced_table
+            || ' (' || group_concat(f.referenced, ', ') || ')' AS line
+        FROM (
+            SELECT t.name AS table_name, r.id, r."from" AS own, r."to" AS referenced, r."table" AS referenced_table
+            FROM sqlite_master AS t
+            INNER JOIN pragma_foreign_key_list(t.name) AS r
+            WHERE t.type = 'table'
+            ORDER BY t.name, r.id, r.seq
+        ) AS f
+        GROUP BY f.table_name, f.id, f.referenced_table
+        ORDER BY 1, 2, 3
+    ) AS p
+    GROUP BY p.table_name
+    UNION ALL
+    SELECT 1 AS kind, x.name, x.sql AS definition
+    FROM sqlite_master AS x
+    WHERE x.type = 'index'
+        AND x.sql IS NOT NULL
+) AS d
+ORDER BY d.kind, d.name;
 
 -- name: history_create
 -- returns: none

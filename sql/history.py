@@ -1,0 +1,75 @@
+"""Writing the history of the migrations, the migrator's own table."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from .inspection import table_names
+from .migrations import Migration
+from .session import Session
+from .structure import HISTORY_TABLE
+
+
+def create(session: Session) -> None:
+    """Make the table where it is not there yet."""
+    if HISTORY_TABLE in table_names(session):
+        return
+    session.run("history_create")
+    if not session.dialect.transactional_ddl:
+        session.commit()
+        session.begin(write=True)  # DDL has ended the transaction; what is adopted must be recorded as a whole
+
+
+def record(
+    session: Session,
+    migration: Migration,
+    state: str,
+    started: dt.datetime,
+    duration_ms: int | None,
+    statements_done: int,
+) -> None:
+    """Add the row of a migration; one without a duration has not finished."""
+    session.run(
+        "history_insert",
+        version=migration.version,
+        slug=migration.slug,
+        checksum=migration.checksum,
+        state=state,
+        statements_done=statements_done,
+        started_at=session.dialect.encode_ts(started),
+        finished_at=None if duration_ms is None else session.dialect.encode_ts(now()),
+        duration_ms=duration_ms,
+        library_version=library_version(),
+    )
+
+
+def mark(session: Session, version: int, state: str, *, finished: bool = False, duration_ms: int | None = None) -> None:
+    """Say what has become of a migration whose row is there."""
+    finished_at = session.dialect.encode_ts(now()) if finished else None
+    session.count("history_finish", version=version, state=state, finished_at=finished_at, duration_ms=duration_ms)
+
+
+def progress(session: Session, version: int, statements_done: int) -> None:
+    """Say how many statements of a migration are done."""
+    session.count("history_progress", version=version, statements_done=statements_done)
+
+
+def delete(session: Session, version: int) -> None:
+    """Take back the row of a migration that has changed nothing."""
+    session.count("history_delete", version=version)
+
+
+def now() -> dt.datetime:
+    """The time of this host, in UTC."""
+    return dt.datetime.now(dt.timezone.utc)
+
+
+@cache
+def library_version() -> str:
+    """The installed version of trialstore."""
+    try:
+        return version("trialstore")
+    except PackageNotFoundError:
+        return "unknown"

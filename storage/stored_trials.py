@@ -1,0 +1,164 @@
+"""The stored trials of an experiment: those to run, and what the ended ones teach."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from trialstore.dialects.errors import TrialError, TrialMissing, ValueRejected
+from trialstore.sql.session import Session
+
+from . import rows
+from .base_storage import Storage
+from .database import Database
+from .status import Status
+from .trial import Trial
+from .tunable_values import with_stored
+from .values import LARGEST_INT32, int_id, to_utc
+
+_LOG = logging.getLogger(__name__)
+
+_PENDING = (Status.PENDING.name,) * 3
+_PENDING_OR_RUNNING = (Status.PENDING.name, Status.READY.name, Status.RUNNING.name)
+
+
+class StoredTrials(Storage.Experiment):
+    """The part of an experiment that reads its trials."""
+
+    _database: Database
+
+    def _trial(
+        self,
+        trial_id: int,
+        config_id: int,
+        tunables: Any,
+        config: Mapping[str, Any],
+        status: Status,
+        trial_runner_id: int | None,
+    ) -> Trial:
+        return Trial(
+            self._database,
+            tunables=tunables,
+            experiment_id=self._experiment_id,
+            trial_id=trial_id,
+            tunable_config_id=config_id,
+            opt_targets=self._opt_targets,
+            config=config,
+            status=status,
+            trial_runner_id=trial_runner_id,
+        )
+
+    def get_trial_by_id(self, trial_id: int) -> Trial | None:
+        """The trial of that id, or None."""
+        number = int_id(trial_id)
+        if number is None:
+            return None
+
+        def read(tx: Session) -> tuple[Any, Any, Any] | None:
+            row = tx.one("trial_get", exp_id=self._experiment_id, trial_id=number)
+            if row is None:
+                return None
+            metadata = tx.many("trial_params", exp_id=self._experiment_id, trial_id=number)
+            return row, tx.many("config_params", config_id=row.config_id), metadata
+
+        found = self._database.read(read)
+        if found is None:
+            return None
+        row, config, metadata = found
+        tunables = self._stored_tunables(number, rows.params(config))
+        status = Status.parse(row.status)
+        return self._trial(
+            number, row.config_id, tunables, rows.plain(rows.params(metadata)), status, row.trial_runner_id
+        )
+
+    def _stored_tunables(self, trial_id: int, stored: Mapping[str, rows.Stored]) -> Any:
+        try:
+            return with_stored(self._tunables, stored)
+        except ValueRejected as exc:
+            raise TrialError(f"Trial {self._experiment_id}:{trial_id} cannot be run: {exc.message}", exc.hint) from None
+
+    def pending_trials(
+        self, timestamp: dt.datetime, *, running: bool, trial_runner_assigned: bool | None = None
+    ) -> Iterator[Trial]:
+        """Trials that are due; see `Storage.Experiment.pending_trials`."""
+        statuses = _PENDING_OR_RUNNING if running else _PENDING
+        bounds = (0, 1) if trial_runner_assigned is None else (int(trial_runner_assigned),) * 2
+        chosen = {
+            "exp_id": self._experiment_id,
+            "ts": self._database.dialect.encode_ts(to_utc(timestamp)),
+            **{f"status_{number}": status for number, status in enumerate(statuses, start=1)},
+            "assigned_min": bounds[0],
+            "assigned_max": bounds[1],
+        }
+
+        def read(tx: Session) -> tuple[Any, Any, Any]:
+            return (
+                tx.many("trial_pending", **chosen),
+                tx.many("config_params_of_pending", **chosen),
+                tx.many("trial_params_of_pending", **chosen),
+            )
+
+        trials, config_rows, metadata_rows = self._database.read(read)
+        configs = rows.by_config(config_rows)
+        metadata = rows.params_by_trial(metadata_rows)
+        for row in trials:
+            try:
+                tunables = self._stored_tunables(row.trial_id, configs[row.config_id])
+            except TrialError as exc:  # one such trial must not keep the others from being run
+                _LOG.warning("Left out: %s", exc)
+                continue
+            yield self._trial(
+                row.trial_id,
+                row.config_id,
+                tunables,
+                rows.plain(metadata.get(row.trial_id, {})),
+                Status.parse(row.status),
+                row.trial_runner_id,
+            )
+
+    def load(
+        self, last_trial_id: int = -1
+    ) -> tuple[list[int], list[dict[str, Any]], list[dict[str, Any] | None], list[Status]]:
+        """What an optimizer learns from; see `Storage.Experiment.load`."""
+        last = max(-1, min(int(last_trial_id), LARGEST_INT32))
+        chosen = {"exp_id": self._experiment_id, "last_trial_id": last}
+
+        def read(tx: Session) -> tuple[Any, Any, Any]:
+            return (
+                tx.many("trial_load", **chosen),
+                tx.many("config_params_of_load", **chosen),
+                tx.many("results_of_load", **chosen),
+            )
+
+        trials, config_rows, result_rows = self._database.read(read)
+        configs = rows.by_config(config_rows)
+        results = rows.metrics_by_trial(result_rows)
+        status = [Status.parse(row.status) for row in trials]
+        scores = [
+            rows.plain(results.get(row.trial_id, {})) if ended.is_succeeded() else None
+            for row, ended in zip(trials, status, strict=True)
+        ]
+        return [row.trial_id for row in trials], [rows.plain(configs[row.config_id]) for row in trials], scores, status
+
+    def load_tunable_config(self, config_id: int) -> dict[str, Any]:
+        """The values of a config, name → value. Raises LookupError (TrialMissing) for an unknown id."""
+        number = int_id(config_id)
+        found = () if number is None else self._database.read(lambda tx: tx.many("config_params", config_id=number))
+        if not found:
+            raise TrialMissing(
+                "There is no tunable config of that id.", "Take the id from a trial's tunable_config_id."
+            )
+        return rows.plain(rows.params(found))
+
+    def load_telemetry(self, trial_id: int) -> list[tuple[dt.datetime, str, Any]]:
+        """Telemetry of a trial as `(timestamp in UTC, metric, value)`, ordered by timestamp, then metric."""
+        number = int_id(trial_id)
+        if number is None:
+            return []
+        points = self._database.read(lambda tx: tx.many("telemetry", exp_id=self._experiment_id, trial_id=number))
+        decode_ts = self._database.dialect.decode_ts
+        return [
+            (decode_ts(row.ts), row.metric_id, rows.stored(row.metric_value, row.value_type).value) for row in points
+        ]
