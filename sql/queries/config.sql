@@ -36,10 +36,9 @@ ORDER BY p.param_id;
 -- returns: many
 -- params: exp_id
 -- why: All configs that an experiment used with their values, in one statement.
--- why: Of sums, because some engines would read the trials of all experiments to get the ids in the order of a key.
 SELECT c.config_id, p.param_id, p.param_value, p.value_type
 FROM (
-    SELECT DISTINCT config_id + 0 AS config_id
+    SELECT DISTINCT config_id
     FROM trial
     WHERE exp_id = :exp_id
 ) AS c

@@ -224,6 +224,17 @@ def test_no_statement_reads_a_large_table_whole(filled: Filled) -> None:
     assert undeclared(filled) == {}
 
 
+DUE = {"trial_pending": {"status_1": "PENDING", "status_2": "PENDING", "status_3": "PENDING"}}
+"""Statements that find trials to run, with the values that they are run with."""
+
+
+@pytest.mark.parametrize("name", DUE)
+def test_due_trials_are_found_without_reading_the_others_of_their_experiment(filled: Filled, name: str) -> None:
+    if filled.engine == "duckdb":
+        pytest.skip("DuckDB reads columns of all trials, thousands at a time")
+    assert "ix_trial_due" in str([tuple(row) for row in filled.plan(name, DUE[name])])
+
+
 def test_every_declared_exception_is_still_one(filled: Filled) -> None:
     assert set(EXCEPTIONS[filled.engine]) - set(filled.all_scans) == set()
 

@@ -234,6 +234,18 @@ def test_imports_go_one_way() -> None:
     assert [line for file in SOURCES for line in report(file, wrong_way_imports(parsed(file), package_of(file)))] == []
 
 
+def test_the_contract_suite_needs_nothing_of_our_other_tests() -> None:
+    """It is installed without them."""
+    own = {file.stem for file in (ROOT / "tests").iterdir() if file.stem != "contract"}
+    shipped = sorted((ROOT / "tests" / "contract").glob("*.py"))
+    found = []
+    for file in shipped:
+        names = imports(parsed(file), "trialstore.contract")
+        found += report(file, ((line, name) for line, name in names if name.partition(".")[0] in own))
+    assert len(shipped) > 15
+    assert found == []
+
+
 def test_no_layer_is_found_under_the_name_of_its_folder() -> None:
     assert [name for name in LAYERS if getattr(sys.modules.get(name), "__path__", None)] == []
 
