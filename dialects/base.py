@@ -186,6 +186,9 @@ class Dialect(ABC):
     def engine_options(self) -> dict[str, Any]:
         """Arguments of `sqlalchemy.create_engine` beside the URL: pool class and size, connect_args."""
 
+    def connection_lost(self) -> None:  # noqa: B027 - only an engine of several hosts has something to do here
+        """A connection was lost: where the settings name several hosts, the next one is to go to another."""
+
     @abstractmethod
     def session_steps(self, *, write: bool) -> Iterable[SessionStep]:
         """Steps to run once on each new connection (`write=False`), and once more before its first write

@@ -24,6 +24,7 @@ class ErrorKind(enum.Enum):
     DEADLOCK = "deadlock or serialization failure"
     DISCONNECTED = "disconnected"
     CANNOT_CONNECT = "cannot connect"
+    UNREACHABLE = "unreachable"
     BAD_VALUE = "bad value"
     OTHER = "other"
 
@@ -60,6 +61,10 @@ class CatalogueError(StorageError):
 
 class ConnectError(StorageError):
     """The database could not be reached or opened."""
+
+
+class ServerUnreachable(ConnectError):
+    """No server answers: it is down, or restarts. A storage that was connected before waits for it."""
 
 
 class SchemaError(StorageError):
@@ -156,7 +161,11 @@ class AlreadyCompleted(TrialError, RuntimeError):
 
 
 class LeaseLost(TrialError):
-    """The lease under which this process held the trial has run out and another holder took it over."""
+    """This process does not hold the trial any more: its lease ran out and the trial was taken back, or it is over."""
+
+
+class TrialHeld(TrialError):
+    """Somebody else holds the trial under a lease: only the holder may write to it."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

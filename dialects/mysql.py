@@ -50,6 +50,7 @@ _KINDS = {
         2055,
         4031,
     ),
+    ErrorKind.UNREACHABLE: (2002, 2003),
     ErrorKind.CANNOT_CONNECT: (
         1045,
         1049,
@@ -58,8 +59,6 @@ _KINDS = {
         1251,
         1275,
         1698,
-        2002,
-        2003,
         2005,
         2026,
         2059,
@@ -94,7 +93,13 @@ _HINTS = {
 }
 # Messages of these kinds name tables, columns, users and hosts; those of the others may show values.
 _NAMES_ONLY = frozenset(
-    {ErrorKind.MISSING_OBJECT, ErrorKind.OBJECT_EXISTS, ErrorKind.PERMISSION, ErrorKind.CANNOT_CONNECT}
+    {
+        ErrorKind.MISSING_OBJECT,
+        ErrorKind.OBJECT_EXISTS,
+        ErrorKind.PERMISSION,
+        ErrorKind.CANNOT_CONNECT,
+        ErrorKind.UNREACHABLE,
+    }
 )
 _WORDS = {
     ErrorKind.DISCONNECTED: "the connection to the server was lost",

@@ -81,10 +81,14 @@ _AT_CONNECT = (
     ("refused", "Check 'host' and 'port', and that the server runs."),
     ("No such file", "Check 'host' (the folder of the socket) and 'port', and that the server runs."),
     ("timeout", "Check 'host', 'port' and the network, or raise 'connect_timeout'."),
+    ("server closed", "Check that the server runs."),
+    ("session is", "None of the hosts is the one that may be written to: wait for it, or promote one."),
     ("resolve", "Check 'host'."),
     ("invalid ", "Check 'query'."),
     ("parameter", "Check 'query'."),
 )
+# Where nobody answered at all; of several hosts, none that may be written to.
+_NOBODY_ANSWERS = ("refused", "No such file", "timeout", "server closed", "not ready", "read-only", "session is")
 _REFUSED = re.compile(
     r"connection (failed|to server|timeout|is bad)|failed to resolve|could not translate", re.IGNORECASE
 )
@@ -199,9 +203,10 @@ def _without_code(error: BaseException, message: str) -> DriverError:
         if _FULL.search(message):
             return DriverError(ErrorKind.BUSY, name, told, TOO_MANY)
         if _RESTARTING.search(message):
-            return DriverError(ErrorKind.BUSY, name, told, "Run it again when the server is up.")
-        hint = next((hint for part, hint in _AT_CONNECT if part in message), "Check 'host' and 'port'.")
-        return DriverError(ErrorKind.CANNOT_CONNECT, name, told, hint)
+            return DriverError(ErrorKind.UNREACHABLE, name, told, "Run it again when the server is up.")
+        part, hint = next((found for found in _AT_CONNECT if found[0] in message), ("", "Check 'host' and 'port'."))
+        kind = ErrorKind.UNREACHABLE if part in _NOBODY_ANSWERS else ErrorKind.CANNOT_CONNECT
+        return DriverError(kind, name, told, hint)
     if name == "DataError":
         return DriverError(ErrorKind.BAD_VALUE, name, "the driver cannot send a value")
     lost = isinstance(error, DBAPIError) and (

@@ -54,6 +54,11 @@ class Statement:
         return self.sql.split(maxsplit=1)[0].upper()
 
     @property
+    def percent(self) -> bool:
+        """Whether a literal holds a percent sign, which some drivers take for a placeholder."""
+        return any("%" in literal for literal in _LITERAL.findall(self.sql))
+
+    @property
     def writes(self) -> bool:
         """Whether it changes rows, or locks them for that, and so needs a transaction that may write."""
         return not set(CHANGES).isdisjoint(re.findall(r"\w+", self.sql))
@@ -105,8 +110,8 @@ def _statement(headers: Mapping[str, str], body: Iterable[str], source: str) -> 
     if ";" in sql[:-1]:
         raise CatalogueError(f"{where} holds more than one ';'.", "One name, one statement.")
     for literal in _LITERAL.findall(sql):
-        if ":" in literal or "%" in literal:
-            raise CatalogueError(f"{where} has a colon or percent inside a literal.", "Bind the value instead.")
+        if _BIND.search(literal):
+            raise CatalogueError(f"{where} has what looks like a bind inside a literal.", "Bind the value instead.")
     binds = set(_BIND.findall(_LITERAL.sub("''", sql)))
     if binds != set(params):
         wrong = ", ".join(sorted(binds ^ set(params)))

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from trialstore.dialects.base import Dialect, SessionStep
 from trialstore.dialects.errors import (
     Busy,
+    CatalogueError,
     CommitUnknown,
     ConnectError,
     DuplicateKey,
@@ -21,6 +22,7 @@ from trialstore.dialects.errors import (
     MissingReference,
     PermissionDenied,
     QueryError,
+    ServerUnreachable,
     StorageError,
     ValueRejected,
 )
@@ -45,6 +47,8 @@ def storage_error(dialect: Dialect, error: BaseException, what: str) -> StorageE
     """Our error for a driver's; `what` names the statement or step. Neither values nor passwords are in it."""
     told = dialect.classify(error)
     message = f"{what}: {told.message} ({told.code})"
+    if told.kind is ErrorKind.UNREACHABLE:
+        return ServerUnreachable(message, told.hint or "Check the address, and that the server runs.")
     if told.kind is ErrorKind.CANNOT_CONNECT:
         return ConnectError(
             message, told.hint or "Check that the database is there, is one, and may be opened by this user."
@@ -97,6 +101,12 @@ class Statements:
 
     def _compiled(self, statement: Statement) -> _Ready:
         compiled: Compiled = text(statement.sql).compile(dialect=self._sqla_dialect)
+        if statement.percent and self._sqla_dialect.paramstyle in ("format", "pyformat"):
+            raise CatalogueError(
+                f"{statement.source}: {statement.name!r} has a percent sign inside a literal, which "
+                "this driver takes for a placeholder.",
+                "Bind the value instead.",
+            )
         order = getattr(compiled, "positiontup", None)
         return _Ready(statement, str(compiled), None if order is None else tuple(order))
 
@@ -108,6 +118,8 @@ class Session:
         self._connection = connection
         self._statements = statements
         self.dialect = dialect
+        self.in_doubt = False
+        """An earlier run of this transaction was sent to be committed, and the answer was lost: it may be there."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -169,6 +181,7 @@ class Session:
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
             # SQLAlchemy does not know all the ways in which a connection can end: nobody gets this one again.
             self._connection.invalidate()
+            self.dialect.connection_lost()
             if what == _COMMIT:
                 error = CommitUnknown(error.message, "Look whether the change is there before it is made again.")
         raise error
@@ -204,6 +217,8 @@ class Session:
         """
         if not rows:
             return 0
+        if len(rows) == 1:
+            return self.count(name, **rows[0])
         if name + MANY in self.catalogue:
             return sum(self._many(name + MANY, rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK))
         ready = self._statements.ready(name)

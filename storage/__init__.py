@@ -33,8 +33,10 @@ from trialstore.dialects.errors import (
     SchemaMissing,
     SchemaTooNew,
     SchemaTooOld,
+    ServerUnreachable,
     StorageError,
     TrialError,
+    TrialHeld,
     TrialMissing,
     UnknownTunable,
     ValueRejected,
@@ -43,6 +45,8 @@ from trialstore.dialects.errors import (
 from .base_storage import Storage
 from .config import config_from_url
 from .config_file import from_config
+from .leases import KeepLease
+from .new_trial import NewTrial
 from .sql_storage import SqlStorage
 from .status import Status
 from .tunables import TunableGroups
@@ -57,6 +61,7 @@ __all__ = [
     "DuplicateKey",
     "ErrorKind",
     "ExperimentMissing",
+    "KeepLease",
     "LeaseLost",
     "MigrationChecksumMismatch",
     "MigrationError",
@@ -65,6 +70,7 @@ __all__ = [
     "MigrationIncomplete",
     "MigrationLocked",
     "MissingReference",
+    "NewTrial",
     "PermissionDenied",
     "QueryError",
     "SchemaDrift",
@@ -72,11 +78,13 @@ __all__ = [
     "SchemaMissing",
     "SchemaTooNew",
     "SchemaTooOld",
+    "ServerUnreachable",
     "SqlStorage",
     "Status",
     "Storage",
     "StorageError",
     "TrialError",
+    "TrialHeld",
     "TrialMissing",
     "TunableGroups",
     "UnknownTunable",

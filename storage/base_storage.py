@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from trialstore.dialects.errors import TrialError
 
+from .new_trial import NewTrial
 from .status import Status
 from .tunable_values import Tunables
 
@@ -170,6 +171,43 @@ class Storage(ABC):
             """
 
         @abstractmethod
+        def new_trials(self, trials: Iterable[NewTrial | Tunables]) -> list[Storage.Trial]:
+            """New PENDING trials in one transaction, in the order given, under ids that follow one another.
+
+            Each is a `NewTrial`, or tunables as `new_trial` takes them. Raises what `new_trial` raises; none of them
+            is written then.
+            """
+
+        @abstractmethod
+        def claim_trials(
+            self,
+            trial_runner_id: int,
+            *,
+            limit: int = 1,
+            lease: dt.timedelta = dt.timedelta(minutes=5),
+            timestamp: dt.datetime | None = None,
+        ) -> list[Storage.Trial]:
+            """Take up to `limit` trials for a runner, for as long as `lease`: no other runner gets them meanwhile.
+
+            Taken are PENDING trials that are due at `timestamp` (by the database's clock, if not given) and that no
+            runner, or this one, was assigned to, those due first before the others. They become READY. The lease is
+            counted by the database's clock. Only the returned objects (or pickled copies of them) may write to the
+            trials from now on; see `Trial.renew_lease` and `KeepLease` for work that takes longer.
+
+            A trial that the tunables of this experiment object do not fit is left out with a warning. Raises
+            ValueRejected for a runner id that is no 32-bit integer, a negative limit, or a lease that is not longer
+            than nothing.
+            """
+
+        @abstractmethod
+        def release_expired(self, timestamp: dt.datetime | None = None) -> list[int]:
+            """Return trials whose lease ended before `timestamp` (now, by the database's clock, if not given) to
+            PENDING, without a runner, for the next `claim_trials`; their ids, ascending.
+
+            What their holders wrote stays; whatever they write from now on is refused with LeaseLost.
+            """
+
+        @abstractmethod
         def load(
             self, last_trial_id: int = -1
         ) -> tuple[list[int], list[dict[str, Any]], list[dict[str, Any] | None], list[Status]]:
@@ -286,6 +324,25 @@ class Storage(ABC):
         def set_trial_runner(self, trial_runner_id: int) -> int:
             """Assign a runner if there is none or the trial is PENDING; the runner that now holds the trial."""
 
+        @property
+        @abstractmethod
+        def lease_fence(self) -> int | None:
+            """The number of the claim under which this object holds the trial, greater with each claim of it; None
+            where it was not claimed. For fencing off old holders in what lies outside the database."""
+
+        @abstractmethod
+        def renew_lease(self, lease: dt.timedelta = dt.timedelta(minutes=5)) -> None:
+            """Hold the trial for as long as `lease` from now on, by the database's clock.
+
+            Raises LeaseLost where this object does not hold the trial (any more); a lease that has run out can still
+            be renewed as long as nobody took the trial back. ValueRejected for a lease that is no length of time.
+            """
+
+        @abstractmethod
+        def release_lease(self) -> None:
+            """Give the trial back before the lease ends: it is PENDING again and free for the next claim. Raises
+            LeaseLost where this object does not hold it."""
+
         @abstractmethod
         def add_new_config_data(self, new_config_data: Mapping[str, Any]) -> None:
             """Add metadata. Raises ValueError (ValueRejected), and writes nothing, if one of the keys exists."""
@@ -296,9 +353,10 @@ class Storage(ABC):
         ) -> dict[str, Any] | None:
             """Change the status; a completed one ends the trial and stores its metrics, once. Returns `metrics`.
 
-            Completing a completed trial raises AlreadyCompleted (a RuntimeError). A status that is not completed
-            takes no metrics (ValueError), and on a trial that is running or completed only logs a warning. One
-            transaction, or nothing.
+            Completing a completed trial raises AlreadyCompleted (a RuntimeError), writing to one that this object
+            claimed and does not hold any more LeaseLost, and to one that somebody else claimed TrialHeld. A status that
+            is not completed takes no metrics (ValueError), and on a trial that is running or completed only logs a
+            warning. One transaction, or nothing.
             """
 
         @abstractmethod

@@ -27,6 +27,7 @@ _KEYS: dict[str, Option] = {
     "log_sql": Option(False, (bool,)),
     "lazy_schema_create": Option(False, (bool,)),
     "schema_policy": Option(None, (str,), SCHEMA_POLICIES),
+    "retry_timeout": Option(60.0, (int, float), least=0, most=86_400),
 }
 
 
@@ -39,6 +40,7 @@ class StorageConfig:
     log_sql: bool
     lazy_schema_create: bool
     schema_policy: str
+    retry_timeout: float
     dialect: Dialect = field(repr=False)
 
     @property
@@ -79,6 +81,7 @@ def check_config(config: Mapping[str, Any]) -> StorageConfig:
         log_sql=settings.get("log_sql", False),
         lazy_schema_create=settings.get("lazy_schema_create", False),
         schema_policy=settings.get("schema_policy", cls.default_policy),
+        retry_timeout=float(settings.get("retry_timeout", _KEYS["retry_timeout"].default)),
         dialect=cls(settings),
     )
 

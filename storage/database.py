@@ -3,6 +3,7 @@ it."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import threading
@@ -17,7 +18,16 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
-from trialstore.dialects.errors import Busy, ConfigError, ConnectError, ErrorKind, QueryError, StorageError
+from trialstore.dialects.errors import (
+    Busy,
+    CommitUnknown,
+    ConfigError,
+    ConnectError,
+    ErrorKind,
+    QueryError,
+    ServerUnreachable,
+    StorageError,
+)
 from trialstore.sql.session import Session, Statements, storage_error
 
 from . import forks
@@ -26,9 +36,7 @@ from .config import StorageConfig
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-MAX_ATTEMPTS = 10
 DUPLICATE_ATTEMPTS = 5
-RETRY_FOR_S = 60.0
 _LOGGING_NAME = "trialstore"
 FIRST_WAIT_S = 0.01
 LONGEST_WAIT_S = 1.0
@@ -185,17 +193,24 @@ class Database:
         """The result of `function`, all its statements in one snapshot."""
         return self._transaction(function, write=False)
 
-    def write(self, function: Callable[[Session], _T]) -> _T:
+    def write(self, function: Callable[[Session], _T], *, repeatable: bool = False) -> _T:
         """The result of `function`, all that it wrote committed, or nothing.
 
         The function runs again from the start when the database undid the transaction for a passing reason, so it
-        must not change anything but the database. Raises Busy when that has not helped for a number of attempts.
-        """
-        return self._transaction(function, write=True)
+        must not change anything but the database. Raises Busy when that has not helped for as long as the config says.
 
-    def _transaction(self, function: Callable[[Session], _T], *, write: bool) -> _T:
+        When the connection breaks while the commit is on its way, nobody knows what became of it. A function that
+        says by `repeatable` that it looks for what it may have written (`Session.in_doubt`), or that writes the same
+        however often it runs, is then run again; of any other CommitUnknown is raised.
+        """
+        return self._transaction(function, write=True, repeatable=repeatable)
+
+    def _transaction(self, function: Callable[[Session], _T], *, write: bool, repeatable: bool = False) -> _T:
+        lost: list[CommitUnknown] = []
+
         def attempt() -> _T:
             with self.session() as session:
+                session.in_doubt = bool(lost)
                 if write:
                     session.prepare(write=True)
                 try:
@@ -204,33 +219,51 @@ class Database:
                 except BaseException:
                     session.rollback()
                     raise
-                if write:
-                    session.commit()
-                else:
-                    session.rollback()
+                try:
+                    if write:
+                        session.commit()
+                    else:
+                        session.rollback()
+                except CommitUnknown as exc:
+                    if not repeatable:
+                        raise
+                    lost.append(exc)
+                    raise QueryError(exc.message, exc.hint, ErrorKind.DISCONNECTED) from None
                 return result
 
-        return self.retry(attempt)
+        try:
+            return self.retry(attempt)
+        except (QueryError, ConnectError) as exc:
+            if not lost:
+                raise
+            what = exc.message
+        raise CommitUnknown(f"{lost[0].message}; then: {what}", lost[0].hint)
 
-    def retry(self, attempt: Callable[[], _T], within: float = RETRY_FOR_S) -> _T:
+    def retry(self, attempt: Callable[[], _T], within: float | None = None) -> _T:
         """The result of `attempt`, run again with growing, jittered waits while the database says it is worth it.
 
-        No new attempt begins `within` seconds after the first, as each may itself have waited for locks.
+        No new attempt begins `within` seconds (`retry_timeout` of the config) after the first: each may itself have
+        waited for locks.
         """
-        deadline = time.monotonic() + within
-        for number in range(1, MAX_ATTEMPTS):
+        deadline = time.monotonic() + (self.config.retry_timeout if within is None else within)
+        for number in itertools.count(1):
             try:
                 return attempt()
-            except QueryError as exc:
-                # A duplicate that stays one is the caller's, who need not wait for seconds to hear it.
-                may_pass = self.dialect.duplicates_may_pass and number <= DUPLICATE_ATTEMPTS
-                passing = exc.kind.retryable or (exc.kind is ErrorKind.DUPLICATE and may_pass)
-                if not passing or time.monotonic() > deadline:
+            except (QueryError, ServerUnreachable) as exc:
+                wait = random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(number, 10))
+                if not self._passing(exc, number) or time.monotonic() + wait > deadline:
                     raise
-                wait = random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**number)
                 _LOG.info("Attempt %d: %s; again in %.3f s", number, exc.message, wait)
                 time.sleep(wait)
-        return attempt()
+        raise AssertionError("unreachable")
+
+    def _passing(self, error: StorageError, attempts: int) -> bool:
+        """Whether it may help to try again."""
+        if isinstance(error, QueryError):
+            # A duplicate that stays one is the caller's, who need not wait for seconds to hear it.
+            may_pass = self.dialect.duplicates_may_pass and attempts <= DUPLICATE_ATTEMPTS
+            return error.kind.retryable or (error.kind is ErrorKind.DUPLICATE and may_pass)
+        return self._version_checked  # a server that never answered is one that was given a wrong address
 
     def dispose(self) -> None:
         """Close all pooled connections; the next use opens new ones."""

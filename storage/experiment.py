@@ -5,25 +5,39 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from trialstore.dialects.errors import ExperimentMissing, ValueRejected
 from trialstore.sql.session import Session
 
 from . import rows
-from .base_storage import Direction
+from .base_storage import Direction, Storage
+from .claims import new_call_id
 from .database import Database
 from .git import git_info
 from .merge import merge_experiments
+from .new_trial import NewTrial
 from .status import Status
 from .stored_trials import StoredTrials
 from .trial import Trial
-from .tunable_configs import find_or_create_config
+from .tunable_configs import find_or_create_configs
 from .tunable_values import Tunables, config_hash, own_copy, values_of, with_values
 from .values import MAX_TEXT, check_mapping, check_name, check_text, int_id, is_name, to_utc
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A trial to be stored: its tunables with their hash and rows, when it is due, and rows of metadata."""
+
+    tunables: Any
+    digest: str
+    params: list[dict[str, Any]]
+    ts_start: Any
+    metadata: list[dict[str, Any]]
 
 
 class Experiment(StoredTrials):
@@ -109,7 +123,7 @@ class Experiment(StoredTrials):
     # --- entering -----------------------------------------------------------------------------------------------------
 
     def _setup(self) -> None:
-        found = self._database.read(self._reload) or self._database.write(self._create)
+        found = self._database.read(self._reload) or self._database.write(self._create, repeatable=True)
         if found is None:
             _LOG.info("Created experiment %s", self._experiment_id)
             return
@@ -168,41 +182,89 @@ class Experiment(StoredTrials):
         self, tunables: Tunables, ts_start: dt.datetime | None = None, config: dict[str, Any] | None = None
     ) -> Trial:
         """A new PENDING trial; see `Storage.Experiment.new_trial`."""
-        id_length = self._database.dialect.id_length
-        start = to_utc(ts_start, "ts_start") if ts_start is not None else dt.datetime.now(dt.timezone.utc)
+        (trial,) = self._create_trials([self._draft(NewTrial(tunables, ts_start, config))])
+        return trial
+
+    def new_trials(self, trials: Iterable[NewTrial | Tunables]) -> list[Storage.Trial]:
+        """New PENDING trials, all of them or none; see `Storage.Experiment.new_trials`."""
+        if isinstance(trials, (str, bytes, Mapping)) or not isinstance(trials, Iterable):
+            raise ValueRejected(f"trials of type {type(trials).__name__}.", "Give a list of NewTrial, or of tunables.")
+        drafts = [self._draft(each if isinstance(each, NewTrial) else NewTrial(each)) for each in trials]
+        return list(self._create_trials(drafts)) if drafts else []
+
+    def _draft(self, wanted: NewTrial) -> _Draft:
+        """A trial that was checked and can be stored."""
+        id_length, encode_ts = self._database.dialect.id_length, self._database.dialect.encode_ts
+        start = dt.datetime.now(dt.timezone.utc) if wanted.ts_start is None else to_utc(wanted.ts_start, "ts_start")
+        chosen = self._chosen(wanted.tunables, id_length)
+        metadata = {} if wanted.config is None else wanted.config
+        return _Draft(
+            chosen,
+            config_hash(chosen),
+            rows.param_rows(values_of(chosen), "Tunable", id_length),
+            encode_ts(start),
+            rows.param_rows(metadata, "Trial metadata", id_length, nested=True),
+        )
+
+    def _chosen(self, tunables: Tunables, id_length: int) -> Any:
         if isinstance(tunables, Mapping):
-            chosen = with_values(self._tunables, tunables)
-        else:
-            chosen = own_copy(tunables, id_length)
-            if differing := sorted(set(values_of(chosen)) ^ set(values_of(self._tunables))):
-                raise ValueRejected(
-                    f"These tunables are not those of the experiment: {', '.join(map(repr, differing))}.",
-                    "Give all of the experiment's, or a mapping with some of them.",
-                )
-        param_rows = rows.param_rows(values_of(chosen), "Tunable", id_length)
-        metadata = rows.param_rows({} if config is None else config, "Trial metadata", id_length, nested=True)
-        digest = config_hash(chosen)
-
-        def create(tx: Session) -> tuple[int, int]:
-            trial_id = self._next_trial_id(tx)
-            config_id = find_or_create_config(tx, digest, param_rows)
-            tx.count(
-                "trial_insert",
-                exp_id=self._experiment_id,
-                trial_id=trial_id,
-                config_id=config_id,
-                trial_runner_id=None,
-                ts_start=self._database.dialect.encode_ts(start),
-                ts_end=None,
-                status=Status.PENDING.name,
+            return with_values(self._tunables, tunables)
+        chosen = own_copy(tunables, id_length)
+        if differing := sorted(set(values_of(chosen)) ^ set(values_of(self._tunables))):
+            raise ValueRejected(
+                f"These tunables are not those of the experiment: {', '.join(map(repr, differing))}.",
+                "Give all of the experiment's, or a mapping with some of them.",
             )
-            key = {"exp_id": self._experiment_id, "trial_id": trial_id}
-            tx.bulk("trial_param_insert", [{**key, **row} for row in metadata])
-            return trial_id, config_id
+        return chosen
 
-        trial_id, config_id = self._database.write(create)
-        self._trial_id = trial_id + 1
-        return self._trial(trial_id, config_id, chosen, rows.decoded(metadata), Status.PENDING, None)
+    def _create_trials(self, drafts: Sequence[_Draft]) -> list[Trial]:
+        creation_id = new_call_id()
+        tried: list[int] = []
+        configs = {draft.digest: draft.params for draft in drafts}
+
+        def create(tx: Session) -> list[tuple[int, int]]:
+            first = self._next_trial_id(tx)
+            for earlier in tried if tx.in_doubt else ():
+                last = earlier + len(drafts) - 1
+                known = {"exp_id": self._experiment_id, "creation_id": creation_id}
+                if made := tx.many("trial_created", first_trial_id=earlier, last_trial_id=last, **known):
+                    return [(row.trial_id, row.config_id) for row in made]
+            tried.append(first)
+            config_ids = find_or_create_configs(tx, configs)
+            tx.bulk("trial_insert", self._trial_rows(drafts, first, config_ids, creation_id))
+            tx.bulk("trial_param_insert", self._metadata_rows(drafts, first))
+            return [(trial_id, config_ids[draft.digest]) for trial_id, draft in enumerate(drafts, first)]
+
+        made = self._database.write(create, repeatable=True)
+        self._trial_id = made[-1][0] + 1
+        return [
+            self._trial(trial_id, config_id, draft.tunables, rows.decoded(draft.metadata), Status.PENDING, None)
+            for (trial_id, config_id), draft in zip(made, drafts, strict=True)
+        ]
+
+    def _trial_rows(
+        self, drafts: Sequence[_Draft], first: int, config_ids: Mapping[str, int], creation_id: str
+    ) -> list[dict[str, Any]]:
+        return [
+            {
+                "exp_id": self._experiment_id,
+                "trial_id": trial_id,
+                "config_id": config_ids[draft.digest],
+                "trial_runner_id": None,
+                "ts_start": draft.ts_start,
+                "ts_end": None,
+                "status": Status.PENDING.name,
+                "creation_id": creation_id,
+            }
+            for trial_id, draft in enumerate(drafts, first)
+        ]
+
+    def _metadata_rows(self, drafts: Sequence[_Draft], first: int) -> list[dict[str, Any]]:
+        return [
+            {"exp_id": self._experiment_id, "trial_id": trial_id, **row}
+            for trial_id, draft in enumerate(drafts, first)
+            for row in draft.metadata
+        ]
 
     def _next_trial_id(self, tx: Session) -> int:
         if tx.one("experiment_lock", exp_id=self._experiment_id) is None:

@@ -11,7 +11,7 @@ from trialstore.sql.session import Session
 
 from . import rows
 from .database import Database
-from .tunable_configs import find_or_create_config
+from .tunable_configs import find_or_create_configs
 from .tunable_values import config_hash, values_of, with_stored
 from .values import check_name
 
@@ -49,7 +49,7 @@ def merge_experiments(
             trial_id += _merge_one(tx, database, experiment_id, tunables, source_id, trial_id)
         return trial_id - 1 if trial_id > first else None
 
-    return database.write(merge)
+    return database.write(merge, repeatable=True)
 
 
 def _check_source(tx: Session, experiment_id: str, source_id: str) -> None:
@@ -86,6 +86,7 @@ def _merge_one(
                 "ts_start": row.ts_start,
                 "ts_end": row.ts_end,
                 "status": row.status,
+                "creation_id": None,
             }
             for trial_id, row in enumerate(trials, first_trial_id)
         ],
@@ -129,7 +130,8 @@ def _translate_configs(
             translated[config_id] = config_id
             continue
         param_rows = rows.param_rows(values_of(completed), "Tunable", database.dialect.id_length)
-        translated[config_id] = find_or_create_config(tx, config_hash(completed), param_rows)
+        digest = config_hash(completed)
+        translated[config_id] = find_or_create_configs(tx, {digest: param_rows})[digest]
     return translated
 
 

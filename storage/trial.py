@@ -7,14 +7,22 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from trialstore.dialects.errors import AlreadyCompleted, DuplicateKey, TrialMissing, ValueRejected
+from trialstore.dialects.errors import (
+    AlreadyCompleted,
+    DuplicateKey,
+    LeaseLost,
+    TrialHeld,
+    TrialMissing,
+    ValueRejected,
+)
 from trialstore.sql.session import Session
 
 from . import rows
 from .base_storage import Storage
+from .claims import check_runner_id, lease_us, release
 from .database import Database
 from .status import Status
-from .values import LARGEST_INT32, check_name, encode, python_value, to_utc
+from .values import check_name, encode, to_utc
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,10 +30,16 @@ _LOG = logging.getLogger(__name__)
 class Trial(Storage.Trial):
     """A trial in a SQL database."""
 
-    def __init__(self, database: Database, **known: Any) -> None:
+    def __init__(self, database: Database, *, fence: int | None = None, **known: Any) -> None:
         super().__init__(**known)
         self._database = database
+        self._fence = fence
         self._key = {"exp_id": self._experiment_id, "trial_id": self._trial_id}
+
+    @property
+    def _held(self) -> dict[str, Any]:
+        """The trial's key, and the number of its claim: 0 where it must not be held by anyone."""
+        return {**self._key, "fence": self._fence or 0}
 
     @property
     def tunables(self) -> Any:
@@ -34,17 +48,13 @@ class Trial(Storage.Trial):
 
     def set_trial_runner(self, trial_runner_id: int) -> int:
         """Assign a runner if there is none or the trial is PENDING; the runner that now holds the trial."""
-        trial_runner_id = python_value(trial_runner_id)
-        if isinstance(trial_runner_id, bool) or not isinstance(trial_runner_id, int):
-            raise ValueRejected(f"trial_runner_id is of type {type(trial_runner_id).__name__}.", "Give an int.")
-        if abs(trial_runner_id) > LARGEST_INT32:
-            raise ValueRejected("trial_runner_id does not fit the column.", f"At most {LARGEST_INT32}.")
+        trial_runner_id = check_runner_id(trial_runner_id)
 
         def assign(tx: Session) -> int:
             tx.count("trial_set_runner", trial_runner_id=trial_runner_id, **self._key)
             return int(self._state(tx).trial_runner_id)
 
-        self._trial_runner_id = self._database.write(assign)
+        self._trial_runner_id = self._database.write(assign, repeatable=True)
         return self._trial_runner_id
 
     def add_new_config_data(self, new_config_data: Mapping[str, Any]) -> None:
@@ -52,16 +62,18 @@ class Trial(Storage.Trial):
         new = rows.param_rows(new_config_data, "Trial metadata", self._database.dialect.id_length, nested=True)
 
         def add(tx: Session) -> None:
-            self._state(tx)
-            there = {row.param_id for row in tx.many("trial_params", **self._key)}
-            if both := sorted(there & set(new_config_data)):
+            self._check_holder(self._state(tx, hold=True))
+            there = {row.param_id: row for row in tx.many("trial_params", **self._key)}
+            if tx.in_doubt and all(_is_stored(there.get(row["param_id"]), row) for row in new):
+                return
+            if both := sorted(set(there) & set(new_config_data)):
                 raise ValueRejected(
                     f"Trial {self} has metadata {', '.join(map(repr, both))} already.", "Use another key."
                 )
             tx.bulk("trial_param_insert", [{**self._key, **row} for row in new])
 
         try:
-            self._database.write(add)
+            self._database.write(add, repeatable=True)
         except DuplicateKey:  # another process added the same key between our look and our insert
             raise ValueRejected(f"Trial {self} has one of these metadata already.", "Use another key.") from None
         self._config.update(rows.decoded(new))
@@ -90,27 +102,43 @@ class Trial(Storage.Trial):
             _LOG.warning("Trial %s succeeded without its objectives: %s", self, ", ".join(missing))
 
         def complete(tx: Session) -> None:
-            if not tx.count("trial_finish", ts_end=event["ts"], status=status.name, **self._key):
+            if not tx.count(
+                "trial_finish", ts_end=event["ts"], status=status.name, fence=self._fence or 0, **self._key
+            ):
+                state = self._state(tx)
+                if tx.in_doubt and (state.status, state.ts_end) == (status.name, event["ts"]):
+                    return
+                self._check_holder(state)
                 raise AlreadyCompleted(
-                    f"Trial {self} is {self._state(tx).status} already.",
-                    "Its status and metrics are final; make a new trial.",
+                    f"Trial {self} is {state.status} already.", "Its status and metrics are final; make a new trial."
                 )
             tx.count("trial_status_put", **event)
             tx.bulk("result_insert", [{**self._key, **row} for row in results])
 
-        self._database.write(complete)
+        self._database.write(complete, repeatable=True)
         self._status = status
 
     def _start(self, status: Status, event: dict[str, Any]) -> None:
+        if self._fence is not None and status not in (Status.READY, Status.RUNNING):
+            raise ValueRejected(
+                f"Trial {self} is held under a lease and cannot become {status.name}.", "Give it back: release_lease()."
+            )
+
         def start(tx: Session) -> Status | None:
-            if not tx.count("trial_start", ts_start=event["ts"], status=status.name, **self._key):
-                kept = Status.parse(self._state(tx).status)
+            if not tx.count(
+                "trial_start", ts_start=event["ts"], status=status.name, fence=self._fence or 0, **self._key
+            ):
+                state = self._state(tx)
+                self._check_holder(state)
+                kept = Status.parse(state.status)
+                if tx.in_doubt and kept is status:
+                    return None
                 if kept.is_running() or kept.is_completed():
                     return kept  # any other row was as it was to become, and need not count as changed
             tx.count("trial_status_put", **event)
             return None
 
-        kept = self._database.write(start)
+        kept = self._database.write(start, repeatable=True)
         if kept is not None:
             _LOG.warning("Trial %s is %s: the change to %s is ignored", self, kept.name, status.name)
         self._status = kept or status
@@ -124,11 +152,11 @@ class Trial(Storage.Trial):
         points = self._telemetry_rows(metrics)
 
         def append(tx: Session) -> None:
-            self._state(tx)
+            self._check_holder(self._state(tx, hold=self._fence is not None))
             tx.count("trial_status_add", **event)
             tx.bulk("telemetry_insert", points)
 
-        self._database.write(append)
+        self._database.write(append, repeatable=True)
 
     def _telemetry_rows(self, metrics: Sequence[tuple[dt.datetime, str, Any]]) -> list[dict[str, Any]]:
         points: dict[tuple[Any, str], dict[str, Any]] = {}
@@ -150,14 +178,74 @@ class Trial(Storage.Trial):
             )
         return list(points.values())
 
-    def _state(self, tx: Session) -> Any:
-        state = tx.one("trial_state", **self._key)
+    # --- leases -------------------------------------------------------------------------------------------------------
+
+    @property
+    def lease_fence(self) -> int | None:
+        """The number of the claim under which this process holds the trial; None where it was not claimed."""
+        return self._fence
+
+    def renew_lease(self, lease: dt.timedelta = dt.timedelta(minutes=5)) -> None:
+        """Hold the trial for that long from now on; see `Storage.Trial.renew_lease`."""
+        fence, us = self._held_fence(), lease_us(lease)
+
+        def renew(tx: Session) -> None:
+            if not tx.count("lease_renew", fence=fence, lease_us=us, **self._key):
+                self._check_holder(state := self._state(tx))
+                if not state.held:
+                    raise LeaseLost(f"Trial {self} is {state.status}: its lease has ended.", "")
+
+        self._database.write(renew, repeatable=True)
+
+    def release_lease(self) -> None:
+        """Give the trial back; see `Storage.Trial.release_lease`."""
+        self._held_fence()
+
+        def give_back(tx: Session) -> None:
+            state = self._state(tx, hold=True)
+            if tx.in_doubt and not state.held:
+                return
+            self._check_holder(state)
+            if not state.held:
+                raise LeaseLost(f"Trial {self} is {state.status}: its lease has ended.", "")
+            release(tx, self._experiment_id, [self._trial_id])
+
+        self._database.write(give_back, repeatable=True)
+        self._fence, self._status, self._trial_runner_id = None, Status.PENDING, None
+
+    def _held_fence(self) -> int:
+        if self._fence is None:
+            raise LeaseLost(f"Trial {self} is not held under a lease here.", "Take it by claim_trials().")
+        return self._fence
+
+    def _check_holder(self, state: Any) -> None:
+        """Raise LeaseLost if this process held the trial and does not any more, TrialHeld if somebody else holds it."""
+        if self._fence is None:
+            if state.held:
+                raise TrialHeld(
+                    f"Trial {self} is held by runner {state.trial_runner_id} under a lease.",
+                    "Only the holder may write to it; release_expired() takes it back when the lease has ended.",
+                )
+        elif state.lease_fence != self._fence or not (state.held or Status.parse(state.status).is_completed()):
+            raise LeaseLost(
+                f"Trial {self} is not held here any more: it is {state.status}"
+                + (f" and held by runner {state.trial_runner_id}." if state.held else "."),
+                "Stop working on it; nothing was written. Renew leases in time (KeepLease).",
+            )
+
+    def _state(self, tx: Session, *, hold: bool = False) -> Any:
+        state = tx.one("trial_hold" if hold else "trial_state", **self._key)
         if state is None:
             raise TrialMissing(f"Trial {self} does not exist.", "Was it, or its experiment, deleted?")
         return state
 
     def _encode_ts(self, moment: dt.datetime, what: str) -> Any:
         return self._database.dialect.encode_ts(to_utc(moment, what))
+
+
+def _is_stored(row: Any, param: Mapping[str, Any]) -> bool:
+    """Whether a parameter is there with the same value and type."""
+    return row is not None and (row.param_value, row.value_type) == (param["param_value"], param["value_type"])
 
 
 def _points(metrics: Any) -> list[tuple[Any, Any, Any]]:

@@ -1,5 +1,5 @@
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
--- What a database looks like at schema version 0010.
+-- What a database looks like at schema version 0011.
 
 CREATE SEQUENCE config_id_seq;
 
@@ -50,6 +50,10 @@ CREATE TABLE trial (
     ts_end TIMESTAMP,
     status VARCHAR NOT NULL,
     trial_runner_id INTEGER,
+    lease_ends TIMESTAMP,
+    lease_fence INTEGER,
+    creation_id VARCHAR,
+    claim_id VARCHAR,
     PRIMARY KEY (exp_id, trial_id),
     FOREIGN KEY (config_id) REFERENCES config (config_id),
     FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)

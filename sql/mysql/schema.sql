@@ -1,5 +1,5 @@
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
--- What a database looks like at schema version 0010.
+-- What a database looks like at schema version 0011.
 
 CREATE TABLE config (
     config_id INT NOT NULL AUTO_INCREMENT,
@@ -48,6 +48,10 @@ CREATE TABLE trial (
     ts_end DATETIME(6),
     status VARCHAR(16) NOT NULL,
     trial_runner_id INT,
+    lease_ends DATETIME(6),
+    lease_fence INT,
+    creation_id VARCHAR(32),
+    claim_id VARCHAR(32),
     PRIMARY KEY (exp_id, trial_id),
     KEY ix_trial_config (config_id, exp_id, trial_id),
     KEY ix_trial_due (exp_id, status, ts_start, trial_id),

@@ -1,5 +1,5 @@
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
--- What a database looks like at schema version 0010.
+-- What a database looks like at schema version 0011.
 
 CREATE TABLE config (
     config_id SERIAL NOT NULL,
@@ -48,6 +48,10 @@ CREATE TABLE trial (
     ts_end TIMESTAMP WITH TIME ZONE,
     status VARCHAR(16) NOT NULL,
     trial_runner_id INTEGER,
+    lease_ends TIMESTAMP WITH TIME ZONE,
+    lease_fence INTEGER,
+    creation_id VARCHAR(32),
+    claim_id VARCHAR(32),
     CONSTRAINT trial_pkey PRIMARY KEY (exp_id, trial_id),
     CONSTRAINT trial_config_id_fkey FOREIGN KEY (config_id) REFERENCES config (config_id),
     CONSTRAINT trial_exp_id_fkey FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)

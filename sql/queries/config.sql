@@ -1,15 +1,7 @@
--- name: config_find
--- returns: scalar
--- params: config_hash
--- why: Equal tunables have the same hash, and so share one config.
-SELECT config_id
-FROM config
-WHERE config_hash = :config_hash;
-
 -- name: config_insert
 -- returns: count
 -- params: config_hash
--- why: 0 rows when another process stored the same config first; its id is then found by config_find.
+-- why: 0 rows when another process stored the same config first; its id is then found by config_find_all.
 INSERT INTO config (config_hash)
 VALUES (:config_hash)
 ON CONFLICT (config_hash) DO NOTHING;

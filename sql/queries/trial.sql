@@ -8,10 +8,21 @@ WHERE exp_id = :exp_id;
 
 -- name: trial_insert
 -- returns: count
--- params: exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status
+-- params: exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id
 -- why: A new trial.
-INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status)
-VALUES (:exp_id, :trial_id, :config_id, :trial_runner_id, :ts_start, :ts_end, :status);
+INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)
+VALUES (:exp_id, :trial_id, :config_id, :trial_runner_id, :ts_start, :ts_end, :status, :creation_id);
+
+-- name: trial_created
+-- returns: many
+-- params: exp_id, first_trial_id, last_trial_id, creation_id
+-- why: What an earlier run of the same call has made, whose commit was not answered.
+SELECT trial_id, config_id
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id BETWEEN :first_trial_id AND :last_trial_id
+    AND creation_id = :creation_id
+ORDER BY trial_id;
 
 -- name: trial_get
 -- returns: one
@@ -68,33 +79,45 @@ ORDER BY trial_id;
 -- name: trial_state
 -- returns: one
 -- params: exp_id, trial_id
--- why: Where a trial stands, read in the transaction that is about to change it.
-SELECT status, trial_runner_id
+-- why: Where a trial stands, and whether its last claim still holds, read in the transaction that is to change it.
+SELECT status, trial_runner_id, ts_end, lease_fence, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
 FROM trial
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id;
 
+-- name: trial_hold
+-- returns: one
+-- params: exp_id, trial_id
+-- why: As trial_state, and nobody can take the trial until the transaction ends.
+SELECT status, trial_runner_id, ts_end, lease_fence, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id = :trial_id
+FOR UPDATE;
+
 -- name: trial_start
 -- returns: count
--- params: exp_id, trial_id, ts_start, status
--- why: Moves a trial that is neither running nor completed; 0 rows otherwise.
+-- params: exp_id, trial_id, ts_start, status, fence
+-- why: Moves a trial that is neither running nor completed, and that nobody else holds; 0 rows otherwise.
 UPDATE trial
 SET status = :status, ts_start = :ts_start
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id
     AND ts_end IS NULL
-    AND status NOT IN ('RUNNING', 'SUCCEEDED', 'CANCELED', 'FAILED', 'TIMED_OUT');
+    AND status NOT IN ('RUNNING', 'SUCCEEDED', 'CANCELED', 'FAILED', 'TIMED_OUT')
+    AND CASE WHEN lease_ends IS NULL THEN 0 ELSE lease_fence END = :fence;
 
 -- name: trial_finish
 -- returns: count
--- params: exp_id, trial_id, ts_end, status
--- why: Completes a trial once; 0 rows when it is completed already.
+-- params: exp_id, trial_id, ts_end, status, fence
+-- why: Completes a trial once, and ends its lease; 0 rows when it is completed already, or somebody else holds it.
 UPDATE trial
-SET status = :status, ts_end = :ts_end
+SET status = :status, ts_end = :ts_end, lease_ends = NULL
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id
     AND ts_end IS NULL
-    AND status NOT IN ('SUCCEEDED', 'CANCELED', 'FAILED', 'TIMED_OUT');
+    AND status NOT IN ('SUCCEEDED', 'CANCELED', 'FAILED', 'TIMED_OUT')
+    AND CASE WHEN lease_ends IS NULL THEN 0 ELSE lease_fence END = :fence;
 
 -- name: trial_set_runner
 -- returns: count

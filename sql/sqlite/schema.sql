@@ -1,5 +1,5 @@
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
--- What a database looks like at schema version 0010.
+-- What a database looks like at schema version 0011.
 
 CREATE TABLE config (
     config_id INTEGER NOT NULL,
@@ -48,6 +48,10 @@ CREATE TABLE trial (
     ts_end DATETIME,
     status VARCHAR(16) NOT NULL,
     trial_runner_id INTEGER,
+    lease_ends DATETIME,
+    lease_fence INTEGER,
+    creation_id VARCHAR(32),
+    claim_id VARCHAR(32),
     PRIMARY KEY (exp_id, trial_id),
     FOREIGN KEY (exp_id) REFERENCES experiment (exp_id),
     FOREIGN KEY (config_id) REFERENCES config (config_id)

@@ -4,7 +4,7 @@
 -- name: config_insert
 -- returns: count
 -- params: config_hash
--- why: 0 rows when another process stored the same config first; its id is then found by config_find.
+-- why: 0 rows when another process stored the same config first; its id is then found by config_find_all.
 INSERT INTO config (config_hash)
 VALUES (:config_hash)
 ON DUPLICATE KEY UPDATE config_hash = config_hash;

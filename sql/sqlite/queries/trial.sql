@@ -11,3 +11,12 @@ WHERE exp_id = :exp_id
     AND ts_end IS NULL
     AND CASE WHEN trial_runner_id IS NULL THEN 0 ELSE 1 END BETWEEN :assigned_min AND :assigned_max
 ORDER BY trial_id + 0;
+
+-- name: trial_hold
+-- returns: one
+-- params: exp_id, trial_id
+-- why: As trial_state. BEGIN IMMEDIATE has shut out all other writers already.
+SELECT status, trial_runner_id, ts_end, lease_fence, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id = :trial_id;

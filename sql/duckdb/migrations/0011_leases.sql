@@ -1,0 +1,12 @@
+-- migration: 0011 leases
+-- purpose: Trials that workers take for a limited time: when the time ends, and the number of the claim, which tells an
+-- purpose: old holder's writes from the present one's. And which call made, or took, a trial: a call whose answer was
+-- purpose: lost on the way is made again, and finds out so what the first one did.
+-- transaction: on
+-- locks: Changes the table's definition only, no rows; no other process has the file open.
+-- destructive: no
+
+ALTER TABLE trial ADD COLUMN lease_ends TIMESTAMP;
+ALTER TABLE trial ADD COLUMN lease_fence INTEGER;
+ALTER TABLE trial ADD COLUMN creation_id VARCHAR(32);
+ALTER TABLE trial ADD COLUMN claim_id VARCHAR(32);

@@ -1,0 +1,13 @@
+-- migration: 0011 leases
+-- purpose: Trials that workers take for a limited time: when the time ends, and the number of the claim, which tells an
+-- purpose: old holder's writes from the present one's. And which call made, or took, a trial: a call whose answer was
+-- purpose: lost on the way is made again, and finds out so what the first one did.
+-- transaction: on
+-- locks: Changes the table's definition only, no rows; ACCESS EXCLUSIVE lock for a few milliseconds.
+-- destructive: no
+
+ALTER TABLE trial
+ADD COLUMN lease_ends TIMESTAMP WITH TIME ZONE,
+ADD COLUMN lease_fence INTEGER,
+ADD COLUMN creation_id VARCHAR(32),
+ADD COLUMN claim_id VARCHAR(32);

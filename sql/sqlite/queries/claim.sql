@@ -1,0 +1,140 @@
+-- Trials taken by workers. Leases are counted by the clock of this host, which all processes share that have the file
+-- open; SQLite tells it to the millisecond, and of two events of a trial in one the later stands.
+-- Lists of ids come as JSON.
+
+-- name: claim_find
+-- returns: many
+-- params: exp_id, trial_runner_id, ts, most
+-- why: Trials that are due, by the given time or else by the clock, and free or meant for this runner; oldest first.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
+FROM trial
+WHERE exp_id = :exp_id
+    AND status = 'PENDING'
+    AND ts_start <= coalesce(:ts, strftime('%Y-%m-%d %H:%M:%f999', 'now'))
+    AND ts_end IS NULL
+    AND (trial_runner_id IS NULL OR trial_runner_id = :trial_runner_id)
+ORDER BY ts_start, trial_id
+LIMIT :most;
+
+-- name: claim_take
+-- returns: count
+-- params: exp_id, ids, trial_runner_id, lease_us, claim_id
+-- why: The trials found are taken until the lease ends; each claim of a trial has the next number.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+UPDATE trial
+SET
+    status = 'READY', trial_runner_id = :trial_runner_id, claim_id = :claim_id,
+    lease_fence = coalesce(lease_fence, 0) + 1,
+    lease_ends = strftime('%Y-%m-%d %H:%M:%f000', 'now', CAST(:lease_us / 1000000.0 AS TEXT) || ' seconds')
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT j.value
+        FROM json_each(:ids) AS j
+    );
+
+-- name: lease_release
+-- returns: count
+-- params: exp_id, ids
+-- why: The trials are free again; the next claim still gets the next number.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+UPDATE trial
+SET status = 'PENDING', trial_runner_id = NULL, lease_ends = NULL
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT j.value
+        FROM json_each(:ids) AS j
+    );
+
+-- name: claim_event
+-- returns: count
+-- params: exp_id, ids, status
+-- why: What has become of these trials, for their history.
+-- why: WHERE keeps SQLite from reading ON as that of a join.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+INSERT INTO trial_status (exp_id, trial_id, ts, status)
+SELECT :exp_id, j.value, strftime('%Y-%m-%d %H:%M:%f000', 'now'), :status
+FROM json_each(:ids) AS j
+WHERE 1 = 1
+ON CONFLICT (exp_id, trial_id, ts) DO UPDATE SET status = excluded.status;
+
+-- name: claim_repeated
+-- returns: many
+-- params: exp_id, ids, claim_id
+-- why: Which trials an earlier run of the same call has taken, whose commit was not answered.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+SELECT trial_id, config_id, lease_fence AS fence
+FROM trial
+WHERE exp_id = :exp_id
+    AND claim_id = :claim_id
+    AND trial_id IN (
+        SELECT j.value
+        FROM json_each(:ids) AS j
+    )
+ORDER BY trial_id;
+
+-- name: lease_renew
+-- returns: count
+-- params: exp_id, trial_id, fence, lease_us
+-- why: A holder asks for more time; 0 rows when the trial is no longer his.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+UPDATE trial
+SET lease_ends = strftime('%Y-%m-%d %H:%M:%f000', 'now', CAST(:lease_us / 1000000.0 AS TEXT) || ' seconds')
+WHERE exp_id = :exp_id
+    AND trial_id = :trial_id
+    AND lease_fence = :fence
+    AND lease_ends IS NOT NULL;
+
+-- name: lease_expired
+-- returns: many
+-- params: exp_id, ts
+-- why: Trials whose lease has ended, by the given time or else by the clock.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+SELECT trial_id
+FROM trial
+WHERE exp_id = :exp_id
+    AND status IN ('READY', 'RUNNING')
+    AND lease_ends <= coalesce(:ts, strftime('%Y-%m-%d %H:%M:%f999', 'now'))
+ORDER BY ts_start, trial_id;
+
+-- name: config_params_of_trials
+-- returns: many
+-- params: exp_id, ids
+-- why: The configs of some trials with their values, in one statement.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+SELECT DISTINCT t.config_id, p.param_id, p.param_value, p.value_type
+FROM trial AS t
+LEFT JOIN config_param AS p
+    ON p.config_id = t.config_id
+WHERE t.exp_id = :exp_id
+    AND t.trial_id IN (
+        SELECT j.value
+        FROM json_each(:ids) AS j
+    )
+ORDER BY t.config_id, p.param_id;
+
+-- name: trial_params_of_trials
+-- returns: many
+-- params: exp_id, ids
+-- why: The metadata of some trials, in one statement.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+SELECT p.trial_id, p.param_id, p.param_value, p.value_type
+FROM trial_param AS p
+WHERE p.exp_id = :exp_id
+    AND p.trial_id IN (
+        SELECT j.value
+        FROM json_each(:ids) AS j
+    )
+ORDER BY p.trial_id, p.param_id;
+
+-- name: config_find_all
+-- returns: many
+-- params: hashes
+-- why: The configs with these hashes, as far as there are any, in one statement.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+SELECT config_id, config_hash
+FROM config
+WHERE config_hash IN (
+        SELECT j.value
+        FROM json_each(:hashes) AS j
+    );

@@ -1,0 +1,61 @@
+"""A lease is renewed while the block runs, and its loss is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+
+import pytest
+
+from trialstore.contract.helpers import at, query, refused
+from trialstore.storage import KeepLease, LeaseLost, SqlStorage, Status, Storage, ValueRejected
+
+SHORT = dt.timedelta(seconds=0.6)
+FAR = dt.datetime(2200, 1, 1, tzinfo=dt.timezone.utc)
+
+
+@pytest.fixture
+def claimed(experiment: Storage.Experiment) -> Storage.Trial:
+    """A trial that is held for a short time."""
+    experiment.new_trial({})
+    (trial,) = experiment.claim_trials(1, lease=SHORT)
+    return trial
+
+
+def test_the_trial_is_kept_for_longer_than_a_lease(experiment: Storage.Experiment, claimed: Storage.Trial) -> None:
+    with KeepLease(claimed, SHORT) as lease:
+        for _ in range(6):
+            time.sleep(0.2)
+            assert experiment.release_expired() == []
+        assert not lease.lost
+        lease.check()
+    claimed.update(Status.SUCCEEDED, at(1), {"score": 1})
+
+
+def test_after_the_block_nothing_is_renewed(
+    storage: SqlStorage, experiment: Storage.Experiment, claimed: Storage.Trial
+) -> None:
+    with KeepLease(claimed, SHORT):
+        pass
+    before = query(storage, "SELECT lease_ends FROM trial")
+    time.sleep(0.3)
+    assert query(storage, "SELECT lease_ends FROM trial") == before
+    time.sleep(0.5)
+    assert experiment.release_expired() == [1]
+
+
+def test_the_loss_of_a_lease_is_told(experiment: Storage.Experiment, claimed: Storage.Trial) -> None:
+    with KeepLease(claimed, SHORT) as lease:
+        assert experiment.release_expired(FAR) == [1]
+        assert lease.wait_lost(10)
+        assert lease.lost
+        with pytest.raises(LeaseLost):
+            lease.check()
+    with pytest.raises(ZeroDivisionError), KeepLease(experiment.claim_trials(2)[0], SHORT):
+        raise ZeroDivisionError
+
+
+def test_it_is_not_entered_without_a_lease(experiment: Storage.Experiment, claimed: Storage.Trial) -> None:
+    refused(lambda: KeepLease(claimed, dt.timedelta(0)), ValueRejected)
+    claimed.release_lease()
+    refused(KeepLease(claimed, SHORT).__enter__, LeaseLost)
