@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import uuid
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ class Claimed:
 
 def new_call_id() -> str:
     """What marks the rows of one call, so that the call finds them when it has to be made again."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(8)
 
 
 def check_runner_id(trial_runner_id: Any) -> int:

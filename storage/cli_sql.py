@@ -34,17 +34,24 @@ STAND_INS: Mapping[str, Any] = {
     "config_id": 1,
     "description": "",
     "duration_ms": 1,
+    "claim_id": "0" * 16,
+    "creation_id": "0" * 16,
     "exp_id": "experiment",
+    "fence": 1,
     "finished_at": dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc),
     "git_commit": "0" * 40,
     "first_trial_id": 1,
     "git_repo": "repository",
+    "hashes": '["0", "1"]',
+    "ids": "[1, 2]",
     "last_trial_id": 0,
+    "lease_us": 300_000_000,
     "library_version": "0",
     "lock_ms": "30000",
     "metric_id": "metric",
     "metric_value": "1.0",
     "milliseconds": "30000",
+    "most": 10,
     "optimization_direction": "min",
     "optimization_target": "metric",
     "param_id": "parameter",
@@ -243,7 +250,7 @@ def typical_values(session: Session) -> dict[str, Any]:
         middle = max(1, last_ids[largest] // 2)
         trial = session.one("trial_get", exp_id=largest, trial_id=middle)
         config_id = trial.config_id if trial else session.scalar("trial_default_config", exp_id=largest)
-        values |= {"exp_id": largest, "trial_id": middle, "last_trial_id": middle}
+        values |= {"exp_id": largest, "trial_id": middle, "last_trial_id": middle, "ids": f"[{middle}, {middle + 1}]"}
         values |= {"config_id": values["config_id"] if config_id is None else config_id}
         values |= {"source_exp_id": source, "source_trial_id": max(1, last_ids[source] // 2)}
     return values

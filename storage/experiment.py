@@ -199,11 +199,11 @@ class Experiment(StoredTrials):
         chosen = self._chosen(wanted.tunables, id_length)
         metadata = {} if wanted.config is None else wanted.config
         return _Draft(
-            chosen,
-            config_hash(chosen),
-            rows.param_rows(values_of(chosen), "Tunable", id_length),
-            encode_ts(start),
-            rows.param_rows(metadata, "Trial metadata", id_length, nested=True),
+            tunables=chosen,
+            params=rows.param_rows(values_of(chosen), "Tunable", id_length),
+            digest=config_hash(chosen),
+            ts_start=encode_ts(start),
+            metadata=rows.param_rows(metadata, "Trial metadata", id_length, nested=True),
         )
 
     def _chosen(self, tunables: Tunables, id_length: int) -> Any:

@@ -50,8 +50,8 @@ CREATE TABLE trial (
     trial_runner_id INTEGER,
     lease_ends TIMESTAMP WITH TIME ZONE,
     lease_fence INTEGER,
-    creation_id VARCHAR(32),
-    claim_id VARCHAR(32),
+    creation_id VARCHAR(16),
+    claim_id VARCHAR(16),
     CONSTRAINT trial_pkey PRIMARY KEY (exp_id, trial_id),
     CONSTRAINT trial_config_id_fkey FOREIGN KEY (config_id) REFERENCES config (config_id),
     CONSTRAINT trial_exp_id_fkey FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)

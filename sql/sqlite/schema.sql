@@ -50,8 +50,8 @@ CREATE TABLE trial (
     trial_runner_id INTEGER,
     lease_ends DATETIME,
     lease_fence INTEGER,
-    creation_id VARCHAR(32),
-    claim_id VARCHAR(32),
+    creation_id VARCHAR(16),
+    claim_id VARCHAR(16),
     PRIMARY KEY (exp_id, trial_id),
     FOREIGN KEY (exp_id) REFERENCES experiment (exp_id),
     FOREIGN KEY (config_id) REFERENCES config (config_id)

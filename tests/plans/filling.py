@@ -88,7 +88,10 @@ def _statements(moment: str) -> Iterator[str]:
         ORDER BY c.n, p.n
         """
     yield f"""
-        INSERT INTO trial (exp_id, trial_id, config_id, ts_start, ts_end, status, trial_runner_id)
+        INSERT INTO trial (
+            exp_id, trial_id, config_id, ts_start, ts_end, status, trial_runner_id, lease_ends, lease_fence,
+            creation_id, claim_id
+        )
         SELECT
             s.exp_id, n.n + 1, (s.first + n.n - n.n % {REPEATS}) / {REPEATS} + 1, {started},
             CASE WHEN n.n < s.size - {DUE} THEN {ended} END,
@@ -99,7 +102,9 @@ def _statements(moment: str) -> Iterator[str]:
                 WHEN n.n % 97 = 0 THEN 'CANCELED'
                 ELSE 'SUCCEEDED'
             END,
-            CASE WHEN n.n % 2 = 0 THEN n.n % 8 END
+            CASE WHEN n.n % 2 = 0 THEN n.n % 8 END,
+            CASE WHEN n.n >= s.size - {DUE} AND n.n < s.size - {DUE} + 4 THEN {ended} END, n.n % 3,
+            '{"0" * 16}', '{"0" * 16}'
         FROM plan_size s INNER JOIN plan_number n ON n.n < s.size
         ORDER BY s.exp_id, n.n
         """

@@ -42,8 +42,8 @@ WITHOUT_PLAN: dict[str, set[str]] = {
 }
 """Statements that an engine makes no plan for: settings, transactions, definitions."""
 
-NO_ROWS = {"migration_lock_holder"}
-"""Statements that an engine may know to find nothing: because no migrator is at work."""
+NO_ROWS = {"migration_lock_holder", "claim_event"}
+"""Statements that an engine may know to find nothing: because no migrator is at work, or nothing happened just now."""
 
 SMALLEST = {
     "exp_id": f"experiment_{len(SIZES) - 1}",
@@ -224,7 +224,11 @@ def test_no_statement_reads_a_large_table_whole(filled: Filled) -> None:
     assert undeclared(filled) == {}
 
 
-DUE = {"trial_pending": {"status_1": "PENDING", "status_2": "PENDING", "status_3": "PENDING"}}
+DUE: dict[str, dict[str, str]] = {
+    "trial_pending": {"status_1": "PENDING", "status_2": "PENDING", "status_3": "PENDING"},
+    "claim_find": {},
+    "lease_expired": {},
+}
 """Statements that find trials to run, with the values that they are run with."""
 
 

@@ -99,7 +99,7 @@ def test_show_gives_back_the_statement_with_its_header(dialect: str) -> None:
 
 
 def test_show_tells_where_the_statement_stands() -> None:
-    assert ok("show", "config_find", "--dialect", "sqlite").splitlines()[0] == "-- sql/queries/config.sql (sqlite)"
+    assert ok("show", "config_params", "--dialect", "sqlite").splitlines()[0] == "-- sql/queries/config.sql (sqlite)"
     first = ok("show", "config_insert", "--dialect", "mariadb").splitlines()[0]
     assert first == "-- sql/mysql/queries/overrides.sql (mysql)"
 

@@ -61,6 +61,10 @@ trial
     ts_start time
     ts_end time?
     status text(16)
+    lease_ends time?
+    lease_fence int?
+    creation_id text(16)?
+    claim_id text(16)?
     primary key (exp_id, trial_id)
     foreign key (exp_id) to experiment (exp_id)
     foreign key (config_id) to config (config_id)

@@ -9,5 +9,5 @@
 ALTER TABLE trial
 ADD COLUMN lease_ends DATETIME(6),
 ADD COLUMN lease_fence INTEGER,
-ADD COLUMN creation_id VARCHAR(32),
-ADD COLUMN claim_id VARCHAR(32);
+ADD COLUMN creation_id VARCHAR(16),
+ADD COLUMN claim_id VARCHAR(16);

@@ -131,10 +131,13 @@ ORDER BY p.trial_id, p.param_id;
 -- returns: many
 -- params: hashes
 -- why: The configs with these hashes, as far as there are any, in one statement.
+-- why: An array PostgreSQL takes to be short, and looks its elements up.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT config_id, config_hash
 FROM config
-WHERE config_hash IN (
-        SELECT j.config_hash
-        FROM json_array_elements_text(CAST(:hashes AS JSON)) AS j (config_hash)
+WHERE config_hash = any(
+        array(
+            SELECT j.config_hash
+            FROM json_array_elements_text(CAST(:hashes AS JSON)) AS j (config_hash)
+        )
     );
