@@ -131,6 +131,9 @@ class Dialect(ABC):
     query_repeats: ClassVar[bool] = True
     """A key of `query` may be given several times."""
 
+    hosts: Sequence[Any] = ()
+    """Where the settings name several hosts of one database: these."""
+
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = dict(settings)
         if self.query_keys is not None:

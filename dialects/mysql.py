@@ -6,6 +6,8 @@ part that MySQL 8.0 and MariaDB 10.6 have in common.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -43,6 +45,7 @@ _KINDS = {
         1159,
         1160,
         1161,
+        1180,  # of Galera: the commit met the loss of the majority
         1184,
         1927,
         2006,
@@ -110,6 +113,10 @@ _WORDS = {
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
+DEFAULT_PORT = 3306
+_NEXT_HOST = (ErrorKind.UNREACHABLE, ErrorKind.DISCONNECTED, ErrorKind.BUSY)
+
+
 class MySQLDialect(ServerDialect):
     """MySQL 8.0 or newer, and MariaDB 10.6 or newer."""
 
@@ -127,6 +134,9 @@ class MySQLDialect(ServerDialect):
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
+        self._host = 0
+        if self.hosts and "unix_socket" in self.query:
+            raise ConfigError("config.hosts stands beside 'unix_socket' in 'query'.", "Give either.")
         for key, choices in _TLS_CHOICES.items():
             if self.query.get(key, choices[0]) not in choices:
                 raise ConfigError(f"config.query: {key!r} has an unknown value.", f"Give one of {', '.join(choices)}.")
@@ -148,15 +158,37 @@ class MySQLDialect(ServerDialect):
             arguments["unix_socket"] = query["unix_socket"]
         if tls := {key.removeprefix("ssl_"): query[key] for key in TLS_KEYS if key in query}:
             arguments["ssl"] = {**tls, **_tls_flags(tls)}
+        several = {"creator": functools.partial(self._connect_to_one, arguments)} if self.hosts else {}
         # A session ends its transactions itself; another ROLLBACK on the way to the pool is a round trip for nothing.
-        return {**self.pool_options(), "pool_reset_on_return": None, "connect_args": arguments}
+        return {**self.pool_options(), "pool_reset_on_return": None, "connect_args": arguments, **several}
+
+    def _connect_to_one(self, arguments: dict[str, Any]) -> Any:
+        """A connection to the first host that serves, beginning with the one that served last."""
+        driver = importlib.import_module(self.driver_module)
+        names = {"user": self.settings.get("username"), "database": self.settings["database"]}
+        for _ in self.hosts[1:]:
+            try:
+                return self._connect_to_current(driver, {**arguments, **names})
+            except driver.err.OperationalError as exc:
+                if _KIND.get(exc.args[0]) not in _NEXT_HOST:
+                    raise
+                self.connection_lost()
+        return self._connect_to_current(driver, {**arguments, **names})
+
+    def _connect_to_current(self, driver: Any, arguments: dict[str, Any]) -> Any:
+        host, port = self.hosts[self._host % len(self.hosts)]
+        return driver.connect(host=host, port=port or DEFAULT_PORT, **arguments)
+
+    def connection_lost(self) -> None:
+        self._host += 1
 
     def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
         if write:
             return ()
         seconds = max(1, round(self.option("busy_timeout")))
         settings = {"time_zone": "+00:00", "lock_wait": seconds}
-        return (SessionStep("session_settings", settings), SessionStep("session_isolation"))
+        causal = (SessionStep("session_causal"),) if self.hosts else ()
+        return (SessionStep("session_settings", settings), SessionStep("session_isolation"), *causal)
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
         if write:

@@ -57,6 +57,7 @@ _KINDS = {
 }
 
 _HINTS = {
+    "25006": "This server only reads: name the one that takes writes, or all of them in 'hosts'; else ask for the right.",
     "53300": TOO_MANY,
     "57014": "Someone ended the statement, or it ran into 'statement_timeout' (of role, database or server).",
 }
@@ -94,6 +95,9 @@ _REFUSED = re.compile(
 )
 
 
+DEFAULT_PORT = 5432
+
+
 class PostgreSQLDialect(ServerDialect):
     """PostgreSQL, and what speaks its protocol and SQL."""
 
@@ -121,7 +125,16 @@ class PostgreSQLDialect(ServerDialect):
         arguments = {"autocommit": True, "client_encoding": "utf8", "password": self.settings.get("password")}
         defaults = {"connect_timeout": str(self.option("connect_timeout")), "application_name": "trialstore"}
         arguments |= {key: value for key, value in defaults.items() if key not in self.query}
+        arguments |= self._several_hosts()
         return {**self.pool_options(), "use_native_hstore": False, "connect_args": arguments}
+
+    def _several_hosts(self) -> dict[str, str]:
+        """For libpq, which goes to the next host itself: the first one that may be written to."""
+        if not self.hosts:
+            return {}
+        hosts, ports = zip(*self.hosts, strict=True)
+        listed = {"host": ",".join(hosts), "port": ",".join(str(port or DEFAULT_PORT) for port in ports)}
+        return {"target_session_attrs": "read-write", **self.query, **listed}
 
     def session_steps(self, *, write: bool) -> Iterator[SessionStep]:
         if write:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy.engine import URL
@@ -12,11 +13,13 @@ from .base import Dialect, Option
 from .errors import ConfigError
 
 OPTIONS: Mapping[str, Option] = {
+    "hosts": Option(None, (list, tuple)),  # instead of host and port: "host" or "host:port", the first that serves
     "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),
     "connect_timeout": Option(10, (int,), least=1, most=3600),
     "migration_lock_timeout": Option(None, (int, float), least=0, most=86_400),  # None: as busy_timeout
     "migration_statement_timeout": Option(900.0, (int, float), least=0, most=86_400 * 7),  # 0: none
 }
+_HOST = re.compile(r"(?:\[([^\[\],\s]+)\]|([^:,\s\[\]]+))(?::(\d{1,5}))?")
 # What a role that may not do something is told, by every server.
 ASK_FOR_RIGHTS = "Ask the database's administrator for the right, or to run this."
 TOO_MANY = "Close connections that are not in use, or ask the administrator to allow more."
@@ -36,8 +39,19 @@ class ServerDialect(Dialect):
         for key, value in self.query.items():
             for text in (key, *([value] if isinstance(value, str) else value)):
                 _check_text("query", text)
-        if self.settings.get("port") is not None and not 0 < self.settings["port"] < 65_536:
-            raise ConfigError("config.port is no port number.", "Give one from 1 to 65535, or leave it out.")
+        if self.settings.get("port") is not None:
+            _check_port("port", self.settings["port"])
+        self.hosts = self._read_hosts(self.option("hosts"))
+
+    def _read_hosts(self, given: Sequence[Any] | None) -> list[tuple[str, int | None]]:
+        """Host and port (None: the engine's own) of each of several hosts; none where the config names one host."""
+        if given is None:
+            return []
+        if self.settings.get("host") or self.settings.get("port") is not None:
+            raise ConfigError("config.hosts stands beside 'host' or 'port'.", "Give either; ports as 'host:port'.")
+        if not given:
+            raise ConfigError("config.hosts is empty.", "Name at least one host.")
+        return [_read_host(each) for each in given]
 
     def address(self, **more: Any) -> URL:
         """The URL without the password, which is handed to the driver apart."""
@@ -53,6 +67,25 @@ class ServerDialect(Dialect):
     def pool_options(self) -> dict[str, Any]:
         """Arguments of `create_engine` for the pool of connections."""
         return {"poolclass": QueuePool, "pool_size": 5, "max_overflow": 20}
+
+
+def _read_host(text: Any) -> tuple[str, int | None]:
+    """Of `host`, `host:port`, `[address]` or `[address]:port`."""
+    if not isinstance(text, str):
+        raise ConfigError(f"config.hosts holds a {type(text).__name__}.", "Give text: 'host' or 'host:port'.")
+    _check_text("hosts", text)
+    match = _HOST.fullmatch(text)
+    if match is None:
+        raise ConfigError("config.hosts holds what is no host.", "Give 'host' or 'host:port', IPv6 in brackets.")
+    port = None if match[3] is None else int(match[3])
+    if port is not None:
+        _check_port("hosts", port)
+    return match[1] or match[2], port
+
+
+def _check_port(key: str, port: int) -> None:
+    if not 0 < port < 65_536:
+        raise ConfigError(f"config.{key} is no port number.", "Give one from 1 to 65535, or leave it out.")
 
 
 def _check_text(key: str, text: str) -> None:

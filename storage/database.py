@@ -36,6 +36,7 @@ from .config import StorageConfig
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+MAX_ATTEMPTS = 100  # more than there is time for, unless the config gives a lot
 DUPLICATE_ATTEMPTS = 5
 _LOGGING_NAME = "trialstore"
 FIRST_WAIT_S = 0.01
@@ -187,6 +188,11 @@ class Database:
         error = storage_error(self.dialect, exc, f"{self.config.label} cannot be opened")
         if isinstance(error, (ConnectError, Busy)):
             return error
+        if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
+            self.dialect.connection_lost()
+            return ServerUnreachable(
+                error.message, "The server takes no work yet, or breaks connections: look at its log."
+            )
         return ConnectError(error.message, error.hint or "Check the config, 'query' in particular.")
 
     def read(self, function: Callable[[Session], _T]) -> _T:
@@ -242,8 +248,8 @@ class Database:
     def retry(self, attempt: Callable[[], _T], within: float | None = None) -> _T:
         """The result of `attempt`, run again with growing, jittered waits while the database says it is worth it.
 
-        No new attempt begins `within` seconds (`retry_timeout` of the config) after the first: each may itself have
-        waited for locks.
+        No new attempt begins `within` seconds (`retry_timeout` of the config) after the first, since each may itself
+        have waited for locks, nor after MAX_ATTEMPTS.
         """
         deadline = time.monotonic() + (self.config.retry_timeout if within is None else within)
         for number in itertools.count(1):
@@ -259,11 +265,14 @@ class Database:
 
     def _passing(self, error: StorageError, attempts: int) -> bool:
         """Whether it may help to try again."""
+        if attempts >= MAX_ATTEMPTS:
+            return False
         if isinstance(error, QueryError):
             # A duplicate that stays one is the caller's, who need not wait for seconds to hear it.
             may_pass = self.dialect.duplicates_may_pass and attempts <= DUPLICATE_ATTEMPTS
             return error.kind.retryable or (error.kind is ErrorKind.DUPLICATE and may_pass)
-        return self._version_checked  # a server that never answered is one that was given a wrong address
+        # A server that never answered is one that was given a wrong address; of several, each gets its chance.
+        return self._version_checked or attempts < len(self.dialect.hosts)
 
     def dispose(self) -> None:
         """Close all pooled connections; the next use opens new ones."""

@@ -59,24 +59,13 @@ class MariadbServer(DatabaseServer):
     @classmethod
     def start(cls) -> DatabaseServer:
         """A private MariaDB whose administrator has every right."""
-        install, program = (need_program(name, "mariadb-server") for name in ("mariadb-install-db", "mariadbd"))
+        install, program = programs()
         process = ServerProcess("maria", ("mysql",), farewell=cls.crash)
         with process.closed_on_error():
-            data = f"--datadir={process.folder / 'data'}"
-            tables = ("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
-            process.run(install, "--no-defaults", data, *tables, *STORAGE)
             url = URL.create("mariadb+pymysql", ADMIN, secrets.token_hex(8))
-            init = process.write("init.sql", INIT.format(user=url.username, password=url.password))
-            options = [
-                f"--init-file={init}",
-                f"--socket={cls._socket(process)}",
-                f"--pid-file={process.folder / 'pid'}",
-                f"--tmpdir={process.folder}",
-            ]
+            options = prepare(process, url, install)
             return cls._launch(
-                process,
-                url,
-                lambda port: [program, "--no-defaults", data, f"--port={port}", *options, *STORAGE, *SETTINGS],
+                process, url, lambda port: [program, "--no-defaults", *options, f"--port={port}", *STORAGE, *SETTINGS]
             )
 
     @classmethod
@@ -113,6 +102,21 @@ class MariadbServer(DatabaseServer):
     @classmethod
     def _socket_query(cls, process: ServerProcess) -> dict[str, str]:
         return {"unix_socket": str(cls._socket(process))}
+
+
+def programs() -> tuple[Path, Path]:
+    """What makes a data folder, and the server; their package brings the user too that they run as."""
+    return need_program("mariadb-install-db", "mariadb-server"), need_program("mariadbd", "mariadb-server")
+
+
+def prepare(process: ServerProcess, url: URL, install: Path) -> list[str]:
+    """Make a data folder for the administrator that the URL names: the server's options for it."""
+    data = f"--datadir={process.folder / 'data'}"
+    tables = ("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
+    process.run(install, "--no-defaults", data, *tables, *STORAGE)
+    init = process.write("init.sql", INIT.format(user=url.username, password=url.password))
+    files = [f"--socket={process.folder / 'sock'}", f"--pid-file={process.folder / 'pid'}"]
+    return [data, f"--init-file={init}", *files, f"--tmpdir={process.folder}"]
 
 
 def _kill(execute: Execute, thread: int) -> None:

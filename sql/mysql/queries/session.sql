@@ -21,6 +21,15 @@ SET
 -- own: A setting of this engine.
 SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
 
+-- name: session_causal
+-- returns: none
+-- params: -
+-- why: Of several hosts that take writes (Galera), each shows what any of them has acknowledged before the transaction
+-- why: began: after the loss of one, the next knows of every trial. MySQL, whose replication has no such setting that
+-- why: every version knows, reads a comment.
+-- own: A setting of this engine.
+SET SESSION autocommit = 1 /*M!100600 , SESSION wsrep_sync_wait = 1 */;
+
 -- name: snapshot_next
 -- returns: none
 -- params: -

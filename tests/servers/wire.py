@@ -1,0 +1,88 @@
+"""As much of the databases' protocols as a proxy must know to see where a client's messages end, and which commit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Protocol
+
+COMMIT = re.compile(rb"\s*(COMMIT|END)\b(?!\s+PREPARED)", re.IGNORECASE)
+
+
+class Reader(Protocol):
+    """Takes what one client sends, piece by piece."""
+
+    def messages(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
+        """The messages that are complete now, and of each whether the server commits when it gets it."""
+
+
+class PostgresqlReader:
+    """Messages of PostgreSQL's protocol, version 3: a letter, a length, and content.
+
+    https://www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+
+    REQUESTS = (80877103, 80877104)  # may we use TLS, or GSSAPI? What comes after the answer has no letter either.
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._started = False
+        # What was prepared under which name, and which portals hold such a statement: as far as it is a commit.
+        self._statements: set[bytes] = set()
+        self._portals: set[bytes] = set()
+
+    def messages(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
+        self._buffer += data
+        while True:
+            head = 1 if self._started else 0
+            length = head + int.from_bytes(self._buffer[head : head + 4], "big")
+            if len(self._buffer) < head + 4 or len(self._buffer) < length:
+                return
+            message, self._buffer = self._buffer[:length], self._buffer[length:]
+            if self._started:
+                yield message, self._commits(message[:1], message[5:])
+            else:
+                self._started = int.from_bytes(message[4:8], "big") not in self.REQUESTS
+                yield message, False
+
+    def _commits(self, kind: bytes, content: bytes) -> bool:
+        if kind == b"Q":
+            return COMMIT.match(content) is not None
+        name, _, rest = content.partition(b"\0")
+        if kind == b"P":
+            _keep(self._statements, name, COMMIT.match(rest) is not None)
+        elif kind == b"B":
+            _keep(self._portals, name, rest.partition(b"\0")[0] in self._statements)
+        elif kind == b"C":
+            _keep(self._statements if name[:1] == b"S" else self._portals, name[1:], False)
+        return kind == b"E" and name in self._portals
+
+
+class MysqlReader:
+    """Packets of MySQL's and MariaDB's protocol: a length, a number that each command begins with 0, and content.
+
+    https://mariadb.com/docs/server/reference/clientserver-protocol
+    """
+
+    QUERY = 3
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def messages(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
+        self._buffer += data
+        while True:
+            length = 4 + int.from_bytes(self._buffer[:3], "little")
+            if len(self._buffer) < length:
+                return
+            message, self._buffer = self._buffer[:length], self._buffer[length:]
+            query = message[3] == 0 and message[4:5] == bytes([self.QUERY])
+            yield message, query and COMMIT.match(message[5:]) is not None
+
+
+READERS: dict[str, type[PostgresqlReader | MysqlReader]] = {"postgresql": PostgresqlReader, "mysql": MysqlReader}
+"""Engine → what understands its clients."""
+
+
+def _keep(names: set[bytes], name: bytes, commits: bool) -> None:
+    (names.add if commits else names.discard)(name)
