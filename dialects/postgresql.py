@@ -57,7 +57,7 @@ _KINDS = {
 }
 
 _HINTS = {
-    "25006": "This server only reads: name the one that takes writes, or all of them in 'hosts'; else ask for the right.",
+    "25006": f"If it is a standby, name the primary, or both in 'hosts'. {ASK_FOR_RIGHTS}",
     "53300": TOO_MANY,
     "57014": "Someone ended the statement, or it ran into 'statement_timeout' (of role, database or server).",
 }

@@ -154,6 +154,14 @@ class Session:
         except DBAPIError:
             self._connection.invalidate()
 
+    def end_read(self) -> None:
+        """End a transaction that has read what it was to read. By COMMIT: after a ROLLBACK some drivers prepare all
+        their statements anew."""
+        try:
+            self._connection.commit()
+        except DBAPIError:
+            self._connection.invalidate()
+
     def close(self) -> None:
         """Undo what is still open, so that the pool gets back an idle connection."""
         if self._connection.in_transaction():

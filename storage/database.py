@@ -190,9 +190,7 @@ class Database:
             return error
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
             self.dialect.connection_lost()
-            return ServerUnreachable(
-                error.message, "The server takes no work yet, or breaks connections: look at its log."
-            )
+            return ServerUnreachable(error.message, "The server takes no work yet: look at its log.")
         return ConnectError(error.message, error.hint or "Check the config, 'query' in particular.")
 
     def read(self, function: Callable[[Session], _T]) -> _T:
@@ -229,7 +227,7 @@ class Database:
                     if write:
                         session.commit()
                     else:
-                        session.rollback()
+                        session.end_read()
                 except CommitUnknown as exc:
                     if not repeatable:
                         raise

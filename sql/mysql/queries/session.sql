@@ -28,7 +28,7 @@ SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
 -- why: began: after the loss of one, the next knows of every trial. MySQL, whose replication has no such setting that
 -- why: every version knows, reads a comment.
 -- own: A setting of this engine.
-SET SESSION autocommit = 1 /*M!100600 , SESSION wsrep_sync_wait = 1 */;
+SET SESSION /*M!100600 wsrep_sync_wait = 1, SESSION */ autocommit = 1;
 
 -- name: snapshot_next
 -- returns: none
