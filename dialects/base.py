@@ -119,6 +119,8 @@ class Dialect(ABC):
     do with one; the transaction sees that key, and succeeds, when it is run again."""
     id_length: ClassVar[int] = 512
     """Length of the id columns, in characters."""
+    refusals_stay: ClassVar[bool] = False
+    """A connection that was opened while nothing could be written stays like that when it can be again."""
     close_before_fork: ClassVar[bool] = False
     """A forked child must not inherit open connections, not even unused ones."""
     default_policy: ClassVar[str] = "create"

@@ -67,7 +67,9 @@ _NAMES_ONLY = ("08", "23", "25", "28", "3D", "3F", "40", "42", "53", "54", "55",
 
 # Refusals of a connection reach the driver as text without a code.
 _FULL = re.compile(r"too many (clients|connections)|connection slots|no more connections allowed")
-_RESTARTING = re.compile(r"the database system is (starting up|shutting down|in recovery mode)")
+_RESTARTING = re.compile(
+    r"the database system is (starting up|shutting down|in recovery mode|not (yet )?accepting connections)"
+)
 _AT_CONNECT = (
     ("authentication failed", "Check 'username' and 'password'."),
     ("no password supplied", "Set 'password' in the config."),
@@ -83,13 +85,29 @@ _AT_CONNECT = (
     ("No such file", "Check 'host' (the folder of the socket) and 'port', and that the server runs."),
     ("timeout", "Check 'host', 'port' and the network, or raise 'connect_timeout'."),
     ("server closed", "Check that the server runs."),
+    ("reset by peer", "Check that the server runs."),
+    ("EOF detected", "Check that the server runs."),
+    ("unreachable", "Check 'host' and the network."),
+    ("No route", "Check 'host' and the network."),
     ("session is", "None of the hosts is the one that may be written to: wait for it, or promote one."),
     ("resolve", "Check 'host'."),
     ("invalid ", "Check 'query'."),
     ("parameter", "Check 'query'."),
 )
 # Where nobody answered at all; of several hosts, none that may be written to.
-_NOBODY_ANSWERS = ("refused", "No such file", "timeout", "server closed", "not ready", "read-only", "session is")
+_NOBODY_ANSWERS = (
+    *(
+        "refused",
+        "No such file",
+        "timeout",
+        "server closed",
+        "reset by peer",
+        "EOF detected",
+        "unreachable",
+        "No route",
+    ),
+    *("not ready", "read-only", "session is", "resolve"),
+)
 _REFUSED = re.compile(
     r"connection (failed|to server|timeout|is bad)|failed to resolve|could not translate", re.IGNORECASE
 )

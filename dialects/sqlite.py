@@ -67,6 +67,12 @@ _MESSAGES = (
     ("too big", ErrorKind.BAD_VALUE),
 )
 
+# By primary code; for Python 3.10, the message.
+_FULL = "Make room on the disk, or raise the quota, and make the call again: nothing of it was written."
+_BROKEN = "Look at the disk, its mount and its quota, and make the call again: nothing of it was written."
+_HINTS = {13: _FULL, 10: _BROKEN}  # SQLITE_FULL, SQLITE_IOERR
+_MESSAGE_HINTS = {"is full": _FULL, "disk I/O error": _BROKEN}
+
 
 class SQLiteDialect(FileDialect):
     """A file, a `file:` URI, or memory (`:memory:` or no database at all)."""
@@ -78,6 +84,7 @@ class SQLiteDialect(FileDialect):
     migrations_folder = "sqlite/migrations"
     least_versions = {"sqlite": (3, 35)}
     transactional_ddl = True
+    refusals_stay = True
     query_keys = QUERY_KEYS
     options = {
         "journal_mode": Option("wal", (str,), JOURNAL_MODES),
@@ -149,7 +156,9 @@ class SQLiteDialect(FileDialect):
         kind = None if code is None else _KINDS.get(code) or _KINDS.get(code & 0xFF)
         if kind is None:
             kind = next((kind for part, kind in _MESSAGES if part in message), ErrorKind.OTHER)
-        return DriverError(kind, name, message)
+        hint = "" if code is None else _HINTS.get(code & 0xFF, "")
+        hint = hint or next((hint for part, hint in _MESSAGE_HINTS.items() if part in message), "")
+        return DriverError(kind, name, message, hint)
 
     @contextmanager
     def migration_lock(self, session: StatementRunner) -> Iterator[None]:

@@ -168,11 +168,11 @@ def lose_one(folder: Path, engine: str) -> None:
 
 
 def lose_the_last(folder: Path, engine: str) -> None:
-    (folder / "0010_exact_comparison.sql").unlink()
+    (folder / "0011_leases.sql").unlink()
 
 
 def renumber(folder: Path, engine: str) -> None:
-    (folder / "0010_exact_comparison.sql").rename(folder / "0011_exact_comparison.sql")
+    (folder / "0011_leases.sql").rename(folder / "0012_leases.sql")
 
 
 def double(folder: Path, engine: str) -> None:
@@ -189,8 +189,8 @@ def cut(folder: Path, engine: str) -> None:
 FILES = {
     "edited": (edit, "Migration 0003_experiment_driver differs from the one that was applied"),
     "missing": (lose_one, "0004_datetime_precision.sql: number 0003 is expected here"),
-    "missing at the end": (lose_the_last, "this library knows 9"),
-    "renumbered": (renumber, "0011_exact_comparison.sql: its header says"),
+    "missing at the end": (lose_the_last, "this library knows 10"),
+    "renumbered": (renumber, "0012_leases.sql: its header says"),
     "duplicated": (double, "0003_other.sql: number 0004 is expected here"),
     "unparsable": (cut, "0002_trial_runner.sql: the last statement does not end with ';'"),
 }

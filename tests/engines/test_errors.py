@@ -25,6 +25,7 @@ from trialstore.storage import (
     MissingReference,
     PermissionDenied,
     QueryError,
+    ServerUnreachable,
     SqlStorage,
     StorageError,
     ValueRejected,
@@ -38,6 +39,7 @@ CLASSES = {
     ErrorKind.BUSY: Busy,
     ErrorKind.BAD_VALUE: ValueRejected,
     ErrorKind.CANNOT_CONNECT: ConnectError,
+    ErrorKind.UNREACHABLE: ServerUnreachable,
 }
 
 
@@ -121,7 +123,7 @@ def stale_snapshot(case: Case) -> StorageError:
         tx.run_migration("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "stricter")
         tx.many("experiment_list")
         case.database.admin("UPDATE trial SET status = status")
-        tx.count("trial_finish", exp_id="Exp", trial_id=1, ts_end=None, status=SECRET)
+        tx.count("trial_finish", exp_id="Exp", trial_id=1, ts_end=None, status=SECRET, fence=0)
 
     return case.write(write)
 
@@ -140,7 +142,7 @@ def deadlock(case: Case) -> StorageError:
             thread.start()
             while not case.database.admin("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"):
                 assert thread.is_alive()
-            tx.count("trial_finish", exp_id="Exp", trial_id=2, ts_end=None, status=SECRET)
+            tx.count("trial_finish", exp_id="Exp", trial_id=2, ts_end=None, status=SECRET, fence=0)
 
         other("BEGIN")
         other("INSERT INTO config (config_hash) VALUES ('1'), ('2'), ('3'), ('4'), ('5')")
@@ -190,6 +192,7 @@ ON_SERVERS = {
     ErrorKind.BUSY: row_of_another,
     ErrorKind.DISCONNECTED: ended,
     ErrorKind.CANNOT_CONNECT: lambda case: refusal(lambda: case.opened(password=SECRET)),
+    ErrorKind.UNREACHABLE: lambda case: refusal(lambda: case.opened(port=1)),  # nobody listens there
 }
 OWN: dict[str, dict[ErrorKind, Callable[[Case], StorageError]]] = {
     "postgresql": {**ON_SERVERS, ErrorKind.DEADLOCK: stale_snapshot},
@@ -208,6 +211,8 @@ OWN: dict[str, dict[ErrorKind, Callable[[Case], StorageError]]] = {
 NEVER = {
     ("sqlite", ErrorKind.DEADLOCK): "one writer at a time, which takes its lock before it reads",
     ("sqlite", ErrorKind.DISCONNECTED): "there is no connection that could break",
+    ("sqlite", ErrorKind.UNREACHABLE): "there is no server",
+    ("duckdb", ErrorKind.UNREACHABLE): "there is no server",
     ("duckdb", ErrorKind.BUSY): "a transaction that meets another one fails at once",
     ("duckdb", ErrorKind.DISCONNECTED): "there is no connection that could break",
 }
