@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import itertools
 import json
@@ -10,7 +11,8 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import datetime, timezone
+import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,8 +29,9 @@ if missing := [name for name in ("optuna", "pytest_benchmark") if importlib.util
 pytestmark = pytest.mark.engine("sqlite")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PAGE = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-HARNESS = EXAMPLES / "home_made_harness.py"
-STUDY = EXAMPLES / "optuna_study.py"
+HARNESS = Path("home_made_harness.py")
+STUDY = Path("optuna_study.py")
+WORKER = Path("worker.py")
 BENCHMARKS = EXAMPLES / "pytest_benchmark"
 SQLITE = {"drivername": "sqlite", "database": "examples.sqlite"}
 QUICK = "-p no:cacheprovider --benchmark-max-time=0.02 --benchmark-min-rounds=3"
@@ -47,8 +50,11 @@ def test_failing(benchmark):
 
 
 @pytest.fixture(autouse=True)
-def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def folder_with_copied_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder is in no git repository, so that what is committed during a test changes nothing."""
     monkeypatch.chdir(tmp_path)
+    for script in (HARNESS, STUDY, WORKER):
+        shutil.copy(EXAMPLES / script, tmp_path)
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -160,6 +166,36 @@ def test_the_harness_goes_on_where_it_was_stopped() -> None:
     assert experiment.trials[3].results_dict == result
 
 
+# --- workers ----------------------------------------------------------------------------------------------------------
+
+
+def test_workers_share_a_queue() -> None:
+    assert run_script(WORKER, "1") == "worker 1 ran 6 trials\n"
+    with SqlStorage(SQLITE) as storage:
+        experiment = storage.get_experiment_by_id("hash-queue", {"size": 0, "rounds": 0}, {"seconds": "min"})
+        assert experiment is not None
+        more = experiment.new_trials({"size": size} for size in range(40))
+    others = [subprocess.Popen([sys.executable, WORKER, number], stdout=subprocess.PIPE, text=True) for number in "234"]
+    told = [other.communicate(timeout=60)[0] for other in others]
+    assert sum(int(text.split()[3]) for text in told) == len(more)
+    trials = stored()["hash-queue"].trials.values()
+    assert {trial.status for trial in trials} == {Status.SUCCEEDED}
+    assert all(trial.results_dict["seconds"] > 0 for trial in trials)
+    assert {trial.trial_runner_id for trial in list(trials)[:6]} == {1}
+
+
+def test_a_worker_takes_over_what_another_one_held() -> None:
+    run_script(WORKER, "1")
+    with SqlStorage(SQLITE) as storage:
+        experiment = storage.get_experiment_by_id("hash-queue", {"size": 0, "rounds": 0}, {"seconds": "min"})
+        assert experiment is not None
+        experiment.new_trials([{"size": 1}, {"size": 2}])
+        experiment.claim_trials(9, lease=timedelta(microseconds=1))
+        experiment.claim_trials(9, lease=timedelta(hours=1))
+    time.sleep(0.01)
+    assert run_script(WORKER, "2") == "worker 2 ran 1 trials\n"
+
+
 # --- pytest-benchmark -------------------------------------------------------------------------------------------------
 
 
@@ -194,7 +230,8 @@ def test_a_benchmark_is_stored_as_pytest_benchmark_saves_it() -> None:
         assert set(telemetry["metric"]) == {"seconds"}
         assert list(telemetry["value"]) == seconds
         assert trial.metadata_dict["commit"] == run_["commit_info"]
-        assert trial.metadata_dict["machine"] == run_["machine_info"]
+        processor = run_["machine_info"]["cpu"].get("brand_raw")
+        assert trial.metadata_dict["machine"] == {**run_["machine_info"], "cpu": processor}
 
 
 def test_a_second_run_adds_a_trial_to_each_config() -> None:
@@ -243,9 +280,10 @@ def test_the_study_goes_on_in_a_second_run() -> None:
     assert {trial.status for trial in experiment.trials.values()} == {Status.SUCCEEDED}
     for tunables in tried:
         assert list(map(type, (tunables["level"], tunables["memory"], tunables["rle"]))) == [int, int, bool]
-    assert tried[count:] != tried[:count]
     best = min(experiment.trials.values(), key=lambda trial: trial.results_dict["seconds"])
-    assert f"{2 * count} trials, the best: {best.results_dict['seconds']} s with" in shown[-1][1]
+    start, params = shown[1][1].split(" s with ")
+    assert start == f"{2 * count} trials, the best: {best.results_dict['seconds']}"
+    assert ast.literal_eval(params) == best.tunable_config.config_dict
 
 
 def test_the_study_learns_from_what_is_stored() -> None:
