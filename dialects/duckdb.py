@@ -8,7 +8,7 @@ that meet are retried.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,6 +68,7 @@ _OTHER_SETTINGS = (
 )
 _READ_ONLY = "The storage was opened with 'read_only': true; open it without that, in one process, to write."
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_ALL = 1_000_000  # rows of one record batch; the driver's own default
 
 
 class DuckDBDialect(FileDialect):
@@ -150,6 +151,34 @@ class DuckDBDialect(FileDialect):
     def rows_written(self, result: CursorResult[Any]) -> int:
         # Some versions of the driver do not count: their answer is a row with the number.
         return result.rowcount if result.rowcount >= 0 else int(result.scalar() or 0)
+
+    def record_batches(
+        self, connection: Connection, sql: str, arguments: Any, schema: Any, size: int | None
+    ) -> Generator[Any, None, None]:
+        import duckdb
+        import pyarrow as pa
+
+        if not connection.in_transaction():
+            connection.begin()  # which SQLAlchemy does before its own statements only
+        connection.engine.logger.info(sql)
+        try:
+            with _arrow_reader(connection.connection.dbapi_connection, sql, arguments, size or _ALL) as reader:
+                for batch in reader:
+                    columns = [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)]
+                    yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        except (duckdb.Error, pa.ArrowException) as exc:
+            error = DBAPIError(None, None, exc)
+        else:
+            return
+        raise error
+
+
+def _arrow_reader(connection: Any, sql: str, arguments: Any, size: int) -> Any:
+    """A reader of record batches straight from the engine, which it goes on running while it is read."""
+    if not hasattr(connection, "fetch_record_batch"):  # from version 2 on, a result of execute() is copied first
+        return connection.sql(sql, params=arguments).to_arrow_reader(size)
+    result = connection.execute(sql, arguments)
+    return result.to_arrow_reader(size) if hasattr(result, "to_arrow_reader") else result.fetch_record_batch(size)
 
 
 def _kind(code: str, message: str) -> ErrorKind:

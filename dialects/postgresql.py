@@ -144,7 +144,9 @@ class PostgreSQLDialect(ServerDialect):
         defaults = {"connect_timeout": str(self.option("connect_timeout")), "application_name": "trialstore"}
         arguments |= {key: value for key, value in defaults.items() if key not in self.query}
         arguments |= self._several_hosts()
-        return {**self.pool_options(), "use_native_hstore": False, "connect_args": arguments}
+        # format: parameters by place, which the driver need not look up by name.
+        options = {"use_native_hstore": False, "paramstyle": "format"}
+        return {**self.pool_options(), **options, "connect_args": arguments}
 
     def _several_hosts(self) -> dict[str, str]:
         """For libpq, which goes to the next host itself: the first one that may be written to."""

@@ -173,10 +173,18 @@ class SQLiteDialect(FileDialect):
         return f"process {', '.join(map(str, sorted(pids)))}" if pids else None
 
     def encode_ts(self, moment: dt.datetime) -> str:
-        return moment.astimezone(dt.timezone.utc).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+        return moment.astimezone(dt.timezone.utc).isoformat(" ", "microseconds")[:26]  # without the +00:00
 
     def decode_ts(self, value: Any) -> dt.datetime:
         return dt.datetime.fromisoformat(value).replace(tzinfo=dt.timezone.utc)
+
+    def arrow_times(self, values: Sequence[Any]) -> Any:
+        import pyarrow as pa
+
+        try:
+            return pa.array(values, pa.string()).cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+        except pa.ArrowInvalid:  # text that Python reads as a time, and Arrow does not
+            return super().arrow_times(values)
 
 
 def _lock_owners(paths: list[Path]) -> set[int]:

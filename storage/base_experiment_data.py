@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from .base_storage import Direction
     from .base_trial_data import TrialData
@@ -79,3 +80,21 @@ class ExperimentData(ABC):
 
         A `config.` or `result.` column is numeric where every value of it is.
         """
+
+    @abstractmethod
+    def results_arrow(self) -> pa.Table:
+        """`results_df` as an Arrow table, with the same columns, made without pandas; needs the extra `arrow`.
+
+        Ids are int64, times timestamp('us', 'UTC'), the status is a string. A `config.` or `result.` column is int64,
+        double or bool where all of its values are ints, numbers, or bools, and holds them exactly: one with an int
+        beyond int64, or with floats and an int beyond ±2^53, is a string, as is any other column (the text of the
+        values: `1`, `0.5`, `True`). Values that the reference wrote without a type count as ints or floats where they
+        look like one. None and what a trial lacks are null, NaN is NaN; a column without any value is a double.
+
+        Raises ConfigError where pyarrow is not installed.
+        """
+
+    @abstractmethod
+    def telemetry_arrow(self) -> pa.Table:
+        """The telemetry of all trials: a column `trial_id` (int64), then those of `TrialData.telemetry_arrow`; ordered
+        by trial, ts and metric."""

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from .status import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     import pandas as pd
+    import pyarrow as pa
 
     from .base_tunable_config_data import TunableConfigData
     from .base_tunable_config_trial_group_data import TunableConfigTrialGroupData
@@ -110,6 +113,32 @@ class TrialData(ABC):
     @abstractmethod
     def telemetry_df(self) -> pd.DataFrame:
         """Telemetry, columns `ts` (UTC), `metric`, `value`, ordered by ts, then metric."""
+
+    @abstractmethod
+    def telemetry_arrow(self) -> pa.Table:
+        """Telemetry as an Arrow table, ordered by ts, then metric, made without pandas; needs the extra `arrow`.
+
+        The columns are the same whatever the values are: `ts` (timestamp('us', 'UTC')), `metric` (string), `value`
+        (double) and `text` (string). A number stands in `value`, any other value in `text` (bools as `True` and
+        `False`), None in neither. An int beyond ±2^53, which a double may have to round, also stands in `text`. Values
+        that the reference wrote without a type are numbers where they look like one.
+
+        Raises ConfigError where pyarrow is not installed.
+        """
+
+    @abstractmethod
+    def telemetry_batches(self, batch_size: int = 65_536) -> Generator[pa.RecordBatch, None, None]:
+        """The rows of `telemetry_arrow` in a stream of record batches, of which one at a time is held, each with at
+        most `batch_size` points. A trial without telemetry has no batch.
+
+        All batches come from one snapshot: a connection is in use, and a read transaction open, until the last batch
+        was taken or the generator is closed (`contextlib.closing`). Where the storage has only one connection (DuckDB,
+        and databases in memory), its other calls wait for that. Servers end a stream that nobody reads for long
+        (MySQL: `net_write_timeout`, a minute).
+
+        Raises ValueRejected for a size below 1, ConfigError where pyarrow is not installed; while it is read,
+        QueryError when the connection breaks, since a stream that has begun cannot be read again from the start.
+        """
 
     @property
     @abstractmethod

@@ -118,8 +118,11 @@ class Claim:
         ]
 
     def _taken_before(self, tx: Session) -> Sequence[Any]:
+        ids = sorted(self._tried)
+        for trial_id in ids:  # the server may still be busy with that commit: wait for it
+            tx.one("trial_hold", exp_id=self._exp_id, trial_id=trial_id)
         claim_id = self._taking["claim_id"]
-        return tx.many("claim_repeated", exp_id=self._exp_id, ids=id_list(sorted(self._tried)), claim_id=claim_id)
+        return tx.many("claim_repeated", exp_id=self._exp_id, ids=id_list(ids), claim_id=claim_id)
 
     def _find(self, tx: Session) -> tuple[list[Any], dict[int, Any]]:
         """Trials to take, with their tunables; one that cannot be run must not keep the others from it."""

@@ -24,6 +24,7 @@ from trialstore.dialects.errors import (
     ConfigError,
     ConnectError,
     ErrorKind,
+    PermissionDenied,
     QueryError,
     ServerUnreachable,
     StorageError,
@@ -150,8 +151,12 @@ class Database:
                 self._check_version(connection)
                 session = Session(connection, self.dialect, statements)
                 try:
-                    self._prepare(session)
+                    self._prepare(session, write=False)
                     yield session
+                except (ConnectError, PermissionDenied):
+                    if self.dialect.refusals_stay and not self.dialect.in_memory():
+                        connection.invalidate()
+                    raise
                 finally:
                     session.close()
         finally:
@@ -167,10 +172,14 @@ class Database:
                 raise ConnectError(f"{self.config.label}: {server} answers.", f"At least version {least} is needed.")
             self._version_checked = True
 
-    def _prepare(self, session: Session) -> None:
+    def _prepare(self, session: Session, *, write: bool) -> None:
         try:
-            session.prepare(write=False)
+            session.prepare(write=write)
+        except CommitUnknown as exc:  # of settings: nothing is in doubt
+            raise QueryError(exc.message, "", ErrorKind.DISCONNECTED) from None
         except StorageError as exc:
+            if write:
+                raise
             # This is where a file that is no database is first noticed.
             raise type(exc)(f"{self.config.label}: {exc.message}", *exc.args[1:]) from None
 
@@ -188,9 +197,9 @@ class Database:
         error = storage_error(self.dialect, exc, f"{self.config.label} cannot be opened")
         if isinstance(error, (ConnectError, Busy)):
             return error
-        if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
+        if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:  # in the middle of the login
             self.dialect.connection_lost()
-            return ServerUnreachable(error.message, "The server takes no work yet: look at its log.")
+            return ServerUnreachable(error.message, error.hint or "The server takes no work yet: look at its log.")
         return ConnectError(error.message, error.hint or "Check the config, 'query' in particular.")
 
     def read(self, function: Callable[[Session], _T]) -> _T:
@@ -216,7 +225,7 @@ class Database:
             with self.session() as session:
                 session.in_doubt = bool(lost)
                 if write:
-                    session.prepare(write=True)
+                    self._prepare(session, write=True)
                 try:
                     session.begin(write=write)
                     result = function(session)

@@ -20,6 +20,7 @@ from .trial_data import SqlTrialData, SqlTunableConfigData, SqlTunableConfigTria
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 def read_experiments(database: Database) -> dict[str, ExperimentData]:
@@ -108,6 +109,18 @@ class SqlExperimentData(ExperimentData):
             rows.metrics_by_trial(result_rows),
             self._database.dialect.decode_ts,
         )
+
+    def results_arrow(self) -> pa.Table:
+        """One row per trial; three statements. See `ExperimentData.results_arrow`."""
+        from . import arrow
+
+        return arrow.results_table(self._database, self._experiment_id)
+
+    def telemetry_arrow(self) -> pa.Table:
+        """One row per point; one statement. See `ExperimentData.telemetry_arrow`."""
+        from . import arrow
+
+        return arrow.telemetry_table(self._database, "telemetry_of_experiment", self._key, ("trial_id",))
 
 
 def group_ids(trials: Iterable[Any]) -> dict[int, int]:

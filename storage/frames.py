@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .base_experiment_data import ExperimentData
@@ -26,16 +26,15 @@ def named_values(column: str, values: Mapping[str, Stored]) -> pd.DataFrame:
     return frame
 
 
-def telemetry_frame(points: Iterable[tuple[dt.datetime, str, Stored]]) -> pd.DataFrame:
+def telemetry_frame(times: Sequence[dt.datetime], metrics: Sequence[str], shown: Sequence[Any]) -> pd.DataFrame:
     """Columns `ts` (UTC), `metric`, `value`, one row per point."""
     import pandas as pd
 
-    found = list(points)
     frame: pd.DataFrame = pd.DataFrame(
         {
-            "ts": _times([ts for ts, _, _ in found]),
-            "metric": pd.Series([metric for _, metric, _ in found], dtype=object),
-            "value": pd.Series([item.shown for _, _, item in found], dtype=object),
+            "ts": _times(times),
+            "metric": pd.Series(metrics, dtype=object),
+            "value": pd.Series(shown, dtype=object),
         }
     )
     return frame

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from .values import check_mapping, check_name, decode, encode
+
+_value_of: ContextVar[Callable[[str | None], Any] | None] = ContextVar("value_of", default=None)
 
 
 class Stored(NamedTuple):
@@ -23,7 +27,21 @@ class Stored(NamedTuple):
 
 def stored(text: str | None, kind: str | None) -> Stored:
     """The value of a row."""
-    return Stored(text, kind, decode(text, kind))
+    value_of = _value_of.get()
+    return Stored(text, kind, decode(text, kind)) if value_of is None else Stored(text, None, value_of(text))
+
+
+@contextmanager
+def read_untyped(value_of: Callable[[str | None], Any]) -> Iterator[None]:
+    """Within, what this thread reads counts as stored without a type; values are what `value_of` makes of the text.
+
+    For a harness that expects values as the reference hands them out. A generator must be used up inside.
+    """
+    token = _value_of.set(value_of)
+    try:
+        yield
+    finally:
+        _value_of.reset(token)
 
 
 def param_rows(values: Mapping[str, Any], what: str, id_length: int, *, nested: bool = False) -> list[dict[str, Any]]:

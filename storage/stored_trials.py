@@ -202,8 +202,14 @@ class StoredTrials(Storage.Experiment):
         number = int_id(trial_id)
         if number is None:
             return []
-        points = self._database.read(lambda tx: tx.many("telemetry", exp_id=self._experiment_id, trial_id=number))
+        key = {"exp_id": self._experiment_id, "trial_id": number}
         decode_ts = self._database.dialect.decode_ts
-        return [
-            (decode_ts(row.ts), row.metric_id, rows.stored(row.metric_value, row.value_type).value) for row in points
-        ]
+
+        def read(tx: Session) -> list[tuple[dt.datetime, str, Any]]:
+            return [
+                (decode_ts(row.ts), row.metric_id, rows.stored(row.metric_value, row.value_type).value)
+                for points in tx.chunks("telemetry", key)
+                for row in points
+            ]
+
+        return self._database.read(read)

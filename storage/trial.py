@@ -25,6 +25,7 @@ from .status import Status
 from .values import check_name, encode, to_utc
 
 _LOG = logging.getLogger(__name__)
+POINT = ("ts", "metric_id", "metric_value", "value_type")
 
 
 class Trial(Storage.Trial):
@@ -106,7 +107,8 @@ class Trial(Storage.Trial):
                 "trial_finish", ts_end=event["ts"], status=status.name, fence=self._fence or 0, **self._key
             ):
                 state = self._state(tx)
-                if tx.in_doubt and (state.status, state.ts_end) == (status.name, event["ts"]):
+                mine = self._fence is None or state.lease_fence == self._fence
+                if tx.in_doubt and mine and (state.status, state.ts_end) == (status.name, event["ts"]):
                     return
                 self._check_holder(state)
                 raise AlreadyCompleted(
@@ -149,26 +151,27 @@ class Trial(Storage.Trial):
         """Append a status event and `(timestamp, metric, value)` points; see `Storage.Trial.update_telemetry`."""
         _check_status(status)
         event = {**self._key, "ts": self._encode_ts(timestamp, "timestamp"), "status": status.name}
-        points = self._telemetry_rows(metrics)
+        points = self._points(metrics)
 
         def append(tx: Session) -> None:
             self._check_holder(self._state(tx, hold=self._fence is not None))
             tx.count("trial_status_add", **event)
-            tx.bulk("telemetry_insert", points)
+            tx.bulk_tuples("telemetry_insert", POINT, points, **self._key)
 
         self._database.write(append, repeatable=True)
 
-    def _telemetry_rows(self, metrics: Sequence[tuple[dt.datetime, str, Any]]) -> list[dict[str, Any]]:
-        points: dict[tuple[Any, str], dict[str, Any]] = {}
-        names: set[str] = set()
+    def _points(self, metrics: Sequence[tuple[dt.datetime, str, Any]]) -> list[tuple[Any, str, str | None, str | None]]:
+        """Rows of POINT, checked; the first of several at one microsecond."""
+        points: dict[tuple[Any, str], tuple[str | None, str | None]] = {}
+        names: dict[str, tuple[str, str]] = {}  # checked, with what errors call them and their times
         clashes: set[str] = set()
+        encode_ts, id_length = self._database.dialect.encode_ts, self._database.dialect.id_length
         for ts, metric, value in _points(metrics):
             if metric not in names:
-                names.add(check_name(metric, "Metric", self._database.dialect.id_length))
-            text, kind = encode(value, f"Metric {metric!r}")
-            key = (self._encode_ts(ts, f"Metric {metric!r}: timestamp"), metric)
-            row = {**self._key, "ts": key[0], "metric_id": metric, "metric_value": text, "value_type": kind}
-            if points.setdefault(key, row) != row:
+                names[check_name(metric, "Metric", id_length)] = f"Metric {metric!r}", f"Metric {metric!r}: timestamp"
+            what, what_ts = names[metric]
+            typed = encode(value, what)
+            if points.setdefault((encode_ts(to_utc(ts, what_ts)), metric), typed) != typed:
                 clashes.add(metric)
         if clashes:
             _LOG.warning(
@@ -176,7 +179,7 @@ class Trial(Storage.Trial):
                 self,
                 ", ".join(sorted(clashes)),
             )
-        return list(points.values())
+        return [(ts, metric, text, kind) for (ts, metric), (text, kind) in points.items()]
 
     # --- leases -------------------------------------------------------------------------------------------------------
 
@@ -203,8 +206,8 @@ class Trial(Storage.Trial):
 
         def give_back(tx: Session) -> None:
             state = self._state(tx, hold=True)
-            if tx.in_doubt and not state.held:
-                return
+            if tx.in_doubt and (not state.held or state.lease_fence != self._fence):
+                return  # somebody else may have it by now
             self._check_holder(state)
             if not state.held:
                 raise LeaseLost(f"Trial {self} is {state.status}: its lease has ended.", "")

@@ -16,7 +16,10 @@ from .rows import Stored
 from .status import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     import pandas as pd
+    import pyarrow as pa
 
 
 class SqlTunableConfigData(TunableConfigData):
@@ -140,11 +143,31 @@ class SqlTrialData(TrialData):
     @property
     def telemetry_df(self) -> pd.DataFrame:
         """Telemetry, columns `ts` (UTC), `metric`, `value`, ordered by ts, then metric."""
-        points = self._database.read(lambda tx: tx.many("telemetry", **self._key))
         decode_ts = self._database.dialect.decode_ts
-        return telemetry_frame(
-            (decode_ts(row.ts), row.metric_id, rows.stored(row.metric_value, row.value_type)) for row in points
-        )
+
+        def read(tx: Session) -> tuple[list[Any], ...]:
+            times: list[Any] = []
+            metrics: list[Any] = []
+            shown: list[Any] = []
+            for points in tx.chunks("telemetry", self._key):
+                times += [decode_ts(row.ts) for row in points]
+                metrics += [row.metric_id for row in points]
+                shown += [rows.stored(row.metric_value, row.value_type).shown for row in points]
+            return times, metrics, shown
+
+        return telemetry_frame(*self._database.read(read))
+
+    def telemetry_arrow(self) -> pa.Table:
+        """Telemetry as an Arrow table; one statement. See `TrialData.telemetry_arrow`."""
+        from . import arrow
+
+        return arrow.telemetry_table(self._database, "telemetry", self._key)
+
+    def telemetry_batches(self, batch_size: int = 65_536) -> Generator[pa.RecordBatch, None, None]:
+        """Telemetry in a stream; one statement. See `TrialData.telemetry_batches`."""
+        from . import arrow
+
+        return arrow.telemetry_stream(self._database, self._key, batch_size)
 
     def _metadata(self) -> dict[str, Stored]:
         return rows.params(self._database.read(lambda tx: tx.many("trial_params", **self._key)))

@@ -22,6 +22,7 @@ MAX_VALUE_BYTES = 65_535
 MAX_TEXT = 1024  # characters: description, root_env_config, git_repo
 LARGEST_INT32 = 2**31 - 1
 # No scalars, or numbers in a unit that an int would lose: they stay what they are, and are refused.
+_PLAIN = frozenset({int, float, bool, str, type(None)})
 _NUMPY_OTHERS = ("ndarray", "datetime64", "timedelta64")
 
 
@@ -30,6 +31,9 @@ def encode(value: Any, what: str, *, nested: bool = False) -> Typed:
 
     Raises ValueRejected for another type, or for text longer than 65,535 bytes.
     """
+    kind = type(value)
+    if kind is float:  # mostly, and often thousands of them
+        return str(value), "f"
     value = python_value(value)
     if value is None:
         return None, None
@@ -88,6 +92,8 @@ def python_value(value: Any) -> Any:
     """A NumPy scalar as the Python value that it stands for, a subclass of a plain type as the plain one; else
     unchanged."""
     kind = type(value)
+    if kind in _PLAIN:
+        return value
     if kind.__module__ == "numpy" and hasattr(value, "item") and kind.__name__ not in _NUMPY_OTHERS:
         value = value.item()
     if value is None or isinstance(value, bool):
@@ -139,6 +145,8 @@ def int_id(number: Any) -> int | None:
 
 def to_utc(moment: dt.datetime, what: str = "timestamp") -> dt.datetime:
     """The aware UTC time of `moment`; a naive one is local time. Raises ValueRejected for what is no time."""
+    if type(moment) is dt.datetime and moment.tzinfo is dt.timezone.utc:
+        return moment
     if not isinstance(moment, dt.datetime):
         raise ValueRejected(f"{what} is of type {type(moment).__name__}.", "Give a datetime.")
     if moment != moment:  # pandas' NaT, which calls itself a datetime

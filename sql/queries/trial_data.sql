@@ -123,3 +123,12 @@ FROM trial_telemetry
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id
 ORDER BY ts, metric_id;
+
+-- name: telemetry_of_experiment
+-- returns: many
+-- params: exp_id
+-- why: The timestamped metrics of all trials of an experiment, read in the order of their unique key.
+SELECT trial_id, ts, metric_id, metric_value, value_type
+FROM trial_telemetry
+WHERE exp_id = :exp_id
+ORDER BY trial_id, ts, metric_id;

@@ -1,6 +1,6 @@
 """After adoption both write to one database: the reference, as it is installed from PyPI, and this library.
 
-Runs in an environment of its own (`tox -e reference`), since the reference needs other versions.
+Runs in an environment of its own (`tox -e mlos_bench`), since the reference needs other versions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trialstore.storage.database import Database
 from trialstore.storage.deployment import adopt_schema, apply_schema, verify_schema
 
 pytestmark = pytest.mark.engine("sqlite")
-pytest.importorskip("mlos_bench", reason="mlos-bench is not installed: run `tox -e reference`")
+pytest.importorskip("mlos_bench.storage", reason="mlos-bench is not installed: run `tox -e mlos_bench`")
 
 HARNESS = Path(__file__).with_name("harness.py")
 NOW = dt.datetime(2025, 3, 1, 8, 0, 0, 123456, tzinfo=dt.timezone.utc)

@@ -61,7 +61,8 @@ def test_every_module_imports_by_itself_in_what_is_installed() -> None:
         module.name
         for package in PACKAGES
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}.")
-        if not module.name.endswith("__main__")
+        # The plug-in needs the harness; tests/reference/test_missing.py says what it tells where there is none.
+        if not module.name.endswith("__main__") and ".mlos_bench" not in module.name
     ]
     assert "trialstore.storage.sql_storage" in names
     code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"

@@ -1,7 +1,6 @@
 -- Trials taken by workers. Leases are counted by the server's clock, in UTC; rows that another worker is taking at the
--- same moment are passed over. Lists of ids come as JSON, and are joined, because MariaDB would look for
--- them among all trials of the experiment otherwise. SKIP LOCKED is not in the
--- linter's grammar.
+-- same moment are passed over. Lists of ids come as JSON, and are joined before the trials: MariaDB would look for them
+-- among all trials of the experiment, and lock those. The linter's grammar knows neither SKIP LOCKED nor this.
 -- noqa: disable=PRS,CP03
 
 -- name: claim_find
@@ -25,8 +24,8 @@ FOR UPDATE SKIP LOCKED;
 -- params: exp_id, ids, trial_runner_id, lease_us, claim_id
 -- why: The trials found are taken until the lease ends; each claim of a trial has the next number.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
-UPDATE trial AS t
-INNER JOIN json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
+UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
+STRAIGHT_JOIN trial AS t
     ON t.exp_id = :exp_id
     AND t.trial_id = j.id
 SET
@@ -39,8 +38,8 @@ SET
 -- params: exp_id, ids
 -- why: The trials are free again; the next claim still gets the next number.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
-UPDATE trial AS t
-INNER JOIN json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
+UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
+STRAIGHT_JOIN trial AS t
     ON t.exp_id = :exp_id
     AND t.trial_id = j.id
 SET t.status = 'PENDING', t.trial_runner_id = NULL, t.lease_ends = NULL;

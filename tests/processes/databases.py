@@ -1,0 +1,64 @@
+"""Databases for tests of several processes, on each engine that several processes may write to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from matrix import first_mode
+from processes.helpers import make_experiment
+from servers import DatabaseServer, ServerMissing, galera, obtain, registry
+from trialstore.storage import SqlStorage
+
+SERVERS = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("postgresql", "mysql")]
+FILES_AND_SERVERS = [pytest.param("sqlite", marks=pytest.mark.engine("sqlite")), *SERVERS]
+EVERYWHERE = [*FILES_AND_SERVERS, pytest.param("galera", marks=pytest.mark.engine("mysql"))]
+
+
+@contextmanager
+def fresh(where: str, folder: Path) -> Iterator[list[dict[str, Any]]]:
+    """The config of an empty database with the shared experiment; of a cluster, one for each node."""
+    with _on_cluster() if where == "galera" else _on_server(where, folder) as configs:
+        with SqlStorage(configs[0]) as storage, make_experiment(storage):
+            pass
+        yield configs
+
+
+@contextmanager
+def _on_server(engine: str, folder: Path) -> Iterator[list[dict[str, Any]]]:
+    mode = first_mode(engine)
+    config = mode.create_ready(folder)
+    yield [config]
+    if mode.drop is not None:
+        mode.drop(config)
+
+
+@contextmanager
+def _on_cluster() -> Iterator[list[dict[str, Any]]]:
+    cluster = galera.require()
+    name = cluster.create_database()
+    yield [cluster.config(number, name) for number in range(len(cluster.nodes))]
+    cluster.drop_database(name)
+
+
+@contextmanager
+def private_server(engine: str) -> Iterator[DatabaseServer]:
+    """A server that the test may kill, whatever the environment names."""
+    variable = registry.KINDS[engine].variable
+    named = os.environ.pop(variable, None)
+    try:
+        server = obtain(engine)
+    except ServerMissing as reason:
+        registry.unavailable(engine, reason)
+    finally:
+        if named is not None:
+            os.environ[variable] = named
+    try:
+        yield server
+    finally:
+        server.stop()
