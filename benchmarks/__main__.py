@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -53,6 +54,8 @@ def main(
 
     Prints tables, and writes bench.json, ratios.png and throughput.png.
     """
+    # Ended by a signal it still ends its processes and removes its files.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(143))
     sizes = operations.QUICK if quick else operations.LARGE if large else Sizes()
     pythons = {"optuna": optuna_python, "mlos_bench": mlos_python} if with_peers else {}
     run = Run(sizes, pythons, with_flat=with_flat, with_throughput=with_throughput, with_ratios=not only)

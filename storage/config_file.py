@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _CLASSES = (
     "trialstore.storage.SqlStorage",
     "trialstore.storage.sql_storage.SqlStorage",
+    "trialstore.storage.mlos_bench.SqlStorage",
     "mlos_bench.storage.sql.storage.SqlStorage",
 )
 _TOP_LEVEL_KEYS = ("$schema", "class", "config", "description")

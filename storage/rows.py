@@ -84,6 +84,19 @@ def by_config(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
     return found
 
 
+def values_by_id(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, Any]]:
+    """Id → name → value, of tuples `(id, name, text, type)`; without a name an id has no values."""
+    value_of = _value_of.get()
+    found: dict[int, dict[str, Any]] = {}
+    for number, name, text, kind in rows:
+        values = found.get(number)
+        if values is None:
+            values = found[number] = {}
+        if name is not None:
+            values[name] = decode(text, kind) if value_of is None else value_of(text)
+    return found
+
+
 def params_by_trial(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
     """Trial id → parameters."""
     found: dict[int, dict[str, Stored]] = {}

@@ -172,20 +172,20 @@ class StoredTrials(Storage.Experiment):
 
         def read(tx: Session) -> tuple[Any, Any, Any]:
             return (
-                tx.many("trial_load", **chosen),
-                tx.many("config_params_of_load", **chosen),
-                tx.many("results_of_load", **chosen),
+                tx.tuples("trial_load", **chosen),
+                rows.values_by_id(tx.tuples("config_params_of_load", **chosen)),
+                rows.values_by_id(tx.tuples("results_of_load", **chosen)),
             )
 
-        trials, config_rows, result_rows = self._database.read(read)
-        configs = rows.by_config(config_rows)
-        results = rows.metrics_by_trial(result_rows)
-        status = [Status.parse(row.status) for row in trials]
+        trials, configs, results = self._database.read(read)
+        status = [Status.parse(ended) for _trial_id, _config_id, ended in trials]
         scores = [
-            rows.plain(results.get(row.trial_id, {})) if ended.is_succeeded() else None
-            for row, ended in zip(trials, status, strict=True)
+            results.get(trial_id, {}) if ended.is_succeeded() else None
+            for (trial_id, _config_id, _status), ended in zip(trials, status, strict=True)
         ]
-        return [row.trial_id for row in trials], [rows.plain(configs[row.config_id]) for row in trials], scores, status
+        # Trials share configs; each caller's dict is its own.
+        values = [dict(configs[config_id]) for _trial_id, config_id, _status in trials]
+        return [trial_id for trial_id, _config_id, _status in trials], values, scores, status
 
     def load_tunable_config(self, config_id: int) -> dict[str, Any]:
         """The values of a config, name → value. Raises LookupError (TrialMissing) for an unknown id."""

@@ -57,14 +57,14 @@ def decode(text: str | None, kind: str | None) -> Any:
     """The value that was stored as this text with this type."""
     if text is None:
         return None
-    if kind is None:
-        return parse_untyped(text)
-    if kind == "s":
-        return text
-    if kind == "i":
-        return int(text)
     if kind == "f":
         return float(text)
+    if kind == "i":
+        return int(text)
+    if kind == "s":
+        return text
+    if kind is None:
+        return parse_untyped(text)
     if kind == "b":
         return text == "True"
     if kind == "j":

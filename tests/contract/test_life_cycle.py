@@ -7,6 +7,7 @@ import copy
 import datetime as dt
 import itertools
 import pickle
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +40,7 @@ from trialstore.storage import (
 from trialstore.storage.values import decode
 
 RUNNERS = (1, 2)
-MOST_TRIALS = 3  # so that calls meet on one trial
+MOST_OPEN = 2  # few trials at a time, so that calls meet on one
 MOST_LOOKED_UP = 3
 COMPLETED = [Status.SUCCEEDED, Status.CANCELED, Status.FAILED, Status.TIMED_OUT]
 NOT_COMPLETED = [Status.RUNNING, Status.READY, Status.PENDING, Status.UNKNOWN]
@@ -112,6 +113,10 @@ class TrialModel:
     @property
     def held(self) -> bool:
         return self.new_lease is not None or self.row.lease_ends is not None
+
+    @property
+    def open(self) -> bool:
+        return not self.row.status.is_completed()
 
     def claim(self, runner: int, lease: dt.timedelta) -> None:
         self.row.status, self.row.runner, self.row.fence = Status.READY, runner, self.row.fence + 1
@@ -272,7 +277,7 @@ class LifeCycle(RuleBasedStateMachine):
     def first_trials(self, due: list[str], metadata: dict[str, Any]) -> Any:
         return self.make(1, due, metadata)
 
-    @precondition(lambda self: len(self.trials) < MOST_TRIALS)
+    @precondition(lambda self: sum(trial.open for trial in self.trials.values()) < MOST_OPEN)
     @rule(target=handles, runner=RUNNER, due=st.lists(DUE, min_size=1, max_size=2), metadata=METADATA)
     def new_trials(self, runner: int, due: list[str], metadata: dict[str, Any]) -> Any:
         return self.make(runner, due, metadata)
@@ -295,8 +300,9 @@ class LifeCycle(RuleBasedStateMachine):
         return multiple(*map(self.handle, made))
 
     @precondition(lambda self: self.looked_up < MOST_LOOKED_UP)
-    @rule(target=handles, runner=RUNNER, trial_id=st.integers(1, 2))
-    def get_trial_by_id(self, runner: int, trial_id: int) -> Any:
+    @rule(target=handles, runner=RUNNER, back=st.integers(-1, 1))
+    def get_trial_by_id(self, runner: int, back: int) -> Any:
+        trial_id = len(self.trials) - back
         found = self.experiments[runner].get_trial_by_id(trial_id)
         assert (found is not None) == (trial_id in self.trials)
         self.looked_up += found is not None
@@ -390,11 +396,13 @@ class LifeCycle(RuleBasedStateMachine):
     def run(self, handle: Handle, given: str) -> None:
         self.start(handle, Status.RUNNING, given, None)
 
+    @precondition(any_trial(lambda trial: trial.open))
     @rule(handle=handles, status=st.sampled_from(COMPLETED), given=GIVEN, metrics=METRICS)
     def complete(self, handle: Handle, status: Status, given: str, metrics: Any) -> None:
         ts = TIMES[given]
         self.call(lambda: handle.real.update(status, ts, metrics), lambda: handle.complete(status, ts, metrics))
 
+    @precondition(any_trial(lambda trial: trial.open))
     @rule(handle=claims, given=GIVEN)
     def succeed(self, handle: Handle, given: str) -> None:
         self.complete(handle, Status.SUCCEEDED, given, {"score": 1})
@@ -503,19 +511,28 @@ class LifeCycle(RuleBasedStateMachine):
 
 # --- the tests --------------------------------------------------------------------------------------------------------
 
-SHORT = settings(
+# An engine that is ten times as fast gets ten times as many examples. Whoever looks for a bug gives it minutes.
+SECONDS = 4.0
+BATCH = settings(
     deadline=None,
-    max_examples=28,
+    max_examples=10,
     stateful_step_count=30,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
 
 
+def live(first: SqlStorage, second: SqlStorage) -> None:
+    """Let trials live and die, each time in another experiment of the same database."""
+    ends = time.monotonic() + SECONDS
+    while time.monotonic() < ends:
+        run_state_machine_as_test(lambda: LifeCycle(first, second), settings=BATCH)
+
+
 def test_two_runners_with_a_storage_each(shared_storage: SqlStorage, shared_config: dict[str, Any]) -> None:
     with SqlStorage(shared_config) as second:
-        run_state_machine_as_test(lambda: LifeCycle(shared_storage, second), settings=SHORT)
+        live(shared_storage, second)
 
 
 def test_two_runners_with_one_storage(private_storage: SqlStorage) -> None:
-    run_state_machine_as_test(lambda: LifeCycle(private_storage, private_storage), settings=SHORT)
+    live(private_storage, private_storage)

@@ -40,3 +40,17 @@ ON DUPLICATE KEY UPDATE ts = ts;
 INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, value_type)
 VALUES (:exp_id, :trial_id, :ts, :metric_id, :metric_value, :value_type)
 ON DUPLICATE KEY UPDATE ts = ts;
+
+-- name: trial_pending
+-- returns: many
+-- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
+-- why: Trials that are due. The assigned pair is (0, 1) for all, (1, 1) with a runner, (0, 0) without one.
+-- why: Sorted by a sum, because MariaDB would read all trials of the experiment to get them in the order of a key.
+SELECT trial_id, config_id, trial_runner_id, status
+FROM trial
+WHERE exp_id = :exp_id
+    AND status IN (:status_1, :status_2, :status_3)
+    AND ts_start <= :ts
+    AND ts_end IS NULL
+    AND CASE WHEN trial_runner_id IS NULL THEN 0 ELSE 1 END BETWEEN :assigned_min AND :assigned_max
+ORDER BY trial_id + 0;

@@ -12,3 +12,39 @@ FROM (
 LEFT JOIN config_param AS p
     ON p.config_id = c.config_id
 ORDER BY c.config_id, p.param_id;
+
+-- name: config_params_of_load
+-- returns: many
+-- params: exp_id, last_trial_id
+-- why: The configs of the trials that trial_load returns, in one statement.
+-- why: Of sums, because SQLite would read the trials of all experiments to get the ids in the order of a key.
+SELECT c.config_id, p.param_id, p.param_value, p.value_type
+FROM (
+    SELECT DISTINCT config_id + 0 AS config_id
+    FROM trial
+    WHERE exp_id = :exp_id
+        AND trial_id > :last_trial_id
+        AND status IN ('SUCCEEDED', 'FAILED', 'TIMED_OUT')
+) AS c
+LEFT JOIN config_param AS p
+    ON p.config_id = c.config_id
+ORDER BY c.config_id, p.param_id;
+
+-- name: config_params_of_pending
+-- returns: many
+-- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
+-- why: The configs of the trials that trial_pending returns, in one statement.
+-- why: Of sums, because SQLite would read the trials of all experiments to get the ids in the order of a key.
+SELECT c.config_id, p.param_id, p.param_value, p.value_type
+FROM (
+    SELECT DISTINCT config_id + 0 AS config_id
+    FROM trial
+    WHERE exp_id = :exp_id
+        AND status IN (:status_1, :status_2, :status_3)
+        AND ts_start <= :ts
+        AND ts_end IS NULL
+        AND CASE WHEN trial_runner_id IS NULL THEN 0 ELSE 1 END BETWEEN :assigned_min AND :assigned_max
+) AS c
+LEFT JOIN config_param AS p
+    ON p.config_id = c.config_id
+ORDER BY c.config_id, p.param_id;
