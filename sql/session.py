@@ -223,13 +223,6 @@ class Session:
         finally:
             batches.close()
 
-    def tuples(self, name: str, **params: Any) -> Sequence[tuple[Any, ...]]:
-        """All rows that the statement returns, as the driver's own tuples: for thousands of rows."""
-        result = self._execute(name, params)
-        found: Sequence[tuple[Any, ...]] = self._guarded(name, result.cursor.fetchall)
-        result.close()
-        return found
-
     def scalar(self, name: str, **params: Any) -> Any:
         """The first column of the only row, or None."""
         row = self.one(name, **params)

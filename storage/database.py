@@ -53,7 +53,7 @@ class Database:
         self._reset()
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a stream that is collected may end a session in any place
         self._engine: Engine | None = None
         self._statements: Statements | None = None
         self._sessions = 0

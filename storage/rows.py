@@ -84,8 +84,8 @@ def by_config(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
     return found
 
 
-def values_by_id(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, Any]]:
-    """Id → name → value, of tuples `(id, name, text, type)`; without a name an id has no values."""
+def values_by_id(rows: Iterable[Any]) -> dict[int, dict[str, Any]]:
+    """Id → name → value, of rows `id, name, text, type`; without a name an id has no values."""
     value_of = _value_of.get()
     found: dict[int, dict[str, Any]] = {}
     for number, name, text, kind in rows:

@@ -172,9 +172,9 @@ class StoredTrials(Storage.Experiment):
 
         def read(tx: Session) -> tuple[Any, Any, Any]:
             return (
-                tx.tuples("trial_load", **chosen),
-                rows.values_by_id(tx.tuples("config_params_of_load", **chosen)),
-                rows.values_by_id(tx.tuples("results_of_load", **chosen)),
+                tx.many("trial_load", **chosen),
+                rows.values_by_id(tx.many("config_params_of_load", **chosen)),
+                rows.values_by_id(tx.many("results_of_load", **chosen)),
             )
 
         trials, configs, results = self._database.read(read)
