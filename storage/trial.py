@@ -52,6 +52,8 @@ class Trial(Storage.Trial):
         trial_runner_id = check_runner_id(trial_runner_id)
 
         def assign(tx: Session) -> int:
+            if self._fence is not None:  # who has lost the trial must not keep it for a runner that may be gone
+                self._check_holder(self._state(tx, hold=True))
             tx.count("trial_set_runner", trial_runner_id=trial_runner_id, **self._key)
             return int(self._state(tx).trial_runner_id)
 

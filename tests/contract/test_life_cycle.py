@@ -41,7 +41,7 @@ from trialstore.storage.values import decode
 
 RUNNERS = (1, 2)
 MOST_OPEN = 2  # few trials at a time, so that calls meet on one
-MOST_LOOKED_UP = 3
+MOST_LOOKED_UP = 3  # objects without a claim, and copies of those with one: most have one of their own
 COMPLETED = [Status.SUCCEEDED, Status.CANCELED, Status.FAILED, Status.TIMED_OUT]
 NOT_COMPLETED = [Status.RUNNING, Status.READY, Status.PENDING, Status.UNKNOWN]
 
@@ -158,7 +158,11 @@ class Handle:
         return cls(real, trial, row.fence if claimed else None, row.status, row.runner, dict(row.metadata))
 
     def check_holder(self) -> None:
-        """Who has claimed a trial can write until it is released, anybody else only while nobody holds it."""
+        """Who has claimed a trial can write until it is released, anybody else only while nobody holds it.
+
+        One that was released, and then ended by somebody without a claim, takes words of its last holder again: what
+        ended it stands.
+        """
         if self.fence is None:
             if self.trial.held:
                 raise TrialHeld("")
@@ -205,6 +209,9 @@ class Handle:
         self.metadata.update(new)
 
     def set_runner(self, runner: int) -> int:
+        """Whoever has not claimed the trial may hand it over, held or not; the database says to whom it belongs."""
+        if self.fence is not None:
+            self.check_holder()
         row = self.trial.row
         if row.runner is None or row.status.is_pending():
             row.runner = runner

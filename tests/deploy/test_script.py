@@ -343,7 +343,7 @@ def test_json_tells_what_it_is_beside_the_text() -> None:
     ("options", "code", "words"),
     [
         (["--dialect", "postgres"], 1, "Did you mean 'postgresql'?"),
-        (["--dialect", "sqlite", "--from", "10"], 1, "from version 10 to version 10"),
+        (["--dialect", "sqlite", "--from", "11"], 1, "from version 11 to version 11"),
         (["--dialect", "sqlite", "--from", "4", "--to", "3"], 1, "from version 4 to version 3"),
         (["--dialect", "sqlite", "--to", "99"], 1, "from version 0 to version 99"),
         (["--dialect", "sqlite", "--from", "-1"], 2, "--from"),
