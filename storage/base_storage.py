@@ -322,7 +322,10 @@ class Storage(ABC):
 
         @abstractmethod
         def set_trial_runner(self, trial_runner_id: int) -> int:
-            """Assign a runner if there is none or the trial is PENDING; the runner that now holds the trial."""
+            """Assign a runner if there is none or the trial is PENDING; the runner that now holds the trial.
+
+            Raises LeaseLost where this object claimed the trial and does not hold it any more.
+            """
 
         @property
         @abstractmethod

@@ -198,7 +198,9 @@ class Trial(Storage.Trial):
             if not tx.count("lease_renew", fence=fence, lease_us=us, **self._key):
                 self._check_holder(state := self._state(tx))
                 if not state.held:
-                    raise LeaseLost(f"Trial {self} is {state.status}: its lease has ended.", "")
+                    raise LeaseLost(
+                        f"Trial {self} is {state.status}: its lease has ended.", "Take it anew by claim_trials()."
+                    )
 
         self._database.write(renew, repeatable=True)
 
@@ -212,7 +214,9 @@ class Trial(Storage.Trial):
                 return  # somebody else may have it by now
             self._check_holder(state)
             if not state.held:
-                raise LeaseLost(f"Trial {self} is {state.status}: its lease has ended.", "")
+                raise LeaseLost(
+                    f"Trial {self} is {state.status}: its lease has ended.", "Take it anew by claim_trials()."
+                )
             release(tx, self._experiment_id, [self._trial_id])
 
         self._database.write(give_back, repeatable=True)
@@ -231,7 +235,7 @@ class Trial(Storage.Trial):
                     f"Trial {self} is held by runner {state.trial_runner_id} under a lease.",
                     "Only the holder may write to it; release_expired() takes it back when the lease has ended.",
                 )
-        elif state.lease_fence != self._fence or not (state.held or Status.parse(state.status).is_completed()):
+        elif state.lease_fence != self._fence or not state.claimed:
             raise LeaseLost(
                 f"Trial {self} is not held here any more: it is {state.status}"
                 + (f" and held by runner {state.trial_runner_id}." if state.held else "."),

@@ -80,7 +80,10 @@ ORDER BY trial_id;
 -- returns: one
 -- params: exp_id, trial_id
 -- why: Where a trial stands, and whether its last claim still holds, read in the transaction that is to change it.
-SELECT status, trial_runner_id, ts_end, lease_fence, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
+SELECT
+    status, trial_runner_id, ts_end, lease_fence,
+    CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held,
+    CASE WHEN claim_id IS NULL THEN 0 ELSE 1 END AS claimed
 FROM trial
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id;
@@ -89,7 +92,10 @@ WHERE exp_id = :exp_id
 -- returns: one
 -- params: exp_id, trial_id
 -- why: As trial_state, and nobody can take the trial until the transaction ends.
-SELECT status, trial_runner_id, ts_end, lease_fence, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
+SELECT
+    status, trial_runner_id, ts_end, lease_fence,
+    CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held,
+    CASE WHEN claim_id IS NULL THEN 0 ELSE 1 END AS claimed
 FROM trial
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id

@@ -107,6 +107,7 @@ class TrialModel:
 
     trial_id: int
     row: Row
+    released: bool = False  # since its last claim
     new_lease: dt.timedelta | None = None
     new_event: Status | None = None
 
@@ -120,11 +121,11 @@ class TrialModel:
 
     def claim(self, runner: int, lease: dt.timedelta) -> None:
         self.row.status, self.row.runner, self.row.fence = Status.READY, runner, self.row.fence + 1
-        self.new_lease, self.new_event = lease, Status.READY
+        self.new_lease, self.new_event, self.released = lease, Status.READY, False
 
     def release(self) -> None:
         self.row.status, self.row.runner, self.row.lease_ends = Status.PENDING, None, None
-        self.new_event = Status.PENDING
+        self.new_event, self.released = Status.PENDING, True
 
     def take_over(self, stored: Row) -> None:
         """What the clock told of the last call, if that can be true."""
@@ -158,15 +159,11 @@ class Handle:
         return cls(real, trial, row.fence if claimed else None, row.status, row.runner, dict(row.metadata))
 
     def check_holder(self) -> None:
-        """Who has claimed a trial can write until it is released, anybody else only while nobody holds it.
-
-        One that was released, and then ended by somebody without a claim, takes words of its last holder again: what
-        ended it stands.
-        """
+        """Who has claimed a trial can write until it is released, anybody else only while nobody holds it."""
         if self.fence is None:
             if self.trial.held:
                 raise TrialHeld("")
-        elif self.fence != self.trial.row.fence or not (self.trial.held or self.trial.row.status.is_completed()):
+        elif self.fence != self.trial.row.fence or self.trial.released:
             raise LeaseLost("")
 
     def check_claim(self) -> None:

@@ -42,7 +42,7 @@ UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 STRAIGHT_JOIN trial AS t
     ON t.exp_id = :exp_id
     AND t.trial_id = j.id
-SET t.status = 'PENDING', t.trial_runner_id = NULL, t.lease_ends = NULL;
+SET t.status = 'PENDING', t.trial_runner_id = NULL, t.lease_ends = NULL, t.claim_id = NULL;
 
 -- name: claim_event
 -- returns: count

@@ -39,7 +39,7 @@ WHERE exp_id = :exp_id
 -- why: The trials are free again; the next claim still gets the next number.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
 UPDATE trial
-SET status = 'PENDING', trial_runner_id = NULL, lease_ends = NULL
+SET status = 'PENDING', trial_runner_id = NULL, lease_ends = NULL, claim_id = NULL
 WHERE exp_id = :exp_id
     AND trial_id IN (
         SELECT j.value

@@ -16,7 +16,10 @@ ORDER BY trial_id + 0;
 -- returns: one
 -- params: exp_id, trial_id
 -- why: As trial_state. BEGIN IMMEDIATE has shut out all other writers already.
-SELECT status, trial_runner_id, ts_end, lease_fence, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
+SELECT
+    status, trial_runner_id, ts_end, lease_fence,
+    CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held,
+    CASE WHEN claim_id IS NULL THEN 0 ELSE 1 END AS claimed
 FROM trial
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id;
