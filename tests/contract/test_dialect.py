@@ -30,11 +30,6 @@ def results(*rows: dict[str, Any]) -> Callable[[Session], Any]:
     return lambda tx: tx.bulk("result_insert", rows)
 
 
-def table(tx: Session) -> None:
-    """Creates a table that is there."""
-    tx.run_migration("CREATE TABLE trial_result (x INTEGER)", "a table")
-
-
 def gone(tx: Session) -> None:
     """Reads a table that is not there."""
     tx.run_migration("SELECT * FROM trial_gone", "a query")
@@ -50,7 +45,6 @@ PROVOKED: dict[str, tuple[Callable[[Session], Any], ErrorKind, type[QueryError]]
     "missing reference": (results({**ROW, "trial_id": 77}), ErrorKind.MISSING_REFERENCE, MissingReference),
     "no value": (results({**ROW, "metric_id": None}), ErrorKind.BAD_VALUE, ValueRejected),
     "missing object": (gone, ErrorKind.MISSING_OBJECT, QueryError),
-    "object exists": (table, ErrorKind.OBJECT_EXISTS, QueryError),
     "no statement": (nonsense, ErrorKind.OTHER, QueryError),
 }
 
@@ -66,6 +60,15 @@ def test_an_error_of_the_driver_is_told_by_its_kind_and_without_values(
     assert (caught.value.kind, type(caught.value)) == (kind, cls)
     assert SECRET not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
     assert experiment.load() == ([], [], [], [])  # the storage goes on
+
+
+def test_a_table_that_is_there_already_is_told_by_its_kind(storage: SqlStorage) -> None:
+    def create(tx: Session) -> None:
+        tx.run_migration("CREATE TABLE trial_result (x INTEGER)", "a table")
+
+    with pytest.raises(QueryError) as caught:
+        storage._database.write(create)
+    assert caught.value.kind is ErrorKind.OBJECT_EXISTS
 
 
 def test_one_migrator_at_a_time(process_config: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ VARIABLE = "TRIALSTORE_TEST_APP_ENGINE"
 
 NOT_FOR_THE_APP = {
     "test_schema_policy": "It makes and changes tables, and the history, which is what the role must not do.",
+    "test_dialect::test_a_table_that_is_there_already_is_told_by_its_kind": "It makes a table.",
     "test_bad_input::test_writing_to_a_trial_that_was_deleted_is_refused": "It deletes rows past the library.",
 }
 """Module, or module::test → why the role cannot run it."""
