@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import re
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -210,6 +211,8 @@ class MySQLDialect(ServerDialect):
         number = origin.args[0] if origin.args and isinstance(origin.args[0], int) else -1
         message = str(origin.args[1]) if len(origin.args) > 1 else ""
         kind = _KIND.get(number, ErrorKind.OTHER)
+        if isinstance(getattr(origin, "original_exception", None), ssl.SSLError):  # which the driver calls 2003 as well
+            number, kind = 2026, ErrorKind.CANNOT_CONNECT
         if number == 1005 and _FOREIGN_KEY_EXISTS in message:
             kind = ErrorKind.OBJECT_EXISTS
         if isinstance(error, DBAPIError) and error.connection_invalidated and kind is ErrorKind.OTHER:
