@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,17 @@ def write_without_right(_pipe: Connection, path: Path, user: int, more: dict[str
         except StorageError as exc:
             answers.append((type(exc).__name__, exc.message, exc.hint))
 
-    with SqlStorage(file_config(path, **more)) as storage, make_experiment(storage) as experiment:
+    with (
+        ExitStack() as ending,
+        SqlStorage(file_config(path, **more)) as storage,
+        make_experiment(storage) as experiment,
+    ):
         attempt(experiment)
         storage.dispose()
         if os.geteuid() == 0:  # who may write to any file
             os.chown(path, user, user)
-            os.setresuid(user, user, user)
+            os.seteuid(user)
+            ending.callback(os.seteuid, 0)  # what measures coverage writes its own file in the end
         path.chmod(0o444)
         path.parent.chmod(0o555)
         attempt(experiment)

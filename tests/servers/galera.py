@@ -47,7 +47,7 @@ innodb_autoinc_lock_mode = 2
 """
 OPTIONS = (
     "gcache.size=16M; gcache.page_size=16M; gmcast.listen_addr=tcp://127.0.0.1:{gcomm}; ist.recv_addr=127.0.0.1:{ist}; "
-    "evs.keepalive_period=PT0.5S; evs.suspect_timeout=PT3S; evs.inactive_timeout=PT6S"
+    "evs.keepalive_period=PT0.5S; evs.suspect_timeout=PT5S; evs.inactive_timeout=PT15S"
 )
 NOWHERE = "00000000-0000-0000-0000-000000000000:-1"
 RECOVERED = re.compile(r"WSREP: Recovered position: (\S+:-?\d+)")
