@@ -34,7 +34,8 @@ def interrupted_and_resumed(folder: Path, storage: str, *more: str) -> None:
     (folder / INTERRUPT_AT).write_text("5", encoding="ascii")
     first = run(folder, HARNESS, *FRAGILE, "--storage", storage, *more, more=SKIP)
     assert first.returncode != 0
-    assert "KeyboardInterrupt" in first.stderr
+    # Of a runner's interrupt the program that started it tells in its own words.
+    assert "KeyboardInterrupt" in first.stderr or "A trial runner ended before its trials did" in first.stderr
     assert not (folder / INTERRUPT_AT).exists()
     succeed(run(folder, HARNESS, *FRAGILE, "--storage", storage, *more, more=SKIP))
 
