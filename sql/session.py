@@ -136,7 +136,10 @@ class Session:
         if key not in info:
             for step in self.dialect.session_steps(write=write):
                 self._step(step)
-            self.commit()
+            try:
+                self.commit()
+            except CommitUnknown as exc:  # of settings: nothing is in doubt
+                raise QueryError(exc.message, "", ErrorKind.DISCONNECTED) from None
             info[key] = True
 
     def begin(self, *, write: bool) -> None:
@@ -246,12 +249,8 @@ class Session:
             return 0
         if len(rows) == 1:
             return self.count(name, **rows[0])
-        if name + MANY in self.catalogue:
-            return sum(self._many(name + MANY, rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK))
-        ready = self._statements.ready(name)
-        arguments = [ready.arguments(row) for row in rows]
-        result = self._guarded(name, lambda: self._connection.exec_driver_sql(ready.sql, arguments))
-        return self._written(name, result)
+        columns = self.catalogue[name].params
+        return self.bulk_tuples(name, columns, [tuple([row[column] for column in columns]) for row in rows])
 
     def bulk_tuples(self, name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], **same: Any) -> int:
         """As `bulk`, for rows that are tuples of `columns` and have `same` in common: made ready faster."""
@@ -275,10 +274,6 @@ class Session:
     ) -> int:
         arrays = {key: [value] * len(rows) for key, value in same.items()}
         arrays.update(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
-        return self._written(name, self._execute(name, arrays))
-
-    def _many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> int:
-        arrays = {param: [row[param] for row in rows] for param in self.catalogue[name].params}
         return self._written(name, self._execute(name, arrays))
 
     def _written(self, name: str, result: CursorResult[Any]) -> int:

@@ -105,14 +105,14 @@ class Claim:
         if not found:
             return []
         ids = id_list(row.trial_id for row in found)
-        metadata = rows.params_by_trial(tx.many("trial_params_of_trials", exp_id=self._exp_id, ids=ids))
+        metadata = rows.values_by_id(tx.many("trial_params_of_trials", exp_id=self._exp_id, ids=ids))
         return [
             Claimed(
                 row.trial_id,
                 row.config_id,
                 row.fence,
                 tunables[row.trial_id],
-                rows.plain(metadata.get(row.trial_id, {})),
+                metadata.get(row.trial_id, {}),
             )
             for row in found
         ]

@@ -3,7 +3,6 @@ it."""
 
 from __future__ import annotations
 
-import itertools
 import logging
 import random
 import threading
@@ -151,7 +150,7 @@ class Database:
                 self._check_version(connection)
                 session = Session(connection, self.dialect, statements)
                 try:
-                    self._prepare(session, write=False)
+                    self._prepare(session)
                     yield session
                 except (ConnectError, PermissionDenied):
                     if self.dialect.refusals_stay and not self.dialect.in_memory():
@@ -172,14 +171,10 @@ class Database:
                 raise ConnectError(f"{self.config.label}: {server} answers.", f"At least version {least} is needed.")
             self._version_checked = True
 
-    def _prepare(self, session: Session, *, write: bool) -> None:
+    def _prepare(self, session: Session) -> None:
         try:
-            session.prepare(write=write)
-        except CommitUnknown as exc:  # of settings: nothing is in doubt
-            raise QueryError(exc.message, "", ErrorKind.DISCONNECTED) from None
+            session.prepare(write=False)
         except StorageError as exc:
-            if write:
-                raise
             # This is where a file that is no database is first noticed.
             raise type(exc)(f"{self.config.label}: {exc.message}", *exc.args[1:]) from None
 
@@ -225,7 +220,7 @@ class Database:
             with self.session() as session:
                 session.in_doubt = bool(lost)
                 if write:
-                    self._prepare(session, write=True)
+                    session.prepare(write=True)
                 try:
                     session.begin(write=write)
                     result = function(session)
@@ -259,7 +254,9 @@ class Database:
         have waited for locks, nor after MAX_ATTEMPTS.
         """
         deadline = time.monotonic() + (self.config.retry_timeout if within is None else within)
-        for number in itertools.count(1):
+        number = 0
+        while True:
+            number += 1
             try:
                 return attempt()
             except (QueryError, ServerUnreachable) as exc:
@@ -268,7 +265,6 @@ class Database:
                     raise
                 _LOG.info("Attempt %d: %s; again in %.3f s", number, exc.message, wait)
                 time.sleep(wait)
-        raise AssertionError("unreachable")
 
     def _passing(self, error: StorageError, attempts: int) -> bool:
         """Whether it may help to try again."""

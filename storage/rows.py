@@ -97,14 +97,6 @@ def values_by_id(rows: Iterable[Any]) -> dict[int, dict[str, Any]]:
     return found
 
 
-def params_by_trial(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
-    """Trial id → parameters."""
-    found: dict[int, dict[str, Stored]] = {}
-    for row in rows:
-        found.setdefault(row.trial_id, {})[row.param_id] = stored(row.param_value, row.value_type)
-    return found
-
-
 def metrics_by_trial(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
     """Trial id → metrics."""
     found: dict[int, dict[str, Stored]] = {}

@@ -105,7 +105,7 @@ class StoredTrials(Storage.Experiment):
 
         trials, config_rows, metadata_rows = self._database.read(read)
         configs = rows.by_config(config_rows)
-        metadata = rows.params_by_trial(metadata_rows)
+        metadata = rows.values_by_id(metadata_rows)
         for row in trials:
             try:
                 tunables = self._stored_tunables(row.trial_id, configs[row.config_id])
@@ -116,7 +116,7 @@ class StoredTrials(Storage.Experiment):
                 row.trial_id,
                 row.config_id,
                 tunables,
-                rows.plain(metadata.get(row.trial_id, {})),
+                metadata.get(row.trial_id, {}),
                 Status.parse(row.status),
                 row.trial_runner_id,
             )

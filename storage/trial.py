@@ -196,11 +196,7 @@ class Trial(Storage.Trial):
 
         def renew(tx: Session) -> None:
             if not tx.count("lease_renew", fence=fence, lease_us=us, **self._key):
-                self._check_holder(state := self._state(tx))
-                if not state.held:
-                    raise LeaseLost(
-                        f"Trial {self} is {state.status}: its lease has ended.", "Take it anew by claim_trials()."
-                    )
+                self._check_lease(self._state(tx))
 
         self._database.write(renew, repeatable=True)
 
@@ -212,11 +208,7 @@ class Trial(Storage.Trial):
             state = self._state(tx, hold=True)
             if tx.in_doubt and (not state.held or state.lease_fence != self._fence):
                 return  # somebody else may have it by now
-            self._check_holder(state)
-            if not state.held:
-                raise LeaseLost(
-                    f"Trial {self} is {state.status}: its lease has ended.", "Take it anew by claim_trials()."
-                )
+            self._check_lease(state)
             release(tx, self._experiment_id, [self._trial_id])
 
         self._database.write(give_back, repeatable=True)
@@ -226,6 +218,12 @@ class Trial(Storage.Trial):
         if self._fence is None:
             raise LeaseLost(f"Trial {self} is not held under a lease here.", "Take it by claim_trials().")
         return self._fence
+
+    def _check_lease(self, state: Any) -> None:
+        """Raise what `_check_holder` raises, and LeaseLost where the holder has completed the trial."""
+        self._check_holder(state)
+        if not state.held:
+            raise LeaseLost(f"Trial {self} is {state.status}: its lease has ended.", "Take it anew by claim_trials().")
 
     def _check_holder(self, state: Any) -> None:
         """Raise LeaseLost if this process held the trial and does not any more, TrialHeld if somebody else holds it."""
