@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from sqlalchemy.engine import URL, Connection, CursorResult
+from sqlalchemy.engine import URL
 
 from .errors import ConfigError, ErrorKind, nearest
 
@@ -208,9 +208,9 @@ class Dialect(ABC):
         return (SessionStep("begin_write" if write else "begin_read"),)
 
     @abstractmethod
-    def identify(self, connection: Connection) -> Server:
-        """Flavour and version of the server at the other end, without a statement where the driver knows them
-        already."""
+    def identify(self, connection: Any) -> Server:
+        """Flavour and version of the server at the other end of the driver's connection, without a statement where the
+        driver knows them already."""
 
     @abstractmethod
     def classify(self, error: BaseException) -> DriverError:
@@ -233,10 +233,11 @@ class Dialect(ABC):
         """Whether the database lives in this process's memory, so that no other process can open it."""
         return False
 
-    def rows_written(self, result: CursorResult[Any]) -> int:
-        """How many rows a statement has written: inserted, deleted, or changed. A row that is set to what it was may
-        count, or may not: nothing may hang on that."""
-        return result.rowcount
+    def rows_written(self, cursor: Any) -> int:
+        """How many rows the last statement of the driver's cursor has written: inserted, deleted, or changed. A row
+        that is set to what it was may count, or may not: nothing may hang on that."""
+        count: int = cursor.rowcount
+        return count
 
     def encode_ts(self, moment: dt.datetime) -> Any:
         """The bind value of an aware time, exact to 1 µs; of columns that hold UTC without saying so, unless
@@ -248,11 +249,19 @@ class Dialect(ABC):
         moment: dt.datetime = value.replace(tzinfo=dt.timezone.utc)
         return moment
 
+    def numpy_times(self, values: Sequence[Any]) -> Any:
+        """What `decode_ts` makes of the values of a column, None where they are None, as a NumPy array of type
+        `datetime64[us]`, in UTC. Overridden where there is a faster way."""
+        import numpy as np
+
+        moments = [None if value is None else self.decode_ts(value).replace(tzinfo=None) for value in values]
+        return np.array(moments, dtype="datetime64[us]")
+
     def record_batches(
-        self, connection: Connection, sql: str, arguments: Any, schema: Any, size: int | None
+        self, connection: Any, sql: str, arguments: Any, schema: Any, size: int | None
     ) -> Generator[Any, None, None]:
-        """The rows of a statement, in the transaction that is open, as `pyarrow.RecordBatch`es of the `schema`; times
-        are of type `timestamp('us', 'UTC')`.
+        """The rows of a statement that is run on the driver's connection, as `pyarrow.RecordBatch`es of the `schema`;
+        times are of type `timestamp('us', 'UTC')`.
 
         With a `size`, each has at most so many rows, and neither driver nor server hands over many more before they
         are asked for; closing the generator leaves the connection fit for the next statement. Without one, all rows
@@ -260,16 +269,22 @@ class Dialect(ABC):
         """
         import pyarrow as pa
 
-        result = connection.exec_driver_sql(sql, arguments, execution_options={"stream_results": size is not None})
+        cursor = connection.cursor() if size is None else self.stream_cursor(connection)
         try:
-            while rows := result.fetchall() if size is None else result.fetchmany(size):
+            cursor.execute(sql, arguments)
+            while rows := cursor.fetchall() if size is None else cursor.fetchmany(size):
                 columns = [
                     self.arrow_times(values) if pa.types.is_timestamp(field.type) else pa.array(values, field.type)
                     for field, values in zip(schema, zip(*rows, strict=True), strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
         finally:
-            result.close()
+            cursor.close()
+
+    def stream_cursor(self, connection: Any) -> Any:
+        """A cursor of the driver's that gets the rows of a statement from the server while they are read. Overridden
+        where the driver's usual cursor gets them all at once."""
+        return connection.cursor()
 
     def arrow_times(self, values: Sequence[Any]) -> Any:
         """What `decode_ts` makes of the values of a column, None where they are None, as a `pyarrow.Array`."""

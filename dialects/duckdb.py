@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy.engine import URL, Connection, CursorResult
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -118,9 +118,9 @@ class DuckDBDialect(FileDialect):
         return ()
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
-        return ()  # duckdb-engine begins a transaction before each first statement
+        return ()  # duckdb-engine begins transactions
 
-    def identify(self, connection: Connection) -> Server:
+    def identify(self, connection: Any) -> Server:
         import duckdb
 
         match = _VERSION.match(duckdb.__version__)
@@ -140,6 +140,11 @@ class DuckDBDialect(FileDialect):
         safe = told if kind in _NAMES_ONLY else f"the database refused it: {kind.value}"
         return DriverError(kind, code, safe, _hint(kind, code))
 
+    def numpy_times(self, values: Sequence[Any]) -> Any:
+        import numpy as np
+
+        return np.array(values, dtype="datetime64[us]")
+
     @contextmanager
     def migration_lock(self, session: StatementRunner) -> Iterator[None]:
         session.begin(write=True)  # no other process has the file open; threads of this one meet at commit, and retry
@@ -148,25 +153,24 @@ class DuckDBDialect(FileDialect):
     def lock_holder(self, session: StatementRunner) -> str | None:
         return None  # another process would have been refused when it opened the file
 
-    def rows_written(self, result: CursorResult[Any]) -> int:
+    def rows_written(self, cursor: Any) -> int:
         # Some versions of the driver do not count: their answer is a row with the number.
-        return result.rowcount if result.rowcount >= 0 else int(result.scalar() or 0)
+        if (count := cursor.rowcount) >= 0:
+            return int(count)
+        row = cursor.fetchone()
+        return int(row[0]) if row else 0
 
     def record_batches(
-        self, connection: Connection, sql: str, arguments: Any, schema: Any, size: int | None
+        self, connection: Any, sql: str, arguments: Any, schema: Any, size: int | None
     ) -> Generator[Any, None, None]:
-        import duckdb
         import pyarrow as pa
 
-        if not connection.in_transaction():
-            connection.begin()  # which SQLAlchemy does before its own statements only
-        connection.engine.logger.info(sql)
         try:
-            with _arrow_reader(connection.connection.dbapi_connection, sql, arguments, size or _ALL) as reader:
+            with _arrow_reader(connection, sql, arguments, size or _ALL) as reader:
                 for batch in reader:
                     columns = [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)]
                     yield pa.RecordBatch.from_arrays(columns, schema=schema)
-        except (duckdb.Error, pa.ArrowException) as exc:
+        except pa.ArrowException as exc:  # what the engine says while its rows are read
             error = DBAPIError(None, None, exc)
         else:
             return

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Server, SessionStep, StatementRunner
@@ -196,8 +196,8 @@ class MySQLDialect(ServerDialect):
             return (SessionStep("begin_write"),)
         return (SessionStep("snapshot_next"), SessionStep("begin_read"))
 
-    def identify(self, connection: Connection) -> Server:
-        told = connection.connection.dbapi_connection.get_server_info()  # type: ignore[union-attr]
+    def identify(self, connection: Any) -> Server:
+        told = connection.get_server_info()
         # MariaDB puts 5.5.5- before its version, for replicas of old MySQL versions.
         text = told.removeprefix("5.5.5-")
         match = _VERSION.match(text)
@@ -221,6 +221,11 @@ class MySQLDialect(ServerDialect):
         safe = message if kind in _NAMES_ONLY else _WORDS.get(kind, f"the server refused it: {kind.value}")
         return DriverError(kind, f"error {number}", safe, hint)
 
+    def numpy_times(self, values: Sequence[Any]) -> Any:
+        import numpy as np
+
+        return np.array(values, dtype="datetime64[us]")
+
     @contextmanager
     def migration_lock(self, session: StatementRunner) -> Iterator[None]:
         # Of the connection, not of the transaction, which DDL ends; the server frees it when the connection breaks.
@@ -238,6 +243,9 @@ class MySQLDialect(ServerDialect):
                 session.scalar("migration_unlock")
                 lock_wait = max(1, round(self.option("busy_timeout")))
                 session.run("migration_timeouts", lock_wait=lock_wait, statement=before)
+
+    def stream_cursor(self, connection: Any) -> Any:
+        return connection.cursor(importlib.import_module(f"{self.driver_module}.cursors").SSCursor)
 
     def lock_holder(self, session: StatementRunner) -> str | None:
         holder: str | None = session.scalar("migration_lock_holder")

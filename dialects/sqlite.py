@@ -11,12 +11,12 @@ import datetime as dt
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -66,6 +66,8 @@ _MESSAGES = (
     ("malformed", ErrorKind.CANNOT_CONNECT),
     ("too big", ErrorKind.BAD_VALUE),
 )
+
+_WITHOUT_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 
 # By primary code; for Python 3.10, the message.
 _FULL = "Make room on the disk, or raise the quota, and make the call again: nothing of it was written."
@@ -143,7 +145,7 @@ class SQLiteDialect(FileDialect):
         refusal = "A network file system cannot do WAL: set 'journal_mode' to 'delete' in the config, and use one host."
         return (SessionStep(f"session_journal_{mode}", expect=(mode,), refusal=refusal),)
 
-    def identify(self, connection: Connection) -> Server:
+    def identify(self, connection: Any) -> Server:
         return Server(self.name, sqlite3.sqlite_version_info)
 
     def classify(self, error: BaseException) -> DriverError:
@@ -177,6 +179,16 @@ class SQLiteDialect(FileDialect):
 
     def decode_ts(self, value: Any) -> dt.datetime:
         return dt.datetime.fromisoformat(value).replace(tzinfo=dt.timezone.utc)
+
+    def numpy_times(self, values: Sequence[Any]) -> Any:
+        import numpy as np
+
+        # NumPy reads other texts than Python does: it is for those that encode_ts makes.
+        texts = [value for value in values if value is not None]
+        if "".join(texts).translate(_WITHOUT_DIGITS) == "-- ::." * len(texts):
+            with suppress(ValueError):
+                return np.array(values, dtype="datetime64[us]")
+        return super().numpy_times(values)
 
     def arrow_times(self, values: Sequence[Any]) -> Any:
         import pyarrow as pa

@@ -1,21 +1,22 @@
-"""Running catalogue statements on one connection, with the driver's errors told in our terms."""
+"""Running catalogue statements on one connection, with the driver's errors told in our terms.
+
+SQLAlchemy makes the connections, keeps the pool and knows the drivers' ways to begin, to commit and to break. The
+statements go to the driver's own cursor: on the way through SQLAlchemy each takes three times as long, where the
+database itself is quick.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import text
-from sqlalchemy.engine import Connection, CursorResult, Engine
-from sqlalchemy.engine.interfaces import Compiled
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
 
 from trialstore.dialects.base import Dialect, SessionStep
 from trialstore.dialects.errors import (
     Busy,
-    CatalogueError,
     CommitUnknown,
     ConnectError,
     DuplicateKey,
@@ -28,7 +29,8 @@ from trialstore.dialects.errors import (
     ValueRejected,
 )
 
-from .catalogue import MANY, Catalogue, Statement, load_catalogue
+from .catalogue import MANY, Catalogue
+from .statements import Ready, Statements
 
 _T = TypeVar("_T")
 _COMMIT = "commit"
@@ -58,69 +60,19 @@ def storage_error(dialect: Dialect, error: BaseException, what: str) -> StorageE
     return cls(message, told.hint or hint, told.kind)
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """A statement compiled for the driver: its text with the driver's placeholders and the order of its binds."""
-
-    statement: Statement
-    sql: str
-    order: tuple[str, ...] | None
-
-    def arguments(self, params: Mapping[str, Any]) -> Any:
-        if self.order is None:
-            return params
-        return tuple([params[name] for name in self.order])
-
-
-class Statements:
-    """The catalogue of one engine, each statement compiled once, when it is first used."""
-
-    def __init__(self, catalogue: Catalogue, engine: Engine) -> None:
-        self.catalogue = catalogue
-        self._sqla_dialect = engine.dialect
-        self._ready: dict[str, _Ready] = {}
-        self._plans: dict[str, _Ready] = {}
-
-    @classmethod
-    def of(cls, dialect: Dialect, engine: Engine) -> Statements:
-        """The statements of a dialect's query folders for the engine's driver."""
-        return cls(load_catalogue(dialect.sql_folders), engine)
-
-    def ready(self, name: str) -> _Ready:
-        """The compiled statement of that name."""
-        found = self._ready.get(name)
-        if found is None:
-            found = self._ready[name] = self._compiled(self.catalogue[name])
-        return found
-
-    def plan(self, name: str) -> _Ready:
-        """The compiled statement that asks for the plan of the one of that name."""
-        found = self._plans.get(name)
-        if found is None:
-            found = self._plans[name] = self._compiled(self.catalogue.explained(name))
-        return found
-
-    def _compiled(self, statement: Statement) -> _Ready:
-        compiled: Compiled = text(statement.sql).compile(dialect=self._sqla_dialect)
-        if statement.percent and self._sqla_dialect.paramstyle in ("format", "pyformat"):
-            raise CatalogueError(
-                f"{statement.source}: {statement.name!r} has a percent sign inside a literal, which "
-                "this driver takes for a placeholder.",
-                "Bind the value instead.",
-            )
-        order = getattr(compiled, "positiontup", None)
-        return _Ready(statement, str(compiled), None if order is None else tuple(order))
-
-
 class Session:
     """One connection that runs statements by name, inside transactions that its owner begins and ends."""
 
-    def __init__(self, connection: Connection, dialect: Dialect, statements: Statements) -> None:
-        self._connection = connection
-        self._statements = statements
+    def __init__(self, connection: PoolProxiedConnection, dialect: Dialect, statements: Statements) -> None:
         self.dialect = dialect
         self.in_doubt = False
         """An earlier run of this transaction was sent to be committed, and the answer was lost: it may be there."""
+        self._pooled = connection
+        self._driver: Any = connection.dbapi_connection  # None when it was lost
+        self._in_transaction = False
+        self._statements = statements
+        self._ways = statements.driver
+        self._cursor: Any = self._guarded("connect", self._driver.cursor)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -132,7 +84,7 @@ class Session:
     def prepare(self, *, write: bool) -> None:
         """Run the dialect's steps for a new connection, once per connection and kind."""
         key = "trialstore.write" if write else "trialstore.read"
-        info = self._connection.info
+        info = self._pooled.info
         if key not in info:
             for step in self.dialect.session_steps(write=write):
                 self._step(step)
@@ -144,74 +96,109 @@ class Session:
 
     def begin(self, *, write: bool) -> None:
         """Open a transaction: a snapshot for reading, or one that may write."""
-        for step in self.dialect.begin_steps(write=write):
+        self._in_transaction = True
+        self._guarded("begin", self._ways.do_begin, self._driver)
+        steps = self.dialect.begin_steps(write=write)
+        if not steps:
+            self._statements.tell("begin")
+        for step in steps:
             self._step(step)
 
     def commit(self) -> None:
         """Commit; an error says that the transaction is undone, or (lost connection) that its fate is not known."""
-        self._guarded(_COMMIT, self._connection.commit)
+        self._statements.tell(_COMMIT)
+        self._guarded(_COMMIT, self._ways.do_commit, self._driver)
+        self._in_transaction = False
 
     def rollback(self) -> None:
         """Undo the transaction; a connection too broken for that is undone by the server."""
-        try:
-            self._connection.rollback()
-        except DBAPIError:
-            self._connection.invalidate()
+        self._statements.tell("rollback")
+        self._end(self._ways.do_rollback)
 
     def end_read(self) -> None:
         """End a transaction that has read what it was to read. By COMMIT: after a ROLLBACK some drivers prepare all
         their statements anew."""
-        try:
-            self._connection.commit()
-        except DBAPIError:
-            self._connection.invalidate()
+        self._statements.tell(_COMMIT)
+        self._end(self._ways.do_commit)
+
+    def _end(self, end: Callable[[Any], None]) -> None:
+        self._in_transaction = False
+        if self._driver is not None:
+            try:
+                end(self._driver)
+            except self._statements.driver_error:
+                self._drop()
 
     def close(self) -> None:
         """Undo what is still open, so that the pool gets back an idle connection."""
-        if self._connection.in_transaction():
+        if self._in_transaction:
             self.rollback()
 
+    def _drop(self) -> None:
+        """Let nobody get this connection again."""
+        self._driver = self._cursor = None
+        self._pooled.invalidate()
+
     def _step(self, step: SessionStep) -> None:
-        result = self._execute(step.statement, step.params)
+        cursor = self._run(self._statements.ready(step.statement), step.params)
         if step.expect or step.then:
-            row = self._guarded(step.statement, result.fetchone)
+            row = self._guarded(step.statement, cursor.fetchone)
             answer = None if row is None else row[0]
             if step.expect and answer not in step.expect:
                 raise ConnectError(f"{step.statement}: the database answered {answer!r}.", step.refusal)
             if step.then:
-                step.then(self._connection.connection.dbapi_connection, answer)
-        result.close()
+                step.then(self._driver, answer)
 
-    def _guarded(self, what: str, call: Callable[[], _T]) -> _T:
+    def _guarded(self, what: str, call: Callable[..., _T], *arguments: Any) -> _T:
         """The result of a call of the driver; its error becomes ours, and is in no chain: its parameters are values."""
         try:
-            return call()
-        except DBAPIError as exc:
-            error = storage_error(self.dialect, exc, what)
-        except PendingRollbackError:
-            error = QueryError(f"{what}: the connection was lost", "", ErrorKind.DISCONNECTED)
+            return call(*arguments)
+        except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
+            error = self._told(exc, what)
+        raise error
+
+    def _told(self, exc: BaseException, what: str) -> BaseException:
+        """What to raise for an exception out of the driver; a connection that cannot be used any more is dropped."""
+        if self._driver is None:
+            return QueryError(f"{what}: the connection was lost", "", ErrorKind.DISCONNECTED)
+        if not isinstance(exc, (self._statements.driver_error, DBAPIError)):
+            # An interrupt, a timer of the application: the rest of an answer may still be on its way. A database in
+            # this process's memory has no such way, and would be lost.
+            if not self.dialect.in_memory():
+                self._drop()
+            return exc
+        error = storage_error(self.dialect, self._statements.wrapped(exc, self._driver), what)
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
-            # SQLAlchemy does not know all the ways in which a connection can end: nobody gets this one again.
-            self._connection.invalidate()
+            self._drop()
+            self._statements.losses += 1
             self.dialect.connection_lost()
             if what == _COMMIT:
-                error = CommitUnknown(error.message, "Look whether the change is there before it is made again.")
-        raise error
+                return CommitUnknown(error.message, "Look whether the change is there before it is made again.")
+        return error
 
     # --- statements ---------------------------------------------------------------------------------------------------
 
     def one(self, name: str, **params: Any) -> Any | None:
         """The row that the statement returns, columns as attributes, or None."""
-        return self._guarded(name, self._execute(name, params).fetchone)
+        ready = self._statements.ready(name)
+        cursor = self._run(ready, params)
+        row = self._guarded(name, cursor.fetchone)
+        return None if row is None else ready.row_class(cursor)(row)
 
     def many(self, name: str, **params: Any) -> Sequence[Any]:
         """All rows that the statement returns, columns as attributes."""
-        return self._guarded(name, self._execute(name, params).fetchall)
+        return self._rows(self._statements.ready(name), params)
 
-    def chunks(self, name: str, params: Mapping[str, Any], size: int = CHUNK) -> Generator[Sequence[Any], None, None]:
-        """The rows that the statement returns, columns as attributes, at most `size` of them at once."""
-        result = self._execute(name, params)
-        while rows := self._guarded(name, lambda: result.fetchmany(size)):
+    def tuples(self, name: str, **params: Any) -> Sequence[tuple[Any, ...]]:
+        """All rows that the statement returns, as the driver makes them: for many, which are taken apart at once."""
+        return self._guarded(name, self._run(self._statements.ready(name), params).fetchall)
+
+    def chunks(
+        self, name: str, params: Mapping[str, Any], size: int = CHUNK
+    ) -> Generator[Sequence[tuple[Any, ...]], None, None]:
+        """The rows that the statement returns, as tuples, at most `size` of them at once."""
+        cursor = self._run(self._statements.ready(name), params, self._guarded(name, self._driver.cursor))
+        while rows := self._guarded(name, cursor.fetchmany, size):
             yield rows
 
     def record_batches(
@@ -219,26 +206,27 @@ class Session:
     ) -> Generator[Any, None, None]:
         """The rows that the statement returns as Arrow record batches; see `Dialect.record_batches`."""
         ready = self._statements.ready(name)
-        batches = self.dialect.record_batches(self._connection, ready.sql, ready.arguments(params), schema, size)
+        self._statements.tell(ready.sql)
+        batches = self.dialect.record_batches(self._driver, ready.sql, ready.arguments(params), schema, size)
         try:
-            while (batch := self._guarded(name, lambda: next(batches, None))) is not None:
+            while (batch := self._guarded(name, next, batches, None)) is not None:
                 yield batch
         finally:
             batches.close()
 
     def scalar(self, name: str, **params: Any) -> Any:
         """The first column of the only row, or None."""
-        row = self.one(name, **params)
+        row = self._guarded(name, self._run(self._statements.ready(name), params).fetchone)
         return None if row is None else row[0]
 
     def count(self, name: str, **params: Any) -> int:
         """The number of rows that the statement inserted, deleted or changed. A row that was set to what it was before
         counts on some engines only."""
-        return self._written(name, self._execute(name, params))
+        return self._written(name, self._run(self._statements.ready(name), params))
 
     def run(self, name: str, **params: Any) -> None:
         """Run a statement that returns nothing."""
-        self._execute(name, params).close()
+        self._run(self._statements.ready(name), params)
 
     def bulk(self, name: str, rows: Sequence[Mapping[str, Any]]) -> int:
         """Run a statement for many rows; the number of rows that it wrote. No rows, no statement.
@@ -266,33 +254,45 @@ class Session:
             arguments = [dict(zip(names, row, strict=True)) for row in arguments]
         elif ready.order != names:
             arguments = list(map(itemgetter(*map(names.index, ready.order)), arguments))
-        result = self._guarded(name, lambda: self._connection.exec_driver_sql(ready.sql, arguments))
-        return self._written(name, result)
+        self._statements.tell(ready.sql, many=True)
+        self._guarded(name, self._cursor.executemany, ready.sql, arguments)
+        return self._written(name, self._cursor)
 
     def _arrays(
         self, name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], same: Mapping[str, Any]
     ) -> int:
         arrays = {key: [value] * len(rows) for key, value in same.items()}
         arrays.update(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
-        return self._written(name, self._execute(name, arrays))
+        return self._written(name, self._run(self._statements.ready(name), arrays))
 
-    def _written(self, name: str, result: CursorResult[Any]) -> int:
-        return self._guarded(name, lambda: self.dialect.rows_written(result))
+    def _written(self, name: str, cursor: Any) -> int:
+        return self._guarded(name, self.dialect.rows_written, cursor)
 
     def explain(self, name: str, **params: Any) -> Sequence[Any]:
         """The engine's plan for a statement, which is not run: rows in the engine's own form, columns as attributes.
 
         Raises CatalogueError for a statement that engines have no plan for.
         """
-        return self._guarded(name, self._run(self._statements.plan(name), params).fetchall)
+        return self._rows(self._statements.plan(name), params)
 
     def run_migration(self, sql: str, what: str) -> None:
         """Run one statement of a migration file as it stands."""
-        self._guarded(what, lambda: self._connection.exec_driver_sql(sql).close())
+        self._statements.tell(sql)
+        self._guarded(what, self._cursor.execute, sql)
 
-    def _execute(self, name: str, params: Mapping[str, Any]) -> CursorResult[Any]:
-        return self._run(self._statements.ready(name), params)
+    def _rows(self, ready: Ready, params: Mapping[str, Any]) -> list[Any]:
+        cursor = self._run(ready, params)
+        rows = self._guarded(ready.name, cursor.fetchall)
+        return list(map(ready.row_class(cursor), rows))
 
-    def _run(self, ready: _Ready, params: Mapping[str, Any]) -> CursorResult[Any]:
-        arguments = ready.arguments(params) if params else None
-        return self._guarded(ready.statement.name, lambda: self._connection.exec_driver_sql(ready.sql, arguments))
+    def _run(self, ready: Ready, params: Mapping[str, Any], cursor: Any = None) -> Any:
+        """Run a statement; the cursor that has its rows until the next one is run."""
+        self._statements.tell(ready.sql)
+        cursor = cursor or self._cursor
+        try:
+            cursor.execute(ready.sql, ready.arguments(params))
+        except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
+            error = self._told(exc, ready.name)
+        else:
+            return cursor
+        raise error

@@ -105,7 +105,7 @@ class Claim:
         if not found:
             return []
         ids = id_list(row.trial_id for row in found)
-        metadata = rows.values_by_id(tx.many("trial_params_of_trials", exp_id=self._exp_id, ids=ids))
+        metadata = rows.values_by_id(tx.tuples("trial_params_of_trials", exp_id=self._exp_id, ids=ids))
         return [
             Claimed(
                 row.trial_id,

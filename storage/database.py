@@ -8,14 +8,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import create_engine
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from trialstore.dialects.errors import (
     Busy,
@@ -28,7 +28,8 @@ from trialstore.dialects.errors import (
     ServerUnreachable,
     StorageError,
 )
-from trialstore.sql.session import Session, Statements, storage_error
+from trialstore.sql.session import Session, storage_error
+from trialstore.sql.statements import Statements
 
 from . import forks
 from .config import StorageConfig
@@ -92,6 +93,9 @@ class Database:
         if self._engine is None or self._statements is None:
             self._engine = self._create_engine()
             self._statements = Statements.of(self.dialect, self._engine)
+            if self.config.log_sql:
+                log = self._engine.logger
+                self._statements.watch = lambda sql, _many: log.info(sql)
         return self._engine, self._statements
 
     def _create_engine(self) -> Engine:
@@ -146,7 +150,7 @@ class Database:
             engine, statements = self._open()
             self._sessions += 1
         try:
-            with self._connect(engine) as connection:
+            with closing(self._connect(engine, statements)) as connection:
                 self._check_version(connection)
                 session = Session(connection, self.dialect, statements)
                 try:
@@ -162,9 +166,9 @@ class Database:
             with self._lock:
                 self._sessions -= 1
 
-    def _check_version(self, connection: Connection) -> None:
+    def _check_version(self, connection: PoolProxiedConnection) -> None:
         if not self._version_checked:
-            server = self.dialect.identify(connection)
+            server = self.dialect.identify(connection.dbapi_connection)
             least_version = self.dialect.least_versions[server.flavour]
             if server.version < least_version:
                 least = ".".join(map(str, least_version))
@@ -178,9 +182,19 @@ class Database:
             # This is where a file that is no database is first noticed.
             raise type(exc)(f"{self.config.label}: {exc.message}", *exc.args[1:]) from None
 
-    def _connect(self, engine: Engine) -> Connection:
+    def _connect(self, engine: Engine, statements: Statements) -> PoolProxiedConnection:
+        """A connection from the pool, made after the last time that one was lost: the older ones may be, too."""
+        while True:
+            connection = self._from_pool(engine, statements)
+            if connection.info.setdefault("trialstore.losses", statements.losses) == statements.losses:
+                return connection
+            connection.invalidate()
+
+    def _from_pool(self, engine: Engine, statements: Statements) -> PoolProxiedConnection:
         try:
-            return engine.connect()
+            return engine.raw_connection()
+        except statements.driver_error as exc:
+            error = self._connect_error(statements.wrapped(exc, None))
         except (DBAPIError, OSError, ValueError, TypeError, RuntimeError) as exc:
             # Drivers let through what a setting does to what lies below them: files, encodings, missing packages.
             error = self._connect_error(exc)
@@ -200,6 +214,15 @@ class Database:
     def read(self, function: Callable[[Session], _T]) -> _T:
         """The result of `function`, all its statements in one snapshot."""
         return self._transaction(function, write=False)
+
+    def read_one(self, function: Callable[[Session], _T]) -> _T:
+        """The result of `function`, which runs one statement: that is a snapshot by itself, without a transaction."""
+
+        def attempt() -> _T:
+            with self.session() as session:
+                return function(session)
+
+        return self.retry(attempt)
 
     def write(self, function: Callable[[Session], _T], *, repeatable: bool = False) -> _T:
         """The result of `function`, all that it wrote committed, or nothing.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def read_experiments(database: Database) -> dict[str, ExperimentData]:
     """All experiments by id, ascending; one statement."""
-    found = database.read(lambda tx: tx.many("experiment_list"))
+    found = database.read_one(lambda tx: tx.many("experiment_list"))
     return {row.exp_id: SqlExperimentData(database, row) for row in sorted(found, key=lambda row: str(row.exp_id))}
 
 
@@ -54,12 +54,12 @@ class SqlExperimentData(ExperimentData):
         return {row.optimization_target: row.weight for row in self._objective_rows()}
 
     def _objective_rows(self) -> Any:
-        return self._database.read(lambda tx: tx.many("objective_list", **self._key))
+        return self._database.read_one(lambda tx: tx.many("objective_list", **self._key))
 
     @property
     def trials(self) -> dict[int, TrialData]:
         """Trials by id, ascending; one statement."""
-        found = self._database.read(lambda tx: tx.many("trial_list", **self._key))
+        found = self._database.read_one(lambda tx: tx.many("trial_list", **self._key))
         groups = group_ids(found)
         return {
             row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, groups[row.config_id])
@@ -69,7 +69,7 @@ class SqlExperimentData(ExperimentData):
     @property
     def tunable_configs(self) -> dict[int, TunableConfigData]:
         """Configs that the trials used, by id, ascending; one statement."""
-        found = self._database.read(lambda tx: tx.many("config_params_of_experiment", **self._key))
+        found = self._database.read_one(lambda tx: tx.many("config_params_of_experiment", **self._key))
         return {
             config_id: SqlTunableConfigData(self._database, config_id, params)
             for config_id, params in sorted(rows.by_config(found).items())
@@ -78,7 +78,7 @@ class SqlExperimentData(ExperimentData):
     @property
     def tunable_config_trial_groups(self) -> dict[int, TunableConfigTrialGroupData]:
         """Groups of trials with the same config, by config id, ascending; one statement."""
-        groups = group_ids(self._database.read(lambda tx: tx.many("trial_list", **self._key)))
+        groups = group_ids(self._database.read_one(lambda tx: tx.many("trial_list", **self._key)))
         return {
             config_id: SqlTunableConfigTrialGroupData(self._database, self._experiment_id, config_id, groups[config_id])
             for config_id in sorted(groups)
@@ -87,7 +87,7 @@ class SqlExperimentData(ExperimentData):
     @property
     def default_tunable_config_id(self) -> int | None:
         """The config of the first trial whose metadata `is_defaults` is true, else of the first trial, else None."""
-        found: int | None = self._database.read(lambda tx: tx.scalar("trial_default_config", **self._key))
+        found: int | None = self._database.read_one(lambda tx: tx.scalar("trial_default_config", **self._key))
         return found
 
     @property
@@ -96,19 +96,12 @@ class SqlExperimentData(ExperimentData):
 
         def read(tx: Session) -> tuple[Any, Any, Any]:
             return (
-                tx.many("trial_list", **self._key),
-                tx.many("config_params_of_experiment", **self._key),
-                tx.many("results_of_experiment", **self._key),
+                tx.tuples("trial_list", **self._key),
+                tx.tuples("config_params_of_experiment", **self._key),
+                tx.tuples("results_of_experiment", **self._key),
             )
 
-        trials, config_rows, result_rows = self._database.read(read)
-        return results_frame(
-            trials,
-            group_ids(trials),
-            rows.by_config(config_rows),
-            rows.metrics_by_trial(result_rows),
-            self._database.dialect.decode_ts,
-        )
+        return results_frame(*self._database.read(read), self._database.dialect)
 
     def results_arrow(self) -> pa.Table:
         """One row per trial; three statements. See `ExperimentData.results_arrow`."""

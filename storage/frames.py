@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from trialstore.dialects.base import Dialect
+
 from .base_experiment_data import ExperimentData
-from .rows import Stored
+from .rows import Stored, shown_values, stored, untyped
 from .values import parse_untyped
 
 if TYPE_CHECKING:
@@ -26,13 +28,22 @@ def named_values(column: str, values: Mapping[str, Stored]) -> pd.DataFrame:
     return frame
 
 
-def telemetry_frame(times: Sequence[dt.datetime], metrics: Sequence[str], shown: Sequence[Any]) -> pd.DataFrame:
-    """Columns `ts` (UTC), `metric`, `value`, one row per point."""
+def telemetry_frame(chunks: Iterable[Sequence[tuple[Any, ...]]], dialect: Dialect) -> pd.DataFrame:
+    """Columns `ts` (UTC), `metric`, `value`, one row per point, of rows `ts, metric_id, metric_value, value_type`."""
+    import numpy as np
     import pandas as pd
 
+    times = [np.array([], dtype="datetime64[us]")]
+    metrics: list[str] = []
+    shown: list[Any] = []
+    for points in chunks:
+        ts, names, texts, kinds = zip(*points, strict=True)
+        times.append(dialect.numpy_times(ts))
+        metrics += names
+        shown += shown_values(texts, kinds)
     frame: pd.DataFrame = pd.DataFrame(
         {
-            "ts": _times(times),
+            "ts": _utc(np.concatenate(times)),
             "metric": pd.Series(metrics, dtype=object),
             "value": pd.Series(shown, dtype=object),
         }
@@ -41,51 +52,91 @@ def telemetry_frame(times: Sequence[dt.datetime], metrics: Sequence[str], shown:
 
 
 def results_frame(
-    trials: Sequence[Any],
-    groups: Mapping[int, int],
-    configs: Mapping[int, Mapping[str, Stored]],
-    results: Mapping[int, Mapping[str, Stored]],
-    decode_ts: Callable[[Any], dt.datetime],
+    trials: Sequence[tuple[Any, ...]],
+    config_rows: Sequence[tuple[Any, ...]],
+    result_rows: Sequence[tuple[Any, ...]],
+    dialect: Dialect,
 ) -> pd.DataFrame:
     """One row per trial: its own columns, then `config.*`, then `result.*`, each sorted by name.
 
     Args:
-        trials: Rows `trial_id, config_id, trial_runner_id, ts_start, ts_end, status`, in order.
-        groups: Config id → trial group id.
-        configs: Config id → values.
-        results: Trial id → metrics.
-        decode_ts: From the column's value to UTC time.
+        trials: Rows `trial_id, config_id, trial_runner_id, ts_start, ts_end, status`, in order; the first one with a
+            config names its group.
+        config_rows: Rows `config_id, param_id, param_value, value_type`.
+        result_rows: Rows `trial_id, metric_id, metric_value, value_type`.
+        dialect: Reads the times.
     """
     import pandas as pd
 
+    ids, configs, runners, starts, ends, status = zip(*trials, strict=True) if trials else ((),) * 6
+    groups = dict(zip(reversed(configs), reversed(ids), strict=True))  # the first one is written last, and stays
     columns: dict[str, Any] = {
-        "trial_id": pd.Series([row.trial_id for row in trials], dtype="int64"),
-        "ts_start": _times([decode_ts(row.ts_start) for row in trials]),
-        "ts_end": _times([None if row.ts_end is None else decode_ts(row.ts_end) for row in trials]),
-        "tunable_config_id": pd.Series([row.config_id for row in trials], dtype="int64"),
-        "tunable_config_trial_group_id": pd.Series([groups[row.config_id] for row in trials], dtype="int64"),
-        "status": pd.Series([row.status for row in trials], dtype=object),
-        "trial_runner_id": pd.Series([row.trial_runner_id for row in trials], dtype="Int64"),
+        "trial_id": pd.Series(ids, dtype="int64"),
+        "ts_start": _utc(dialect.numpy_times(starts)),
+        "ts_end": _utc(dialect.numpy_times(ends)),
+        "tunable_config_id": pd.Series(configs, dtype="int64"),
+        "tunable_config_trial_group_id": pd.Series(list(map(groups.__getitem__, configs)), dtype="int64"),
+        "status": pd.Series(status, dtype=object),
+        "trial_runner_id": pd.Series(runners, dtype="Int64"),
     }
-    by_trial = [configs.get(row.config_id, {}) for row in trials]
-    columns |= _wide(ExperimentData.CONFIG_COLUMN_PREFIX, by_trial)
-    columns |= _wide(ExperimentData.RESULT_COLUMN_PREFIX, [results.get(row.trial_id, {}) for row in trials])
+    columns |= _wide(ExperimentData.CONFIG_COLUMN_PREFIX, config_rows, configs)
+    columns |= _wide(ExperimentData.RESULT_COLUMN_PREFIX, result_rows, ids)
     frame: pd.DataFrame = pd.DataFrame(columns)
     return frame
 
 
-def _times(moments: Sequence[dt.datetime | None]) -> Any:
+def _utc(moments: Any) -> Any:
     """A UTC column in microseconds, which unlike pandas' older nanoseconds hold any year."""
+    import pandas as pd
+
+    return pd.Series(moments).dt.tz_localize("UTC")
+
+
+def _wide(prefix: str, rows: Sequence[tuple[Any, ...]], keys: Sequence[int]) -> dict[str, Any]:
+    """A column a name, sorted, of rows `key, name, text, type`; `keys` are those of the frame's rows."""
+    texts: dict[str, dict[int, str | None]] = {}
+    kinds: dict[str, set[str | None]] = {}
+    for key, name, text, kind in rows:
+        values = texts.get(name)
+        if values is None:
+            values, kinds[name] = texts.setdefault(name, {}), set()
+        values[key] = text
+        kinds[name].add(kind)
+    texts.pop(None, None)  # type: ignore[call-overload] - a config without parameters
+    columns = {name: None if untyped() else _one_type(by_key, kinds[name], keys) for name, by_key in texts.items()}
+    others = {name for name, column in columns.items() if column is None}
+    for name, items in _stored(rows, others).items():
+        columns[name] = _column([items.get(key) for key in keys])
+    return {f"{prefix}{name}": columns[name] for name in sorted(columns)}
+
+
+def _one_type(by_key: Mapping[int, str | None], kinds: set[str | None], keys: Sequence[int]) -> Any:
+    """The column of `_column` for values that all are of one type, made much faster; None for others."""
     import numpy as np
     import pandas as pd
 
-    naive = [None if moment is None else moment.replace(tzinfo=None) for moment in moments]
-    return pd.Series(np.array(naive, dtype="datetime64[us]")).dt.tz_localize("UTC")
+    found = list(map(by_key.get, keys))
+    complete = None not in found
+    if kinds == {"f"}:
+        texts: Iterable[Any] = found if complete else ("nan" if text is None else text for text in found)
+        return pd.Series(np.fromiter(map(float, texts), "float64", len(found)))
+    if kinds == {"s"}:
+        return pd.Series(found, dtype=object)
+    if kinds == {"b"} and complete:
+        return pd.Series(np.fromiter(map("True".__eq__, found), "bool", len(found)))
+    if kinds == {"i"} and complete:
+        with suppress(OverflowError):  # no int64
+            return pd.Series(np.fromiter(map(int, found), "int64", len(found)))  # type: ignore[arg-type]
+    return None
 
 
-def _wide(prefix: str, by_row: Sequence[Mapping[str, Stored]]) -> dict[str, Any]:
-    names = sorted({name for values in by_row for name in values})
-    return {f"{prefix}{name}": _column([values.get(name) for values in by_row]) for name in names}
+def _stored(rows: Sequence[tuple[Any, ...]], names: set[str]) -> dict[str, dict[int, Stored]]:
+    """Name → key → value, of rows `key, name, text, type`."""
+    found: dict[str, dict[int, Stored]] = {name: {} for name in names}
+    for key, name, text, kind in rows if names else ():
+        if name in names:
+            found[name][key] = stored(text, kind)
+    return found
 
 
 def _column(items: Sequence[Stored | None]) -> Any:

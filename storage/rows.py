@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from .values import check_mapping, check_name, decode, encode
+from .values import DECODERS, check_mapping, check_name, decode, encode
 
 _value_of: ContextVar[Callable[[str | None], Any] | None] = ContextVar("value_of", default=None)
 
@@ -42,6 +42,11 @@ def read_untyped(value_of: Callable[[str | None], Any]) -> Iterator[None]:
         yield
     finally:
         _value_of.reset(token)
+
+
+def untyped() -> bool:
+    """Whether what this thread reads counts as stored without a type."""
+    return _value_of.get() is not None
 
 
 def param_rows(values: Mapping[str, Any], what: str, id_length: int, *, nested: bool = False) -> list[dict[str, Any]]:
@@ -84,25 +89,33 @@ def by_config(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
     return found
 
 
-def values_by_id(rows: Iterable[Any]) -> dict[int, dict[str, Any]]:
+def values_by_id(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, Any]]:
     """Id → name → value, of rows `id, name, text, type`; without a name an id has no values."""
     value_of = _value_of.get()
+    decoder = DECODERS.get if value_of is None else (lambda _kind: None)
     found: dict[int, dict[str, Any]] = {}
     for number, name, text, kind in rows:
         values = found.get(number)
         if values is None:
             values = found[number] = {}
         if name is not None:
-            values[name] = decode(text, kind) if value_of is None else value_of(text)
+            convert = decoder(kind)
+            if convert is None or text is None:
+                values[name] = stored(text, kind).value
+            else:
+                values[name] = convert(text)
     return found
 
 
-def metrics_by_trial(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
-    """Trial id → metrics."""
-    found: dict[int, dict[str, Stored]] = {}
-    for row in rows:
-        found.setdefault(row.trial_id, {})[row.metric_id] = stored(row.metric_value, row.value_type)
-    return found
+def shown_values(texts: Sequence[str | None], kinds: Sequence[str | None]) -> list[Any]:
+    """`Stored.shown` of each value, made together where they are all of one type."""
+    if untyped():
+        return list(texts)
+    types = set(kinds)
+    convert = DECODERS.get(types.pop()) if len(types) == 1 else None
+    if convert is not None and None not in texts:
+        return list(map(convert, texts))  # type: ignore[arg-type]
+    return [stored(text, kind).shown for text, kind in zip(texts, kinds, strict=True)]
 
 
 def decoded(param_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

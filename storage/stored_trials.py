@@ -100,7 +100,7 @@ class StoredTrials(Storage.Experiment):
             return (
                 tx.many("trial_pending", **chosen),
                 tx.many("config_params_of_pending", **chosen),
-                tx.many("trial_params_of_pending", **chosen),
+                tx.tuples("trial_params_of_pending", **chosen),
             )
 
         trials, config_rows, metadata_rows = self._database.read(read)
@@ -172,9 +172,9 @@ class StoredTrials(Storage.Experiment):
 
         def read(tx: Session) -> tuple[Any, Any, Any]:
             return (
-                tx.many("trial_load", **chosen),
-                rows.values_by_id(tx.many("config_params_of_load", **chosen)),
-                rows.values_by_id(tx.many("results_of_load", **chosen)),
+                tx.tuples("trial_load", **chosen),
+                rows.values_by_id(tx.tuples("config_params_of_load", **chosen)),
+                rows.values_by_id(tx.tuples("results_of_load", **chosen)),
             )
 
         trials, configs, results = self._database.read(read)
@@ -190,7 +190,7 @@ class StoredTrials(Storage.Experiment):
     def load_tunable_config(self, config_id: int) -> dict[str, Any]:
         """The values of a config, name → value. Raises LookupError (TrialMissing) for an unknown id."""
         number = int_id(config_id)
-        found = () if number is None else self._database.read(lambda tx: tx.many("config_params", config_id=number))
+        found = () if number is None else self._database.read_one(lambda tx: tx.many("config_params", config_id=number))
         if not found:
             raise TrialMissing(
                 "There is no tunable config of that id.", "Take the id from a trial's tunable_config_id."
@@ -207,9 +207,9 @@ class StoredTrials(Storage.Experiment):
 
         def read(tx: Session) -> list[tuple[dt.datetime, str, Any]]:
             return [
-                (decode_ts(row.ts), row.metric_id, rows.stored(row.metric_value, row.value_type).value)
+                (decode_ts(ts), metric, rows.stored(text, kind).value)
                 for points in tx.chunks("telemetry", key)
-                for row in points
+                for ts, metric, text, kind in points
             ]
 
-        return self._database.read(read)
+        return self._database.read_one(read)

@@ -32,7 +32,7 @@ class SqlTunableConfigData(TunableConfigData):
 
     def _read(self) -> dict[str, Stored]:
         if self._params is None:
-            found = self._database.read(lambda tx: tx.many("config_params", config_id=self._tunable_config_id))
+            found = self._database.read_one(lambda tx: tx.many("config_params", config_id=self._tunable_config_id))
             self._params = rows.params(found)
         return self._params
 
@@ -65,29 +65,23 @@ class SqlTunableConfigTrialGroupData(TunableConfigTrialGroupData):
     @property
     def trials(self) -> dict[int, TrialData]:
         """The trials of the group by id, ascending; one statement."""
-        found = self._database.read(lambda tx: tx.many("trial_list_of_config", **self._where))
+        found = self._database.read_one(lambda tx: tx.many("trial_list_of_config", **self._where))
         group_id = self._tunable_config_trial_group_id
         return {row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, group_id) for row in found}
 
     @property
     def results_df(self) -> pd.DataFrame:
         """The rows of the experiment's `results_df` that belong to this group; three statements."""
+        config_id = self._tunable_config_id
 
         def read(tx: Session) -> tuple[Any, Any, Any]:
             return (
-                tx.many("trial_list_of_config", **self._where),
-                tx.many("config_params", config_id=self._tunable_config_id),
-                tx.many("results_of_config", **self._where),
+                tx.tuples("trial_list_of_config", **self._where),
+                [(config_id, *row) for row in tx.tuples("config_params", config_id=config_id)],
+                tx.tuples("results_of_config", **self._where),
             )
 
-        trials, config_rows, result_rows = self._database.read(read)
-        return results_frame(
-            trials,
-            {self._tunable_config_id: self._tunable_config_trial_group_id},
-            {self._tunable_config_id: rows.params(config_rows)},
-            rows.metrics_by_trial(result_rows),
-            self._database.dialect.decode_ts,
-        )
+        return results_frame(*self._database.read(read), self._database.dialect)
 
 
 class SqlTrialData(TrialData):
@@ -128,7 +122,7 @@ class SqlTrialData(TrialData):
         )
 
     def _results(self) -> dict[str, Stored]:
-        return rows.metrics(self._database.read(lambda tx: tx.many("results", **self._key)))
+        return rows.metrics(self._database.read_one(lambda tx: tx.many("results", **self._key)))
 
     @property
     def results_df(self) -> pd.DataFrame:
@@ -143,19 +137,8 @@ class SqlTrialData(TrialData):
     @property
     def telemetry_df(self) -> pd.DataFrame:
         """Telemetry, columns `ts` (UTC), `metric`, `value`, ordered by ts, then metric."""
-        decode_ts = self._database.dialect.decode_ts
-
-        def read(tx: Session) -> tuple[list[Any], ...]:
-            times: list[Any] = []
-            metrics: list[Any] = []
-            shown: list[Any] = []
-            for points in tx.chunks("telemetry", self._key):
-                times += [decode_ts(row.ts) for row in points]
-                metrics += [row.metric_id for row in points]
-                shown += [rows.stored(row.metric_value, row.value_type).shown for row in points]
-            return times, metrics, shown
-
-        return telemetry_frame(*self._database.read(read))
+        dialect = self._database.dialect
+        return self._database.read_one(lambda tx: telemetry_frame(tx.chunks("telemetry", self._key), dialect))
 
     def telemetry_arrow(self) -> pa.Table:
         """Telemetry as an Arrow table; one statement. See `TrialData.telemetry_arrow`."""
@@ -170,7 +153,7 @@ class SqlTrialData(TrialData):
         return arrow.telemetry_stream(self._database, self._key, batch_size)
 
     def _metadata(self) -> dict[str, Stored]:
-        return rows.params(self._database.read(lambda tx: tx.many("trial_params", **self._key)))
+        return rows.params(self._database.read_one(lambda tx: tx.many("trial_params", **self._key)))
 
     @property
     def metadata_df(self) -> pd.DataFrame:

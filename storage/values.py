@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from trialstore.dialects.errors import ValueRejected
@@ -53,26 +53,31 @@ def encode(value: Any, what: str, *, nested: bool = False) -> Typed:
     )
 
 
+def _escaped(text: str) -> str:
+    return text.encode("ascii").decode("unicode_escape")
+
+
+DECODERS: dict[str | None, Callable[[str], Any]] = {
+    "f": float,
+    "i": int,
+    "s": str,
+    "b": "True".__eq__,
+    "j": json.loads,
+    "e": _escaped,
+    "n": lambda text: json.loads(_escaped(text)),
+}
+"""Type → what makes the value of a text. For many values; `decode` does the same for one, whatever it is."""
+
+
 def decode(text: str | None, kind: str | None) -> Any:
     """The value that was stored as this text with this type."""
     if text is None:
         return None
-    if kind == "f":
-        return float(text)
-    if kind == "i":
-        return int(text)
-    if kind == "s":
-        return text
     if kind is None:
         return parse_untyped(text)
-    if kind == "b":
-        return text == "True"
-    if kind == "j":
-        return json.loads(text)
-    if kind in ("e", "n"):
-        unescaped = text.encode("ascii").decode("unicode_escape")
-        return unescaped if kind == "e" else json.loads(unescaped)
-    raise ValueRejected(f"A stored value has the unknown type {kind!r}.", "Was it written by a newer trialstore?")
+    if kind not in DECODERS:
+        raise ValueRejected(f"A stored value has the unknown type {kind!r}.", "Was it written by a newer trialstore?")
+    return DECODERS[kind](text)
 
 
 def parse_untyped(text: str) -> int | float | str:

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from trialstore.sql.catalogue import MANY
 from trialstore.sql.migrator import Migrator
+from trialstore.sql.session import Session
 from trialstore.storage import SqlStorage, Status, Storage, StorageError, TunableGroups
 
 UTC = dt.timezone.utc
@@ -95,6 +95,13 @@ def migrate_to(config: dict[str, Any], version: int) -> None:
             assert [migration.version for migration in migrator.apply(session)] == list(range(1, version + 1))
 
 
+def ask(session: Session, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of a statement written for a test, over the connection of a session."""
+    cursor = session._driver.cursor()
+    cursor.execute(sql)
+    return [tuple(row) for row in cursor.fetchall()]
+
+
 def query(storage: SqlStorage, sql: str) -> list[tuple[Any, ...]]:
     """Rows of a statement written for a test, past the library."""
     with storage._database.engine.connect() as connection:
@@ -148,7 +155,7 @@ def refused(call: Callable[[], Any], error: type[StorageError], *words: str) -> 
 
 
 class Record:
-    """Statements that reached the engine, by their names in the catalogue, and how transactions began and ended."""
+    """Statements that went to the driver, by their names in the catalogue, and how transactions began and ended."""
 
     def __init__(self, storage: SqlStorage) -> None:
         statements = storage._database._open()[1]
@@ -162,39 +169,36 @@ class Record:
         self.begins = 0
         self.commits = 0
 
-    def before_cursor_execute(
-        self, _connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, executemany: bool
-    ) -> None:
-        name = self._names.get(statement)
-        if name is None:
-            self.unknown.append(statement)
+    def statement(self, sql: str, many: bool) -> None:
+        """A statement is run."""
+        name = self._names.get(sql)
+        if sql in ("begin", "commit", "rollback"):
+            self.begins += sql == "begin"
+            self.commits += sql == "commit"
+        elif name is None:
+            self.unknown.append(sql)
         elif name in self._opening:
             self.begins += name.startswith("begin_")
         elif name.startswith("session_"):
             self.settings.append(name)
         else:
             self.names.append(name.removesuffix(MANY))
-            if executemany or name.endswith(MANY):
+            if many or name.endswith(MANY):
                 self.many.append(self.names[-1])
-
-    def begin(self, _connection: Any) -> None:
-        if not self._opening:  # the driver's dialect opens transactions by itself
-            self.begins += 1
-
-    def commit(self, _connection: Any) -> None:
-        self.commits += 1
 
 
 @contextmanager
 def recorded(storage: SqlStorage) -> Iterator[Record]:
-    """Record what the engine of this storage runs meanwhile."""
+    """Record what this storage runs meanwhile."""
     record = Record(storage)
-    engine = storage._database.engine
-    listeners = [(name, getattr(record, name)) for name in ("before_cursor_execute", "begin", "commit")]
-    for name, listener in listeners:
-        event.listen(engine, name, listener)
+    statements = storage._database._open()[1]
+    before, statements.watch = statements.watch, record.statement
     try:
         yield record
     finally:
-        for name, listener in listeners:
-            event.remove(engine, name, listener)
+        statements.watch = before
+
+
+def watch(storage: SqlStorage, told: Callable[[str], object]) -> None:
+    """Call a function before each statement that this storage runs from now on, with its text; `commit` among them."""
+    storage._database._open()[1].watch = lambda sql, _many: told(sql)

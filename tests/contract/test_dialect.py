@@ -116,7 +116,7 @@ def test_a_call_that_fails_half_way_leaves_nothing(storage: SqlStorage, experime
 
 def test_the_server_says_which_program_and_version_it_is(storage: SqlStorage) -> None:
     dialect = storage._database.dialect
-    with storage._database.engine.connect() as connection:
-        server = dialect.identify(connection)
+    with storage._database.session() as session:
+        server = dialect.identify(session._driver)
     assert server.version >= dialect.least_versions[server.flavour]
     assert str(server) == f"{server.flavour} {'.'.join(map(str, server.version))}"

@@ -13,7 +13,7 @@ import pytest
 import servers
 from deploy.commands import Run, ok, refused, snapshot
 from engines.databases import Database, on_servers, user_of
-from trialstore.contract.helpers import bare, execute, migrate_to, tables
+from trialstore.contract.helpers import bare, execute, migrate_to, tables, watch
 from trialstore.contract.modes import Config
 from trialstore.sql.migrations import load_migrations
 from trialstore.storage import SqlStorage
@@ -147,10 +147,8 @@ def test_the_plan_is_what_then_runs(empty: Config, run: Run) -> None:
     planned = json.loads(ok(run(empty, "plan", "--json"), 3))
     expected = [planned["creates_history"]] + [sql for step in planned["migrations"] for sql in step["statements"]]
     with bare({**empty, "schema_policy": "update"}) as storage:
-        from sqlalchemy import event
-
         ran: list[str] = []
-        event.listen(storage._database.engine, "before_cursor_execute", lambda *args: ran.append(args[2]))
+        watch(storage, ran.append)
         storage.update_schema()
     assert [sql for sql in ran if sql in expected] == expected
     changes = ("CREATE", "ALTER", "DROP", "RENAME")

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from engines import workers
 from engines.databases import Config, Database, engines, on_servers, refusal
@@ -18,7 +17,7 @@ from engines.test_waiting import WAIT, in_each_mode
 from processes.helpers import Child, together
 from processes.workers import open_storage
 from servers import pgbouncer
-from trialstore.contract.helpers import dump
+from trialstore.contract.helpers import dump, watch
 from trialstore.sql.migrator import Migrator
 from trialstore.storage import MigrationLocked, SqlStorage
 
@@ -142,12 +141,12 @@ def half_way(database: Database, begin: str) -> Iterator[threading.Event]:
     reached, go_on = threading.Event(), threading.Event()
     with SqlStorage(database.config(lazy_schema_create=True)) as storage:
 
-        def stop(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        def stop(statement: str) -> None:
             if statement.startswith(begin):
                 reached.set()
                 assert go_on.wait(WAIT)
 
-        event.listen(storage._database.engine, "before_cursor_execute", stop)
+        watch(storage, stop)
         thread = threading.Thread(target=storage.update_schema)
         thread.start()
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engines.databases import Database, engines
-from trialstore.contract.helpers import make_experiment
+from trialstore.contract.helpers import ask, make_experiment
 from trialstore.storage import SqlStorage, ValueRejected
 
 pytestmark = engines("mysql")
@@ -20,7 +20,7 @@ def test_every_name_works_and_the_server_says_which_one_it_is(database: Database
         make_experiment(storage).__enter__()
         assert list(storage.experiments) == ["Exp"]
         with storage._database.session() as session:
-            found = storage._database.dialect.identify(session._connection)
+            found = storage._database.dialect.identify(session._driver)
     name, version = database.server.version.split()
     assert found.flavour == name.lower()
     assert ".".join(map(str, found.version)) == version
@@ -32,7 +32,7 @@ def test_every_name_works_and_the_server_says_which_one_it_is(database: Database
 def test_a_connection_is_strict_and_in_utc_though_the_server_is_neither(database: Database) -> None:
     server_mode, server_zone = database.admin("SELECT @@GLOBAL.sql_mode, @@GLOBAL.time_zone")[0]
     with SqlStorage(database.config()) as storage, storage._database.session() as session:
-        row = session._connection.exec_driver_sql("SELECT @@sql_mode, @@time_zone, @@character_set_client").fetchone()
+        (row,) = ask(session, "SELECT @@sql_mode, @@time_zone, @@character_set_client")
     assert row is not None
     assert "STRICT_ALL_TABLES" in row[0]
     assert tuple(row[1:]) == ("+00:00", "utf8mb4")

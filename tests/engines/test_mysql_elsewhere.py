@@ -7,7 +7,6 @@ import struct
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -32,9 +31,7 @@ pytestmark = pytest.mark.engine("mysql")
     ],
 )
 def test_servers_that_are_not_here_are_told_apart_by_what_they_say(told: str, expected: Server) -> None:
-    connection: Any = SimpleNamespace(
-        connection=SimpleNamespace(dbapi_connection=SimpleNamespace(get_server_info=lambda: told))
-    )
+    connection = SimpleNamespace(get_server_info=lambda: told)
     dialect = MySQLDialect({"drivername": "mysql", "database": "x"})
     assert dialect.identify(connection) == expected
 

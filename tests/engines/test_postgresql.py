@@ -13,7 +13,7 @@ import servers
 from engines.databases import Config, Database, connection, engines
 from engines.test_waiting import WAIT
 from servers import pgbouncer
-from trialstore.contract.helpers import finish, make_experiment
+from trialstore.contract.helpers import ask, finish, make_experiment
 from trialstore.sql.session import Session
 from trialstore.storage import SqlStorage
 
@@ -38,11 +38,11 @@ def storage(pooled: Config) -> Iterator[SqlStorage]:
 
 
 def told(session: Session, sql: str) -> Any:
-    return session._connection.exec_driver_sql(sql).fetchone()
+    return ask(session, sql)[0]
 
 
 def prepare_threshold(session: Session) -> Any:
-    return session._connection.connection.dbapi_connection.prepare_threshold  # type: ignore[union-attr]
+    return session._driver.prepare_threshold
 
 
 # A pooler between

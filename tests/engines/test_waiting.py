@@ -10,7 +10,7 @@ import pytest
 
 from engines.databases import SERVERS, Config, Database, engines, refusal
 from servers import pgbouncer
-from trialstore.contract.helpers import at, dump, finish, make_experiment
+from trialstore.contract.helpers import ask, at, dump, finish, make_experiment
 from trialstore.dialects.errors import ErrorKind
 from trialstore.sql.session import Session
 from trialstore.storage import Busy, QueryError, SqlStorage, Status
@@ -177,7 +177,7 @@ def test_a_serialization_failure_is_resolved_by_trying_again(database: Database)
 def test_a_direct_connection_bounds_its_waits(database: Database, seconds: float) -> None:
     with SqlStorage(database.config(busy_timeout=seconds)) as storage:
         with storage._database.session() as session:
-            told = session._connection.exec_driver_sql(BOUNDS[database.server.engine]).scalar()
+            ((told,),) = ask(session, BOUNDS[database.server.engine])
         assert told == EXPECTED[database.server.engine](seconds)
 
 

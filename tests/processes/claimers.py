@@ -9,15 +9,19 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from sqlalchemy import event
-
 from processes.fleet import points_of, results_of
 from processes.helpers import LIMIT, listen, make_experiment, say
 from processes.workers import at
+from trialstore.contract.helpers import watch
 from trialstore.storage import KeepLease, SqlStorage, Status, Storage, StorageError
 
 HOUR = dt.timedelta(hours=1)
 SHORT = dt.timedelta(seconds=0.5)
+
+
+def at_commit(storage: SqlStorage, number: signal.Signals) -> None:
+    """Let this process get a signal when it has written all of a transaction, and not committed it."""
+    watch(storage, lambda sql: sql == "commit" and os.kill(os.getpid(), number))
 
 
 def complete_given(_pipe: Connection, trial: Storage.Trial) -> int | None:
@@ -66,7 +70,7 @@ def run_until(pipe: Connection, config: dict[str, Any], last: str) -> None:
         trial.update_telemetry(Status.RUNNING, at(2), points_of(*claim))
         done("sent")
         if last == "writing":
-            event.listen(storage._database.engine, "commit", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+            at_commit(storage, signal.SIGKILL)
         trial.update(Status.SUCCEEDED, at(9), results_of(*claim, "child"))
         done("done")
 
@@ -109,7 +113,7 @@ def pause_before_commit(pipe: Connection, config: dict[str, Any]) -> None:
     with SqlStorage(config) as storage, make_experiment(storage) as experiment:
         (trial,) = experiment.claim_trials(1, lease=SHORT)
         say(pipe, "claimed")
-        event.listen(storage._database.engine, "commit", lambda _: os.kill(os.getpid(), signal.SIGSTOP))
+        at_commit(storage, signal.SIGSTOP)
         trial.update(Status.SUCCEEDED, at(6), results_of(1, 1, "first"))
 
 
@@ -117,5 +121,5 @@ def pause_in_claim(pipe: Connection, config: dict[str, Any]) -> list[int]:
     """Claim a trial, and stop this process (SIGSTOP) when that is written but not committed; the ids."""
     with SqlStorage(config) as storage, make_experiment(storage) as experiment:
         listen(pipe, "made")
-        event.listen(storage._database.engine, "commit", lambda _: os.kill(os.getpid(), signal.SIGSTOP))
+        at_commit(storage, signal.SIGSTOP)
         return [trial.trial_id for trial in experiment.claim_trials(1, lease=HOUR)]

@@ -22,6 +22,7 @@ from typing import Any
 
 from processes.helpers import LIMIT, Child, make_experiment
 from processes.workers import at, tunables_of
+from trialstore.contract.helpers import ask
 from trialstore.storage import LeaseLost, NewTrial, SqlStorage, Status, Storage
 
 CONFIGS = 20
@@ -274,11 +275,7 @@ class Fleet:
 
 def look(storage: SqlStorage, sql: str) -> list[tuple[Any, ...]]:
     """The rows of a statement written for a test, over a connection that is as good as the library's."""
-
-    def read(tx: Any) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in tx._connection.exec_driver_sql(sql).fetchall()]
-
-    return storage._database.read(read)
+    return storage._database.read(lambda tx: ask(tx, sql))
 
 
 # --- the account ------------------------------------------------------------------------------------------------------

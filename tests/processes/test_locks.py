@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from processes import workers
 from processes.checks import assert_kept, assert_values, stages
@@ -25,6 +24,7 @@ from processes.helpers import (
     rows,
     together,
 )
+from trialstore.contract.helpers import watch
 from trialstore.dialects.errors import ErrorKind
 from trialstore.sql.session import Session
 from trialstore.storage import Busy, MigrationLocked, QueryError, SqlStorage, Storage, ValueRejected
@@ -70,9 +70,9 @@ class Begins:
     def __init__(self, storage: SqlStorage, first: Callable[[], None] = lambda: None) -> None:
         self.count = 0
         self._first = first
-        event.listen(storage._database.engine, "before_cursor_execute", self)
+        watch(storage, self)
 
-    def __call__(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def __call__(self, statement: str) -> None:
         if statement.startswith("BEGIN IMMEDIATE"):
             self.count += 1
             if self.count == 1:

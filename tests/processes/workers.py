@@ -15,9 +15,8 @@ from contextlib import closing
 from multiprocessing.connection import Connection
 from typing import Any
 
-from sqlalchemy import event
-
 from processes.helpers import LIMIT, listen, make_experiment, say
+from trialstore.contract.helpers import watch
 from trialstore.storage import Busy, SqlStorage, Status, Storage, StorageError
 
 T0 = dt.datetime(2025, 3, 1, 8, 0, 0, 123456, tzinfo=dt.timezone.utc)
@@ -170,8 +169,7 @@ def die_before(storage: SqlStorage, number: int) -> None:
         if next(left) == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    event.listen(storage._database.engine, "before_cursor_execute", count)
-    event.listen(storage._database.engine, "commit", count)
+    watch(storage, count)
 
 
 # --- locks ------------------------------------------------------------------------------------------------------------

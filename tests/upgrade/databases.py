@@ -10,9 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
-
 from trialstore.contract.helpers import query
+from trialstore.sql.catalogue import Statement
 from trialstore.sql.session import Session
 from trialstore.storage import SqlStorage
 from upgrade.reference import HEAD, MARK
@@ -84,8 +83,9 @@ def fill(storage: SqlStorage) -> Content:
                 # Of events in the same second the reference kept one, where it kept seconds only.
                 kept = {tuple(value for name, value in row.items() if name not in VALUES): row for row in rows}
                 binds = ", ".join(f":{name}" for name in names)
-                insert = text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({binds})")
-                tx._connection.execute(insert, list(kept.values()))
+                sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({binds})"
+                insert = tx._statements._compiled(Statement(table, "count", tuple(names), "a test", sql, "a test"))
+                tx._cursor.executemany(insert.sql, list(map(insert.arguments, kept.values())))
 
     storage._database.write(write)
     filled = {table: rows for table, rows in content(storage).items() if table in TABLES}

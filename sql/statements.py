@@ -1,0 +1,115 @@
+"""The statements of one engine, compiled for its driver; what of SQLAlchemy stands between them and the driver."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.interfaces import Compiled
+from sqlalchemy.exc import DBAPIError
+
+from trialstore.dialects.base import Dialect
+from trialstore.dialects.errors import CatalogueError
+
+from .catalogue import Catalogue, Statement, load_catalogue
+
+Watch = Callable[[str, bool], None]
+"""Is told the text of each statement that is run, and whether it is run for many rows; `commit`, `rollback`, and `begin`
+where no statement begins a transaction, stand for what the driver is asked to do."""
+
+
+class Ready:
+    """A statement compiled for the driver: its text with the driver's placeholders and the order of its binds."""
+
+    __slots__ = ("_row_class", "arguments", "name", "order", "sql")
+
+    def __init__(self, name: str, sql: str, order: tuple[str, ...] | None) -> None:
+        self.name, self.sql, self.order = name, sql, order
+        self.arguments = _arguments(order)
+        """What the driver gets for values by name."""
+        self._row_class: Callable[[Iterable[Any]], Any] | None = None
+
+    def row_class(self, cursor: Any) -> Callable[[Iterable[Any]], Any]:
+        """What makes rows with the columns as attributes out of those that the cursor has."""
+        if self._row_class is None:
+            self._row_class = row_class(tuple([column[0] for column in cursor.description]))
+        return self._row_class
+
+
+def _arguments(order: tuple[str, ...] | None) -> Callable[[Mapping[str, Any]], Any]:
+    if order is None:
+        return lambda params: params
+    if not order:
+        return lambda _params: ()
+    if len(order) == 1:
+        return lambda params: (params[order[0]],)
+    return itemgetter(*order)
+
+
+@functools.cache
+def row_class(names: tuple[str, ...]) -> Callable[[Iterable[Any]], Any]:
+    """A class of tuples whose columns are attributes; `_fields` are their names."""
+    columns = {name: property(itemgetter(place)) for place, name in enumerate(names)}
+    return type("Row", (tuple,), {"__slots__": (), "_fields": names, **columns})
+
+
+class Statements:
+    """The catalogue of one engine, each statement compiled once, when it is first used."""
+
+    def __init__(self, catalogue: Catalogue, engine: Engine) -> None:
+        self.catalogue = catalogue
+        self.driver = engine.dialect
+        """SQLAlchemy's dialect, which knows how the driver begins, commits and undoes transactions."""
+        self.driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+        """The base of the driver's errors."""
+        self.watch: Watch | None = None
+        self.losses = 0
+        """How many connections were lost: those that are older than the last loss may be broken, too."""
+        self._ready: dict[str, Ready] = {}
+        self._plans: dict[str, Ready] = {}
+
+    @classmethod
+    def of(cls, dialect: Dialect, engine: Engine) -> Statements:
+        """The statements of a dialect's query folders for the engine's driver."""
+        return cls(load_catalogue(dialect.sql_folders), engine)
+
+    def ready(self, name: str) -> Ready:
+        """The compiled statement of that name."""
+        found = self._ready.get(name)
+        if found is None:
+            found = self._ready[name] = self._compiled(self.catalogue[name])
+        return found
+
+    def plan(self, name: str) -> Ready:
+        """The compiled statement that asks for the plan of the one of that name."""
+        found = self._plans.get(name)
+        if found is None:
+            found = self._plans[name] = self._compiled(self.catalogue.explained(name))
+        return found
+
+    def _compiled(self, statement: Statement) -> Ready:
+        compiled: Compiled = text(statement.sql).compile(dialect=self.driver)
+        if statement.percent and self.driver.paramstyle in ("format", "pyformat"):
+            raise CatalogueError(
+                f"{statement.source}: {statement.name!r} has a percent sign inside a literal, which "
+                "this driver takes for a placeholder.",
+                "Bind the value instead.",
+            )
+        order = getattr(compiled, "positiontup", None)
+        return Ready(statement.name, str(compiled), None if order is None else tuple(order))
+
+    def tell(self, sql: str, *, many: bool = False) -> None:
+        """Tell whoever watches that a statement is run."""
+        if self.watch is not None:
+            self.watch(sql, many)
+
+    def wrapped(self, error: BaseException, connection: Any) -> DBAPIError:
+        """A driver's error with SQLAlchemy's opinion whether the connection has broken; None if there was none yet."""
+        if isinstance(error, DBAPIError):
+            return error
+        broken = self.driver.is_disconnect(error, connection, None)  # type: ignore[arg-type]
+        return DBAPIError(None, None, error, hide_parameters=True, connection_invalidated=broken)
