@@ -6,8 +6,8 @@ How to add an engine:
    engine does not need is a file without statements whose header says why), and `sql/<engine>/queries/` with its
    session statements (`begin_read`, `begin_write`, what a new connection needs, the history table), what describes the
    database (`schema_…`), `explain`, and overrides of those statements of `sql/queries/` that the engine does not
-   understand. A statement `NAME_many` takes each bind of NAME as an array, one element a row, and then serves NAME's
-   bulk calls. Most differences end here.
+   understand. A statement `NAME_many` takes binds of NAME as arrays, one element a row, and then serves NAME's bulk
+   calls. Most differences end here.
 2. Subclass `Dialect` in a module of its own. Fill in the data first; override a method only where the engine differs in
    something that is not text.
 3. `classify` is the part to take most care with: retries, idempotent writes and every error that a user sees hang on
@@ -238,6 +238,12 @@ class Dialect(ABC):
         that is set to what it was may count, or may not: nothing may hang on that."""
         count: int = cursor.rowcount
         return count
+
+    def new_id(self, cursor: Any) -> int | None:
+        """The id that the database gave to the row that the last statement of the driver's cursor, which returns `id`,
+        has inserted; None where it has inserted none."""
+        row = cursor.fetchone()
+        return None if row is None else int(row[0])
 
     def encode_ts(self, moment: dt.datetime) -> Any:
         """The bind value of an aware time, exact to 1 µs; of columns that hold UTC without saying so, unless

@@ -221,6 +221,9 @@ class MySQLDialect(ServerDialect):
         safe = message if kind in _NAMES_ONLY else _WORDS.get(kind, f"the server refused it: {kind.value}")
         return DriverError(kind, f"error {number}", safe, hint)
 
+    def new_id(self, cursor: Any) -> int | None:
+        return int(cursor.lastrowid) if cursor.rowcount == 1 else None  # MySQL has no RETURNING
+
     def numpy_times(self, values: Sequence[Any]) -> Any:
         import numpy as np
 

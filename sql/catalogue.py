@@ -3,13 +3,14 @@
 A query file holds statements under headers::
 
     -- name: trial_finish
-    -- returns: one | many | scalar | count | none
+    -- returns: one | many | scalar | count | id | none
     -- params: exp_id, trial_id        (or - for none)
     -- why: a line of reason
     -- own: why only this engine has it (in an engine's folder, for statements that no other engine shares)
+    -- arrays: of a statement NAME_many, the params that are arrays
 
 An engine's folder overrides a shared statement by one of the same name, returns and params. There may be a statement
-`NAME_many` beside `NAME`: it takes the same params, each as an array with one element a row. The last line of a
+`NAME_many` beside `NAME`: it takes the same params, some of them as arrays with one element a row. The last line of a
 statement `explain` stands for the one to be explained.
 """
 
@@ -26,12 +27,12 @@ from trialstore.dialects.errors import CatalogueError, nearest
 ROOT = Path(__file__).parent
 MANY = "_many"
 EXPLAIN = "explain"
-RETURNS = ("one", "many", "scalar", "count", "none")
+RETURNS = ("one", "many", "scalar", "count", "id", "none")
 CHANGES = ("INSERT", "UPDATE", "DELETE")
 PLANNED = ("SELECT", "WITH", *CHANGES)
 """First words of the statements that engines have plans for."""
 
-_HEADER = re.compile(r"--\s*(name|returns|params|why|own):\s*(.*?)\s*$")
+_HEADER = re.compile(r"--\s*(name|returns|params|why|own|arrays):\s*(.*?)\s*$")
 _LITERAL = re.compile(r"'[^']*'")
 _BIND = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
@@ -47,6 +48,7 @@ class Statement:
     sql: str
     source: str
     own: str = ""
+    arrays: tuple[str, ...] = ()
 
     @property
     def verb(self) -> str:
@@ -103,7 +105,7 @@ def _statement(headers: Mapping[str, str], body: Iterable[str], source: str) -> 
             raise CatalogueError(f"{where} has no header '{key}'.")
     if headers["returns"] not in RETURNS:
         raise CatalogueError(f"{where} returns {headers['returns']!r}.", f"Known: {', '.join(RETURNS)}.")
-    params = () if headers["params"] == "-" else tuple(re.split(r",\s*", headers["params"]))
+    params = _names(headers["params"])
     sql = "\n".join(body).strip()
     if not sql.endswith(";"):
         raise CatalogueError(f"{where} does not end with ';'.")
@@ -116,9 +118,15 @@ def _statement(headers: Mapping[str, str], body: Iterable[str], source: str) -> 
     if binds != set(params):
         wrong = ", ".join(sorted(binds ^ set(params)))
         raise CatalogueError(f"{where}: binds and 'params' differ in: {wrong}.")
-    return Statement(
-        name, headers["returns"], params, headers["why"], sql[:-1].rstrip(), source, headers.get("own", "")
-    )
+    arrays = _names(headers.get("arrays", "-"))
+    if bool(arrays) != name.endswith(MANY) or not set(arrays) <= set(params):
+        raise CatalogueError(f"{where}: 'arrays' is for statements '…{MANY}', and names some of their params.")
+    own = headers.get("own", "")
+    return Statement(name, headers["returns"], params, headers["why"], sql[:-1].rstrip(), source, own, arrays)
+
+
+def _names(header: str) -> tuple[str, ...]:
+    return () if header == "-" else tuple(re.split(r",\s*", header))
 
 
 class Catalogue(Mapping[str, Statement]):

@@ -228,22 +228,21 @@ class Session:
         """Run a statement that returns nothing."""
         self._run(self._statements.ready(name), params)
 
-    def bulk(self, name: str, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Run a statement for many rows; the number of rows that it wrote. No rows, no statement.
+    def new_id(self, name: str, **params: Any) -> int | None:
+        """The id that the database gave to the row that the statement inserted; None where it inserted none."""
+        return self._guarded(name, self.dialect.new_id, self._run(self._statements.ready(name), params))
 
-        Where the engine has a statement `NAME_many`, the rows are its arrays; else they go to the driver's executemany.
+    def bulk(self, name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], **same: Any) -> int:
+        """Run a statement for many rows, tuples of `columns`, which have `same` in common; the number of rows that it
+        wrote. No rows, no statement.
+
+        Where the engine has a statement `NAME_many`, the columns are its arrays; else the rows go to the driver's
+        executemany.
         """
         if not rows:
             return 0
         if len(rows) == 1:
-            return self.count(name, **rows[0])
-        columns = self.catalogue[name].params
-        return self.bulk_tuples(name, columns, [tuple([row[column] for column in columns]) for row in rows])
-
-    def bulk_tuples(self, name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], **same: Any) -> int:
-        """As `bulk`, for rows that are tuples of `columns` and have `same` in common: made ready faster."""
-        if not rows:
-            return 0
+            return self.count(name, **same, **dict(zip(columns, rows[0], strict=True)))
         if name + MANY in self.catalogue:
             return sum(
                 self._arrays(name + MANY, columns, rows[at : at + CHUNK], same) for at in range(0, len(rows), CHUNK)
@@ -261,9 +260,10 @@ class Session:
     def _arrays(
         self, name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], same: Mapping[str, Any]
     ) -> int:
-        arrays = {key: [value] * len(rows) for key, value in same.items()}
-        arrays.update(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
-        return self._written(name, self._run(self._statements.ready(name), arrays))
+        params: dict[str, Any] = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+        arrays = self.catalogue[name].arrays
+        params.update({key: [value] * len(rows) if key in arrays else value for key, value in same.items()})
+        return self._written(name, self._run(self._statements.ready(name), params))
 
     def _written(self, name: str, cursor: Any) -> int:
         return self._guarded(name, self.dialect.rows_written, cursor)

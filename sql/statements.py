@@ -18,8 +18,8 @@ from trialstore.dialects.errors import CatalogueError
 from .catalogue import Catalogue, Statement, load_catalogue
 
 Watch = Callable[[str, bool], None]
-"""Is told the text of each statement that is run, and whether it is run for many rows; `commit`, `rollback`, and `begin`
-where no statement begins a transaction, stand for what the driver is asked to do."""
+"""Is told the text of each statement that is run, and whether it is run for many rows. `commit`, `rollback`, and
+`begin` where no statement begins a transaction, stand for what the driver does."""
 
 
 class Ready:

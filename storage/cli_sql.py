@@ -14,7 +14,7 @@ import click
 from trialstore.dialects.base import Dialect
 from trialstore.dialects.errors import CatalogueError, nearest
 from trialstore.dialects.registry import engine_class, known_backends
-from trialstore.sql.catalogue import MANY, Statement, load_catalogue
+from trialstore.sql.catalogue import Statement, load_catalogue
 from trialstore.sql.session import Session
 
 from .cli import Target, storage_options
@@ -293,9 +293,7 @@ def bind_values(statement: Statement, values: Mapping[str, Any], dialect: Dialec
     encoded = {
         name: dialect.encode_ts(value) if isinstance(value, dt.datetime) else value for name, value in values.items()
     }
-    if statement.name.endswith(MANY):
-        return {name: [value] for name, value in encoded.items()}
-    return encoded
+    return {name: [value] if name in statement.arrays else value for name, value in encoded.items()}
 
 
 def _print_plan(rows: Sequence[Any]) -> None:

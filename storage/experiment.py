@@ -35,9 +35,9 @@ class _Draft:
 
     tunables: Any
     digest: str
-    params: list[dict[str, Any]]
+    params: list[rows.Row]
     ts_start: Any
-    metadata: list[dict[str, Any]]
+    metadata: list[rows.Row]
 
 
 class Experiment(StoredTrials):
@@ -50,6 +50,7 @@ class Experiment(StoredTrials):
         self._database = database
         self._git_repo, self._git_commit = git
         self._opt_weights = dict(opt_weights)
+        self._names = frozenset(values_of(self._tunables))  # own_copy has checked them
 
     @classmethod
     def prepare(
@@ -165,15 +166,10 @@ class Experiment(StoredTrials):
         if not created:  # another process was faster
             return self._reload(tx)
         objectives = [
-            {
-                "exp_id": self._experiment_id,
-                "optimization_target": target,
-                "optimization_direction": direction,
-                "weight": self._opt_weights.get(target),
-            }
-            for target, direction in self._opt_targets.items()
+            (target, direction, self._opt_weights.get(target)) for target, direction in self._opt_targets.items()
         ]
-        tx.bulk("objective_insert", objectives)
+        columns = ("optimization_target", "optimization_direction", "weight")
+        tx.bulk("objective_insert", columns, objectives, exp_id=self._experiment_id)
         return None
 
     # --- trials -------------------------------------------------------------------------------------------------------
@@ -200,7 +196,7 @@ class Experiment(StoredTrials):
         metadata = {} if wanted.config is None else wanted.config
         return _Draft(
             tunables=chosen,
-            params=rows.param_rows(values_of(chosen), "Tunable", id_length),
+            params=rows.param_rows(values_of(chosen), "Tunable", id_length, checked=self._names),
             digest=config_hash(chosen),
             ts_start=encode_ts(start),
             metadata=rows.param_rows(metadata, "Trial metadata", id_length, nested=True),
@@ -231,8 +227,13 @@ class Experiment(StoredTrials):
                     return [(row.trial_id, row.config_id) for row in made]
             tried.append(first)
             config_ids = find_or_create_configs(tx, configs)
-            tx.bulk("trial_insert", self._trial_rows(drafts, first, config_ids, creation_id))
-            tx.bulk("trial_param_insert", self._metadata_rows(drafts, first))
+            trials = [
+                (trial_id, config_ids[draft.digest], draft.ts_start) for trial_id, draft in enumerate(drafts, first)
+            ]
+            new = {"trial_runner_id": None, "ts_end": None, "status": Status.PENDING.name, "creation_id": creation_id}
+            tx.bulk("trial_insert", ("trial_id", "config_id", "ts_start"), trials, exp_id=self._experiment_id, **new)
+            metadata = [(trial_id, *row) for trial_id, draft in enumerate(drafts, first) for row in draft.metadata]
+            tx.bulk("trial_param_insert", ("trial_id", *rows.PARAM), metadata, exp_id=self._experiment_id)
             return [(trial_id, config_ids[draft.digest]) for trial_id, draft in enumerate(drafts, first)]
 
         made = self._database.write(create, repeatable=True)
@@ -240,30 +241,6 @@ class Experiment(StoredTrials):
         return [
             self._trial(trial_id, config_id, draft.tunables, rows.decoded(draft.metadata), Status.PENDING, None)
             for (trial_id, config_id), draft in zip(made, drafts, strict=True)
-        ]
-
-    def _trial_rows(
-        self, drafts: Sequence[_Draft], first: int, config_ids: Mapping[str, int], creation_id: str
-    ) -> list[dict[str, Any]]:
-        return [
-            {
-                "exp_id": self._experiment_id,
-                "trial_id": trial_id,
-                "config_id": config_ids[draft.digest],
-                "trial_runner_id": None,
-                "ts_start": draft.ts_start,
-                "ts_end": None,
-                "status": Status.PENDING.name,
-                "creation_id": creation_id,
-            }
-            for trial_id, draft in enumerate(drafts, first)
-        ]
-
-    def _metadata_rows(self, drafts: Sequence[_Draft], first: int) -> list[dict[str, Any]]:
-        return [
-            {"exp_id": self._experiment_id, "trial_id": trial_id, **row}
-            for trial_id, draft in enumerate(drafts, first)
-            for row in draft.metadata
         ]
 
     def _next_trial_id(self, tx: Session) -> int:

@@ -77,31 +77,19 @@ def _merge_one(
         return 0
     tx.bulk(
         "trial_insert",
+        ("trial_id", "config_id", "trial_runner_id", "ts_start", "ts_end", "status"),
         [
-            {
-                "exp_id": experiment_id,
-                "trial_id": trial_id,
-                "config_id": configs[row.config_id],
-                "trial_runner_id": row.trial_runner_id,
-                "ts_start": row.ts_start,
-                "ts_end": row.ts_end,
-                "status": row.status,
-                "creation_id": None,
-            }
+            (trial_id, configs[row.config_id], row.trial_runner_id, row.ts_start, row.ts_end, row.status)
             for trial_id, row in enumerate(trials, first_trial_id)
         ],
+        exp_id=experiment_id,
+        creation_id=None,
     )
     tx.bulk(
         "lineage_insert",
-        [
-            {
-                "exp_id": experiment_id,
-                "trial_id": trial_id,
-                "source_exp_id": row.origin_exp_id,
-                "source_trial_id": row.origin_trial_id,
-            }
-            for trial_id, row in enumerate(trials, first_trial_id)
-        ],
+        ("trial_id", "source_exp_id", "source_trial_id"),
+        [(trial_id, row.origin_exp_id, row.origin_trial_id) for trial_id, row in enumerate(trials, first_trial_id)],
+        exp_id=experiment_id,
     )
     merged = {"first_trial_id": first_trial_id, "last_trial_id": first_trial_id + len(trials) - 1}
     for statement in _COPIES:

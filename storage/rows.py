@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from .values import DECODERS, check_mapping, check_name, decode, encode
+
+Row = tuple[str, str | None, str | None]
+"""Name, text and type of a value."""
+
+PARAM = ("param_id", "param_value", "value_type")
+METRIC = ("metric_id", "metric_value", "value_type")
+"""The columns of such rows."""
 
 _value_of: ContextVar[Callable[[str | None], Any] | None] = ContextVar("value_of", default=None)
 
@@ -49,24 +56,26 @@ def untyped() -> bool:
     return _value_of.get() is not None
 
 
-def param_rows(values: Mapping[str, Any], what: str, id_length: int, *, nested: bool = False) -> list[dict[str, Any]]:
-    """Rows for the parameter tables. Raises ValueRejected naming the parameter."""
+def param_rows(
+    values: Mapping[str, Any], what: str, id_length: int, *, nested: bool = False, checked: Container[str] = ()
+) -> list[Row]:
+    """Rows of PARAM. Raises ValueRejected naming the parameter; names in `checked` are known to be fit."""
     check_mapping(values, what)
-    rows = []
-    for name, value in values.items():
-        text, kind = encode(value, f"{what} {name!r}", nested=nested)
-        rows.append({"param_id": check_name(name, what, id_length), "param_value": text, "value_type": kind})
-    return rows
+    return [
+        (
+            name if name in checked else check_name(name, what, id_length),
+            *encode(value, what, nested=nested, name=name),
+        )
+        for name, value in values.items()
+    ]
 
 
-def metric_rows(values: Mapping[str, Any], id_length: int) -> list[dict[str, Any]]:
-    """Rows for the results table. Raises ValueRejected naming the metric."""
+def metric_rows(values: Mapping[str, Any], id_length: int) -> list[Row]:
+    """Rows of METRIC. Raises ValueRejected naming the metric."""
     check_mapping(values, "metrics")
-    rows = []
-    for name, value in values.items():
-        text, kind = encode(value, f"Metric {name!r}")
-        rows.append({"metric_id": check_name(name, "Metric", id_length), "metric_value": text, "value_type": kind})
-    return rows
+    return [
+        (check_name(name, "Metric", id_length), *encode(value, "Metric", name=name)) for name, value in values.items()
+    ]
 
 
 def params(rows: Iterable[Any]) -> dict[str, Stored]:
@@ -118,9 +127,9 @@ def shown_values(texts: Sequence[str | None], kinds: Sequence[str | None]) -> li
     return [stored(text, kind).shown for text, kind in zip(texts, kinds, strict=True)]
 
 
-def decoded(param_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What rows for a parameter table will be read back as."""
-    return {row["param_id"]: decode(row["param_value"], row["value_type"]) for row in param_rows}
+def decoded(param_rows: Iterable[Row]) -> dict[str, Any]:
+    """What rows of PARAM will be read back as."""
+    return {name: decode(text, kind) for name, text, kind in param_rows}
 
 
 def plain(values: Mapping[str, Stored]) -> dict[str, Any]:

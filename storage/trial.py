@@ -66,14 +66,14 @@ class Trial(Storage.Trial):
 
         def add(tx: Session) -> None:
             self._check_holder(self._state(tx, hold=True))
-            there = {row.param_id: row for row in tx.many("trial_params", **self._key)}
-            if tx.in_doubt and all(_is_stored(there.get(row["param_id"]), row) for row in new):
+            there = {row[0]: row for row in tx.tuples("trial_params", **self._key)}
+            if tx.in_doubt and all(there.get(row[0]) == row for row in new):
                 return
             if both := sorted(set(there) & set(new_config_data)):
                 raise ValueRejected(
                     f"Trial {self} has metadata {', '.join(map(repr, both))} already.", "Use another key."
                 )
-            tx.bulk("trial_param_insert", [{**self._key, **row} for row in new])
+            tx.bulk("trial_param_insert", rows.PARAM, new, **self._key)
 
         try:
             self._database.write(add, repeatable=True)
@@ -117,7 +117,7 @@ class Trial(Storage.Trial):
                     f"Trial {self} is {state.status} already.", "Its status and metrics are final; make a new trial."
                 )
             tx.count("trial_status_put", **event)
-            tx.bulk("result_insert", [{**self._key, **row} for row in results])
+            tx.bulk("result_insert", rows.METRIC, results, **self._key)
 
         self._database.write(complete, repeatable=True)
         self._status = status
@@ -158,7 +158,7 @@ class Trial(Storage.Trial):
         def append(tx: Session) -> None:
             self._check_holder(self._state(tx, hold=self._fence is not None))
             tx.count("trial_status_add", **event)
-            tx.bulk_tuples("telemetry_insert", POINT, points, **self._key)
+            tx.bulk("telemetry_insert", POINT, points, **self._key)
 
         self._database.write(append, repeatable=True)
 
@@ -248,11 +248,6 @@ class Trial(Storage.Trial):
 
     def _encode_ts(self, moment: dt.datetime, what: str) -> Any:
         return self._database.dialect.encode_ts(to_utc(moment, what))
-
-
-def _is_stored(row: Any, param: Mapping[str, Any]) -> bool:
-    """Whether a parameter is there with the same value and type."""
-    return row is not None and (row.param_value, row.value_type) == (param["param_value"], param["value_type"])
 
 
 def _points(metrics: Any) -> list[tuple[Any, Any, Any]]:

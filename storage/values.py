@@ -26,15 +26,19 @@ _PLAIN = frozenset({int, float, bool, str, type(None)})
 _NUMPY_OTHERS = ("ndarray", "datetime64", "timedelta64")
 
 
-def encode(value: Any, what: str, *, nested: bool = False) -> Typed:
-    """The (text, type) to store. `what` names the value in the error; `nested` allows dicts and lists.
+def encode(value: Any, what: str, *, nested: bool = False, name: Any = None) -> Typed:
+    """The (text, type) to store. `what`, and `name` if there is one, name the value in the error; `nested` allows
+    dicts and lists.
 
     Raises ValueRejected for another type, or for text longer than 65,535 bytes.
     """
     kind = type(value)
     if kind is float:  # mostly, and often thousands of them
         return str(value), "f"
-    value = python_value(value)
+    return _encode(python_value(value), what if name is None else f"{what} {name!r}", nested=nested)
+
+
+def _encode(value: Any, what: str, *, nested: bool) -> Typed:
     if value is None:
         return None, None
     if isinstance(value, bool):

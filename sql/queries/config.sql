@@ -1,7 +1,16 @@
 -- name: config_insert
+-- returns: id
+-- params: config_hash
+-- why: A new config; no row when another process stored the same one first.
+INSERT INTO config (config_hash)
+VALUES (:config_hash)
+ON CONFLICT (config_hash) DO NOTHING
+RETURNING config_id;
+
+-- name: config_insert_all
 -- returns: count
 -- params: config_hash
--- why: 0 rows when another process stored the same config first; its id is then found by config_find_all.
+-- why: Several new configs, whose ids are then found by config_find_all; fewer when another process stored one first.
 INSERT INTO config (config_hash)
 VALUES (:config_hash)
 ON CONFLICT (config_hash) DO NOTHING;

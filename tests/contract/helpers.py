@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import pickle
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -152,6 +152,13 @@ def refused(call: Callable[[], Any], error: type[StorageError], *words: str) -> 
     told = (str(found), repr(found), repr(pickle.dumps(found)), *traceback.format_exception_only(found))
     assert not any(SECRET in text for text in told)
     return found
+
+
+def add_results(tx: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Write results of one trial, rows of all columns, past the checks of the library."""
+    columns = ("metric_id", "metric_value", "value_type")
+    same = {key: rows[0][key] for key in ("exp_id", "trial_id")}
+    return tx.bulk("result_insert", columns, [tuple(row[name] for name in columns) for row in rows], **same)
 
 
 class Record:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trialstore.contract.helpers import SECRET, at, make_experiment, query
+from trialstore.contract.helpers import SECRET, add_results, at, make_experiment, query
 from trialstore.dialects.errors import ErrorKind
 from trialstore.sql.migrator import Migrator
 from trialstore.sql.session import Session
@@ -27,7 +27,7 @@ ROW = {"exp_id": "Exp", "trial_id": 1, "metric_id": SECRET, "metric_value": SECR
 
 def results(*rows: dict[str, Any]) -> Callable[[Session], Any]:
     """Writes results."""
-    return lambda tx: tx.bulk("result_insert", rows)
+    return lambda tx: add_results(tx, rows)
 
 
 def gone(tx: Session) -> None:
@@ -106,7 +106,7 @@ def test_a_call_that_fails_half_way_leaves_nothing(storage: SqlStorage, experime
     experiment.new_trial({})
 
     def half(tx: Session) -> None:
-        tx.bulk("result_insert", [{**ROW, "metric_id": "first"}])
+        add_results(tx, [{**ROW, "metric_id": "first"}])
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

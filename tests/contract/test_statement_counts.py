@@ -144,7 +144,7 @@ def test_a_new_trial_is_one_transaction(storage: SqlStorage, experiment: Storage
     metadata = {f"key{number}": number for number in range(50)}
     fresh = one_transaction(storage, lambda: experiment.new_trial({"cache": 1}, config=metadata))
     known = one_transaction(storage, lambda: experiment.new_trial({"cache": 1}))
-    assert len(fresh.names) == 8
+    assert len(fresh.names) == 7
     assert len(known.names) == 4
 
 

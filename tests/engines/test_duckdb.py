@@ -15,7 +15,7 @@ from engines import workers
 from engines.databases import refusal
 from engines.duckdb_files import config_of, filled, opened, refused
 from processes.helpers import Child
-from trialstore.contract.helpers import SECRET, at, execute, finish, make_experiment, query
+from trialstore.contract.helpers import SECRET, add_results, at, execute, finish, make_experiment, query
 from trialstore.sql.session import Session
 from trialstore.storage import (
     ConnectError,
@@ -148,10 +148,10 @@ def test_what_another_storage_has_just_stored_is_found_instead_of_stored_twice(
         attempts.append(1)
         found = len(tx.many("config_find_all", hashes='["new"]'))
         if len(attempts) == 1 and not at_commit:
-            second._database.write(lambda other: other.count("config_insert", config_hash="new"))
-        created = tx.count("config_insert", config_hash="new")
+            second._database.write(lambda other: other.count("config_insert_all", config_hash="new"))
+        created = tx.count("config_insert_all", config_hash="new")
         if len(attempts) == 1 and at_commit:
-            second._database.write(lambda other: other.count("config_insert", config_hash="new"))
+            second._database.write(lambda other: other.count("config_insert_all", config_hash="new"))
         return found + created
 
     assert first._database.write(write) == 1
@@ -211,7 +211,7 @@ def test_storages_that_open_an_empty_file_at_once_apply_the_schema_once(file: Pa
 def test_a_row_must_not_refer_to_one_that_is_not_there(file: Path) -> None:
     with opened(filled(file)) as storage:
         with pytest.raises(MissingReference):
-            storage._database.write(lambda tx: tx.bulk("result_insert", [{**RESULT, "trial_id": 99}]))
+            storage._database.write(lambda tx: add_results(tx, [{**RESULT, "trial_id": 99}]))
         with pytest.raises(MissingReference):
             storage._database.write(lambda tx: tx.run_migration("DELETE FROM trial", "delete"))
         assert list(storage.experiments["Exp"].trials) == [1]

@@ -15,7 +15,7 @@ import pytest
 import matrix
 import servers
 from engines.databases import SERVERS, Config, Database, refusal
-from trialstore.contract.helpers import SECRET, execute, make_experiment
+from trialstore.contract.helpers import SECRET, add_results, execute, make_experiment
 from trialstore.dialects.errors import ErrorKind
 from trialstore.sql.session import Session
 from trialstore.storage import (
@@ -62,7 +62,7 @@ class Case:
 
     def insert(self, *rows: dict[str, Any]) -> StorageError:
         """The error of writing results."""
-        return self.write(lambda tx: tx.bulk("result_insert", rows))
+        return self.write(lambda tx: add_results(tx, rows))
 
     def opened(self, **more: Any) -> SqlStorage:
         """Another storage of the same database."""
@@ -83,7 +83,7 @@ def no_statement(case: Case) -> StorageError:
 
 
 def read_only_transaction(case: Case) -> StorageError:
-    return refusal(lambda: case.storage._database.read(lambda tx: tx.bulk("result_insert", [ROW])))
+    return refusal(lambda: case.storage._database.read(lambda tx: add_results(tx, [ROW])))
 
 
 def read_only_file(**more: Any) -> Callable[[Case], StorageError]:
@@ -92,7 +92,7 @@ def read_only_file(**more: Any) -> Callable[[Case], StorageError]:
         with case.opened(
             **{key: value.format(**case.config) if key == "database" else value for key, value in more.items()}
         ) as storage:
-            return refusal(lambda: storage._database.write(lambda tx: tx.bulk("result_insert", [ROW])))
+            return refusal(lambda: storage._database.write(lambda tx: add_results(tx, [ROW])))
 
     return provoke
 
@@ -106,7 +106,7 @@ def row_of_another(case: Case) -> StorageError:
             *("Exp", SECRET, SECRET),
         )
         try:
-            return refusal(lambda: storage._database.write(lambda tx: tx.bulk("result_insert", [ROW])))
+            return refusal(lambda: storage._database.write(lambda tx: add_results(tx, [ROW])))
         finally:
             other("ROLLBACK")
 
@@ -115,7 +115,7 @@ def file_of_another(case: Case) -> StorageError:
     with case.opened(busy_timeout=0) as storage, storage._database.session() as session:
         session.begin(write=True)
         with case.opened(busy_timeout=0) as second:
-            return refusal(lambda: second._database.write(lambda tx: tx.bulk("result_insert", [ROW])))
+            return refusal(lambda: second._database.write(lambda tx: add_results(tx, [ROW])))
 
 
 def stale_snapshot(case: Case) -> StorageError:
@@ -158,8 +158,8 @@ def met_at_commit(case: Case) -> StorageError:
     with case.opened() as second:
 
         def write(tx: Session) -> None:
-            tx.bulk("result_insert", [ROW])
-            second._database.write(lambda other: other.bulk("result_insert", [ROW]))
+            add_results(tx, [ROW])
+            second._database.write(lambda other: add_results(other, [ROW]))
 
         return case.write(write)
 
@@ -168,7 +168,7 @@ def ended(case: Case) -> StorageError:
     def write(tx: Session) -> None:
         tx.many("experiment_list")
         case.database.end_connections()
-        tx.bulk("result_insert", [ROW])
+        add_results(tx, [ROW])
 
     return case.write(write)
 

@@ -10,7 +10,7 @@ import pytest
 
 from engines.databases import Database, engines, on_servers
 from servers import pgbouncer
-from trialstore.contract.helpers import T0, UTC, at, make_experiment
+from trialstore.contract.helpers import T0, UTC, add_results, at, make_experiment
 from trialstore.storage import SqlStorage, Status, ValueRejected
 
 MICROSECOND = dt.timedelta(microseconds=1)
@@ -122,7 +122,7 @@ def test_text_past_the_librarys_own_check_is_kept_whole_or_refused(storage: SqlS
         experiment.new_trial({})
         refused = False
         try:
-            storage._database.write(lambda tx: tx.bulk("result_insert", [row]))
+            storage._database.write(lambda tx: add_results(tx, [row]))
         except ValueRejected:
             refused = True
         assert not (refused and len(text.encode()) <= 65_535)

@@ -265,7 +265,7 @@ class Refusing:
 
     def __call__(self, tx: Session) -> str:
         self.calls += 1
-        assert tx.count("config_insert", config_hash="one") == 1
+        assert tx.count("config_insert_all", config_hash="one") == 1
         if self.calls <= self.times:
             raise self.error
         return "written"

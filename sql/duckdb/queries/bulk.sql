@@ -1,8 +1,9 @@
--- Bulk statements: each bind is an array, one element a row.
+-- Bulk statements: the binds that `arrays` names are arrays, one element a row; the others are the same in all rows.
 
 -- name: config_param_insert_many
 -- returns: count
 -- params: config_id, param_id, param_value, value_type
+-- arrays: config_id, param_id, param_value, value_type
 -- why: config_param_insert for many rows: the driver runs a statement anew for each row, which takes 30 times as long.
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO config_param (config_id, param_id, param_value, value_type)
@@ -15,11 +16,12 @@ SELECT
 -- name: objective_insert_many
 -- returns: count
 -- params: exp_id, optimization_target, optimization_direction, weight
+-- arrays: optimization_target, optimization_direction, weight
 -- why: objective_insert for many rows: the driver runs a statement anew for each row, which takes 30 times as long.
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO objectives (exp_id, optimization_target, optimization_direction, weight)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR[])),
+    CAST(:exp_id AS VARCHAR),
     unnest(CAST(:optimization_target AS VARCHAR[])),
     unnest(CAST(:optimization_direction AS VARCHAR[])),
     unnest(CAST(:weight AS DOUBLE[]));
@@ -27,27 +29,29 @@ SELECT
 -- name: trial_insert_many
 -- returns: count
 -- params: exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id
+-- arrays: trial_id, config_id, trial_runner_id, ts_start, ts_end, status
 -- why: trial_insert for many rows: the driver runs a statement anew for each row, which takes 30 times as long.
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR[])),
+    CAST(:exp_id AS VARCHAR),
     unnest(CAST(:trial_id AS INTEGER[])),
     unnest(CAST(:config_id AS INTEGER[])),
     unnest(CAST(:trial_runner_id AS INTEGER[])),
     unnest(CAST(:ts_start AS TIMESTAMP[])),
     unnest(CAST(:ts_end AS TIMESTAMP[])),
     unnest(CAST(:status AS VARCHAR[])),
-    unnest(CAST(:creation_id AS VARCHAR[]));
+    CAST(:creation_id AS VARCHAR);
 
 -- name: trial_param_insert_many
 -- returns: count
 -- params: exp_id, trial_id, param_id, param_value, value_type
+-- arrays: trial_id, param_id, param_value, value_type
 -- why: trial_param_insert for many rows: the driver runs a statement anew for each row, which takes 30 times as long.
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO trial_param (exp_id, trial_id, param_id, param_value, value_type)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR[])),
+    CAST(:exp_id AS VARCHAR),
     unnest(CAST(:trial_id AS INTEGER[])),
     unnest(CAST(:param_id AS VARCHAR[])),
     unnest(CAST(:param_value AS VARCHAR[])),
@@ -56,12 +60,13 @@ SELECT
 -- name: result_insert_many
 -- returns: count
 -- params: exp_id, trial_id, metric_id, metric_value, value_type
+-- arrays: metric_id, metric_value, value_type
 -- why: result_insert for many rows: the driver runs a statement anew for each row, which takes 30 times as long.
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO trial_result (exp_id, trial_id, metric_id, metric_value, value_type)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR[])),
-    unnest(CAST(:trial_id AS INTEGER[])),
+    CAST(:exp_id AS VARCHAR),
+    CAST(:trial_id AS INTEGER),
     unnest(CAST(:metric_id AS VARCHAR[])),
     unnest(CAST(:metric_value AS VARCHAR[])),
     unnest(CAST(:value_type AS VARCHAR[]));
@@ -69,12 +74,13 @@ SELECT
 -- name: telemetry_insert_many
 -- returns: count
 -- params: exp_id, trial_id, ts, metric_id, metric_value, value_type
+-- arrays: ts, metric_id, metric_value, value_type
 -- why: telemetry_insert for many rows: the driver runs a statement anew for each row, which takes 30 times as long.
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, value_type)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR[])),
-    unnest(CAST(:trial_id AS INTEGER[])),
+    CAST(:exp_id AS VARCHAR),
+    CAST(:trial_id AS INTEGER),
     unnest(CAST(:ts AS TIMESTAMP[])),
     unnest(CAST(:metric_id AS VARCHAR[])),
     unnest(CAST(:metric_value AS VARCHAR[])),
@@ -84,19 +90,21 @@ ON CONFLICT (exp_id, trial_id, ts, metric_id) DO NOTHING;
 -- name: lineage_insert_many
 -- returns: count
 -- params: exp_id, trial_id, source_exp_id, source_trial_id
+-- arrays: trial_id, source_exp_id, source_trial_id
 -- why: lineage_insert for many rows: the driver runs a statement anew for each row, which takes 30 times as long.
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO trial_lineage (exp_id, trial_id, source_exp_id, source_trial_id)
 SELECT
-    unnest(CAST(:exp_id AS VARCHAR[])),
+    CAST(:exp_id AS VARCHAR),
     unnest(CAST(:trial_id AS INTEGER[])),
     unnest(CAST(:source_exp_id AS VARCHAR[])),
     unnest(CAST(:source_trial_id AS INTEGER[]));
 
--- name: config_insert_many
+-- name: config_insert_all_many
 -- returns: count
 -- params: config_hash
--- why: config_insert for many rows: the driver runs a statement anew for each row, which takes 30 times as long.
+-- arrays: config_hash
+-- why: config_insert_all for many rows: the driver runs a statement anew for each row, which takes 30 times as long.
 -- own: The drivers of the other engines are fast at many rows by themselves.
 INSERT INTO config (config_hash)
 SELECT unnest(CAST(:config_hash AS VARCHAR[]))

@@ -2,9 +2,17 @@
 -- column set to what it is changes nothing, and the row then does not count.
 
 -- name: config_insert
+-- returns: id
+-- params: config_hash
+-- why: A new config, whose id the server sends with the number of rows: none when another process stored it first.
+INSERT INTO config (config_hash)
+VALUES (:config_hash)
+ON DUPLICATE KEY UPDATE config_hash = config_hash;
+
+-- name: config_insert_all
 -- returns: count
 -- params: config_hash
--- why: 0 rows when another process stored the same config first; its id is then found by config_find_all.
+-- why: Several new configs, whose ids are then found by config_find_all; fewer when another process stored one first.
 INSERT INTO config (config_hash)
 VALUES (:config_hash)
 ON DUPLICATE KEY UPDATE config_hash = config_hash;
