@@ -46,10 +46,12 @@ def memory(config: dict[str, Any], what: str) -> dict[str, float]:
             "load": ours.load,
             "results_df": ours.results_df,
             "telemetry_df": lambda: ours.telemetry_df(1),
+            "telemetry_batches": lambda: sum(batch.num_rows for batch in ours.stored_trial(1).telemetry_batches()),
             "load_telemetry": lambda: ours.experiment.load_telemetry(1),
         }
         ours.experiments()
-        importlib.import_module("pandas")  # its own memory is not the call's
+        for module in ("pandas", "pyarrow.compute"):  # their own memory is not the call's
+            importlib.import_module(module)
         ours.experiment.load(10**9)
         gc.collect()
         before = _status("VmRSS")

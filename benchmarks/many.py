@@ -80,7 +80,7 @@ def memory(engine: str, databases: Databases, sizes: Sizes) -> list[dict[str, An
     with one(Ours, engine, databases) as ours:
         config = ours.config
         operations.write_points(ours, sizes.stream)
-    calls = ("load_telemetry", "telemetry_df")
+    calls = ("load_telemetry", "telemetry_df", "telemetry_batches")
     return found + [{"call": call, "of": sizes.stream, **_memory(config, call)} for call in calls]
 
 

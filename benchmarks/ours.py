@@ -74,9 +74,13 @@ class Ours(Contestant):
         return self._stored
 
     def telemetry_df(self, trial_id: int) -> Any:
+        return self.stored_trial(trial_id).telemetry_df
+
+    def stored_trial(self, trial_id: int) -> Any:
+        """A trial as it is read."""
         if self._trials is None:
             self._trials = self._data().trials
-        return self._trials[trial_id].telemetry_df
+        return self._trials[trial_id]
 
     def experiments(self) -> dict[str, Any]:
         return self.storage.experiments

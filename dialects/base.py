@@ -25,7 +25,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -254,6 +254,12 @@ class Dialect(ABC):
         """The aware UTC time that a column holds, exact to 1 µs."""
         moment: dt.datetime = value.replace(tzinfo=dt.timezone.utc)
         return moment
+
+    def column_chunks(self, cursor: Any, size: int) -> Iterator[Sequence[Sequence[Any]]]:
+        """The columns of the rows that the driver's cursor has, at most `size` rows at once, never none; times as
+        `numpy_times` takes them. Overridden where the driver has its rows by columns."""
+        while rows := cursor.fetchmany(size):
+            yield list(zip(*rows, strict=True))
 
     def numpy_times(self, values: Sequence[Any]) -> Any:
         """What `decode_ts` makes of the values of a column, None where they are None, as a NumPy array of type

@@ -109,6 +109,7 @@ class DuckDBDialect(FileDialect):
         return {
             "poolclass": QueuePool,
             "pool_size": 1,
+            "pool_reset_on_return": None,  # a session ends its transactions itself
             "max_overflow": 0,
             "pool_timeout": float(self.option("busy_timeout")),
             "connect_args": {"read_only": bool(self.option("read_only")), "config": _SETTINGS},
@@ -139,6 +140,12 @@ class DuckDBDialect(FileDialect):
             return DriverError(kind, code, "the file is no DuckDB database", "Name another file.")
         safe = told if kind in _NAMES_ONLY else f"the database refused it: {kind.value}"
         return DriverError(kind, code, safe, _hint(kind, code))
+
+    def column_chunks(self, cursor: Any, size: int) -> Iterator[Sequence[Sequence[Any]]]:
+        columns = list(cursor.fetchnumpy().values())  # all rows, which an object a value would take more memory for
+        for at in range(0, len(columns[0]), size):
+            parts = [column[at : at + size] for column in columns]
+            yield [part if part.dtype.kind == "M" else part.tolist() for part in parts]
 
     def numpy_times(self, values: Sequence[Any]) -> Any:
         import numpy as np

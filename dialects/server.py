@@ -66,7 +66,8 @@ class ServerDialect(Dialect):
 
     def pool_options(self) -> dict[str, Any]:
         """Arguments of `create_engine` for the pool of connections."""
-        return {"poolclass": QueuePool, "pool_size": 5, "max_overflow": 20}
+        # A session ends its transactions itself; another ROLLBACK on the way to the pool may be a round trip.
+        return {"poolclass": QueuePool, "pool_size": 5, "max_overflow": 20, "pool_reset_on_return": None}
 
 
 def _read_host(text: Any) -> tuple[str, int | None]:

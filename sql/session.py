@@ -68,11 +68,12 @@ class Session:
         self.in_doubt = False
         """An earlier run of this transaction was sent to be committed, and the answer was lost: it may be there."""
         self._pooled = connection
-        self._driver: Any = connection.dbapi_connection  # None when it was lost
+        self._driver: Any = connection.dbapi_connection
+        """The driver's own connection; None when it was lost."""
         self._in_transaction = False
         self._statements = statements
         self._ways = statements.driver
-        self._cursor: Any = self._guarded("connect", self._driver.cursor)
+        self._cursor: Any = self._guarded("connect", connection.cursor)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -200,6 +201,14 @@ class Session:
         cursor = self._run(self._statements.ready(name), params, self._guarded(name, self._driver.cursor))
         while rows := self._guarded(name, cursor.fetchmany, size):
             yield rows
+
+    def column_chunks(self, name: str, params: Mapping[str, Any]) -> Generator[Sequence[Sequence[Any]], None, None]:
+        """The columns of the rows that the statement returns, some thousand rows at once; see
+        `Dialect.column_chunks`."""
+        cursor = self._run(self._statements.ready(name), params, self._guarded(name, self._driver.cursor))
+        chunks = self.dialect.column_chunks(cursor, CHUNK)
+        while (columns := self._guarded(name, next, chunks, None)) is not None:
+            yield columns
 
     def record_batches(
         self, name: str, params: Mapping[str, Any], schema: Any, size: int | None = None

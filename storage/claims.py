@@ -140,7 +140,7 @@ class Claim:
         if not found:
             return {}
         ids = id_list(row.trial_id for row in found)
-        configs = rows.by_config(tx.many("config_params_of_trials", exp_id=self._exp_id, ids=ids))
+        configs = rows.by_config(tx.tuples("config_params_of_trials", exp_id=self._exp_id, ids=ids))
         tunables = {}
         for row in found:
             try:

@@ -158,6 +158,7 @@ def _as_dict(one: Listed) -> dict[str, Any]:
         "params": list(statement.params),
         "why": statement.why,
         "own": statement.own or None,
+        "arrays": list(statement.arrays),
         "file": one.file,
         "dialects": list(one.dialects),
         "sql": statement.sql,
@@ -188,6 +189,7 @@ def _as_text(one: Listed) -> str:
         f"-- params: {', '.join(statement.params) or '-'}",
         f"-- why: {statement.why}",
         *([f"-- own: {statement.own}"] if statement.own else []),
+        *([f"-- arrays: {', '.join(statement.arrays)}"] if statement.arrays else []),
         f"{statement.sql};",
     ]
     return "\n".join(lines)

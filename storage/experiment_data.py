@@ -69,7 +69,7 @@ class SqlExperimentData(ExperimentData):
     @property
     def tunable_configs(self) -> dict[int, TunableConfigData]:
         """Configs that the trials used, by id, ascending; one statement."""
-        found = self._database.read_one(lambda tx: tx.many("config_params_of_experiment", **self._key))
+        found = self._database.read_one(lambda tx: tx.tuples("config_params_of_experiment", **self._key))
         return {
             config_id: SqlTunableConfigData(self._database, config_id, params)
             for config_id, params in sorted(rows.by_config(found).items())

@@ -28,16 +28,15 @@ def named_values(column: str, values: Mapping[str, Stored]) -> pd.DataFrame:
     return frame
 
 
-def telemetry_frame(chunks: Iterable[Sequence[tuple[Any, ...]]], dialect: Dialect) -> pd.DataFrame:
-    """Columns `ts` (UTC), `metric`, `value`, one row per point, of rows `ts, metric_id, metric_value, value_type`."""
+def telemetry_frame(chunks: Iterable[Sequence[Sequence[Any]]], dialect: Dialect) -> pd.DataFrame:
+    """Columns `ts` (UTC), `metric`, `value`, a row a point, of columns `ts, metric_id, metric_value, value_type`."""
     import numpy as np
     import pandas as pd
 
     times = [np.array([], dtype="datetime64[us]")]
     metrics: list[str] = []
     shown: list[Any] = []
-    for points in chunks:
-        ts, names, texts, kinds = zip(*points, strict=True)
+    for ts, names, texts, kinds in chunks:
         times.append(dialect.numpy_times(ts))
         metrics += names
         shown += shown_values(texts, kinds)
@@ -94,16 +93,19 @@ def _utc(moments: Any) -> Any:
 
 def _wide(prefix: str, rows: Sequence[tuple[Any, ...]], keys: Sequence[int]) -> dict[str, Any]:
     """A column a name, sorted, of rows `key, name, text, type`; `keys` are those of the frame's rows."""
-    texts: dict[str, dict[int, str | None]] = {}
-    kinds: dict[str, set[str | None]] = {}
+    texts: dict[str | None, dict[int, str | None]] = {}
+    kinds: dict[str | None, set[str | None]] = {}
     for key, name, text, kind in rows:
         values = texts.get(name)
         if values is None:
             values, kinds[name] = texts.setdefault(name, {}), set()
         values[key] = text
         kinds[name].add(kind)
-    texts.pop(None, None)  # type: ignore[call-overload] - a config without parameters
-    columns = {name: None if untyped() else _one_type(by_key, kinds[name], keys) for name, by_key in texts.items()}
+    columns = {
+        name: None if untyped() else _one_type(by_key, kinds[name], keys)
+        for name, by_key in texts.items()
+        if name is not None  # a config without parameters
+    }
     others = {name for name, column in columns.items() if column is None}
     for name, items in _stored(rows, others).items():
         columns[name] = _column([items.get(key) for key in keys])

@@ -104,7 +104,7 @@ def _translate_configs(
     """Source config id → config id here: the same where both have the same tunables, else one completed by our
     values."""
     names = set(values_of(tunables))
-    found = rows.by_config(tx.many("config_params_of_experiment", exp_id=source_id))
+    found = rows.by_config(tx.tuples("config_params_of_experiment", exp_id=source_id))
     translated = {}
     for config_id in sorted(config_ids):
         values = found[config_id]

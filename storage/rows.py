@@ -88,13 +88,16 @@ def metrics(rows: Iterable[Any]) -> dict[str, Stored]:
     return {row.metric_id: stored(row.metric_value, row.value_type) for row in rows}
 
 
-def by_config(rows: Iterable[Any]) -> dict[int, dict[str, Stored]]:
-    """Config id → parameters; a config without parameters comes as one row of NULLs."""
+def by_config(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, Stored]]:
+    """Config id → parameters, of rows `config_id, param_id, param_value, value_type`; a config without parameters comes
+    as one row of NULLs."""
     found: dict[int, dict[str, Stored]] = {}
-    for row in rows:
-        config = found.setdefault(row.config_id, {})
-        if row.param_id is not None:
-            config[row.param_id] = stored(row.param_value, row.value_type)
+    for config_id, name, text, kind in rows:
+        config = found.get(config_id)
+        if config is None:
+            config = found[config_id] = {}
+        if name is not None:
+            config[name] = stored(text, kind)
     return found
 
 

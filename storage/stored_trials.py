@@ -99,7 +99,7 @@ class StoredTrials(Storage.Experiment):
         def read(tx: Session) -> tuple[Any, Any, Any]:
             return (
                 tx.many("trial_pending", **chosen),
-                tx.many("config_params_of_pending", **chosen),
+                tx.tuples("config_params_of_pending", **chosen),
                 tx.tuples("trial_params_of_pending", **chosen),
             )
 

@@ -138,7 +138,7 @@ class SqlTrialData(TrialData):
     def telemetry_df(self) -> pd.DataFrame:
         """Telemetry, columns `ts` (UTC), `metric`, `value`, ordered by ts, then metric."""
         dialect = self._database.dialect
-        return self._database.read_one(lambda tx: telemetry_frame(tx.chunks("telemetry", self._key), dialect))
+        return self._database.read_one(lambda tx: telemetry_frame(tx.column_chunks("telemetry", self._key), dialect))
 
     def telemetry_arrow(self) -> pa.Table:
         """Telemetry as an Arrow table; one statement. See `TrialData.telemetry_arrow`."""

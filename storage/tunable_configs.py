@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from trialstore.dialects.errors import ErrorKind, QueryError
 from trialstore.sql.session import Session
@@ -17,7 +16,7 @@ def find_or_create_configs(tx: Session, wanted: Mapping[str, Sequence[Row]]) -> 
 
     Raises a QueryError that has the transaction run again when another process stores one of them at the same moment.
     """
-    found = _find(tx, wanted)
+    found = _find(tx, list(wanted))
     if missing := [digest for digest in wanted if digest not in found]:
         found |= _create(tx, missing)
         params = [(found[digest], *row) for digest in missing for row in wanted[digest]]
@@ -25,7 +24,10 @@ def find_or_create_configs(tx: Session, wanted: Mapping[str, Sequence[Row]]) -> 
     return found
 
 
-def _find(tx: Session, hashes: Any) -> dict[str, int]:
+def _find(tx: Session, hashes: Sequence[str]) -> dict[str, int]:
+    if len(hashes) == 1:
+        config_id = tx.scalar("config_find", config_hash=hashes[0])
+        return {} if config_id is None else {hashes[0]: int(config_id)}
     return {row.config_hash: int(row.config_id) for row in tx.many("config_find_all", hashes=id_list(hashes))}
 
 

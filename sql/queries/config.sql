@@ -15,6 +15,14 @@ INSERT INTO config (config_hash)
 VALUES (:config_hash)
 ON CONFLICT (config_hash) DO NOTHING;
 
+-- name: config_find
+-- returns: scalar
+-- params: config_hash
+-- why: The config of one hash, if it is stored already.
+SELECT config_id
+FROM config
+WHERE config_hash = :config_hash;
+
 -- name: config_param_insert
 -- returns: count
 -- params: config_id, param_id, param_value, value_type

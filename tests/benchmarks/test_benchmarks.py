@@ -86,7 +86,9 @@ def test_size_memory_and_processes_are_measured_too(tmp_path: Path) -> None:
         "finish",
         "claim_trials",
     }
-    assert {each["call"] for each in measured["memory"]} == {"load", "results_df", "load_telemetry", "telemetry_df"}
+    calls = {"load", "results_df", "load_telemetry", "telemetry_df", "telemetry_batches"}
+    assert {each["call"] for each in measured["memory"]} == calls
+    assert not any("error" in each for each in measured["memory"])
     assert set(measured["throughput"]["trialstore"]) == {"1", "2"}
     assert all(rate > 0 for rate in measured["throughput"]["trialstore"].values())
     assert (tmp_path / "throughput.png").read_bytes().startswith(b"\x89PNG")

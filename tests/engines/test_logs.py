@@ -36,7 +36,7 @@ def test_values_are_in_no_log_at_any_level(
         caplog.set_level(logging.DEBUG, logger=name)
     use({**config, "log_sql": log_sql})
     told = caplog.text.replace(f"Created experiment {SECRET}", "Created it")  # the library's own line names it
-    for statement in ("INSERT INTO trial_telemetry", "INSERT INTO experiment", "SELECT"):
+    for statement in ("INSERT INTO trial_telemetry", "INSERT INTO experiment", "SELECT", "commit"):
         assert (statement in told) is log_sql
     assert SECRET not in told
     assert SECRET not in "".join(capsys.readouterr())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import ExitStack
+
 import pytest
 
 from engines.databases import Database, needs_private, on_servers, refusal
 from engines.test_waiting import config_of, in_each_mode
-from trialstore.contract.helpers import at, finish, make_experiment
+from trialstore.contract.helpers import ask, at, finish, make_experiment
 from trialstore.sql.session import Session
 from trialstore.storage import CommitUnknown, ServerUnreachable, SqlStorage, Status, StorageError
 
+CONNECTION_ID = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT connection_id()"}
+SLEEP = {"postgresql": "SELECT pg_sleep(3)", "mysql": "SELECT sleep(3)"}
 ROW = {"description": "", "root_env_config": "", "git_repo": "", "git_commit": ""}
 
 
@@ -42,6 +47,52 @@ def test_a_transaction_whose_connection_is_ended_runs_again(database: Database, 
         assert run(function) == (2 if write else 1)
         assert len(attempts) == 2
         assert list(storage.experiments) == (["Exp", "First"] if write else ["Exp"])
+
+
+@on_servers
+def test_when_one_connection_was_lost_the_others_of_the_pool_are_not_tried(database: Database) -> None:
+    attempts = []
+
+    def function(tx: Session) -> None:
+        attempts.append(1)
+        assert tx.one("experiment_get", exp_id="Exp") is not None
+
+    with SqlStorage(database.filled()) as storage:
+        with ExitStack() as at_once:
+            for _ in range(4):
+                at_once.enter_context(storage._database.session())
+        assert database.end_connections() == 4
+        storage._database.read(function)
+        assert len(attempts) <= 1
+        # And one that was in use meanwhile is given up when it comes back.
+        with storage._database.session() as busy:
+            with storage._database.session() as other:
+                other._statements.losses += 1
+            old = ask(busy, CONNECTION_ID[database.server.engine])
+        with storage._database.session() as new:
+            assert ask(new, CONNECTION_ID[database.server.engine]) != old
+
+
+class Alarm(Exception):
+    """What an application raises when its time is up."""
+
+
+@on_servers
+def test_a_connection_whose_answer_the_application_did_not_wait_for_is_not_used_again(database: Database) -> None:
+    def ring(_number: int, _frame: object) -> None:
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        with SqlStorage(database.filled()) as storage:
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            with pytest.raises(Alarm):
+                storage._database.write(lambda tx: tx.run_migration(SLEEP[database.server.engine], "sleep"))
+            assert list(storage.experiments) == ["Exp"]
+            assert storage.experiments["Exp"].trials.keys() == {1}
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @on_servers

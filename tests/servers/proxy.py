@@ -77,6 +77,8 @@ class Proxy:
         """How many connections were cut where."""
         self.connections = 0
         """How many clients have come."""
+        self.round_trips = 0
+        """How often a client asked for something and waited."""
         self.port = 0
         self._failures: list[BaseException] = []
         self._next_commit: list[Cut] = []
@@ -228,6 +230,7 @@ class _Link:
         reader = self.proxy.reader()
         while data := await self.client[0].read(CHUNK):
             for message, commits in reader.messages(data):
+                self.proxy.round_trips += reader.asks(message)
                 fate = self._fate(commits)
                 if fate in (Cut.REQUEST, Cut.COMMIT_REQUEST):
                     self.cut(fate)

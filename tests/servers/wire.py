@@ -15,6 +15,9 @@ class Reader(Protocol):
     def messages(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
         """The messages that are complete now, and of each whether the server commits when it gets it."""
 
+    def asks(self, message: bytes) -> bool:
+        """Whether the client waits for an answer when it has sent this: a round trip."""
+
 
 class PostgresqlReader:
     """Messages of PostgreSQL's protocol, version 3: a letter, a length, and content.
@@ -44,6 +47,9 @@ class PostgresqlReader:
             else:
                 self._started = int.from_bytes(message[4:8], "big") not in self.REQUESTS
                 yield message, False
+
+    def asks(self, message: bytes) -> bool:
+        return message[:1] in (b"Q", b"S")  # a query, or the end of one in parts (Sync)
 
     def _commits(self, kind: bytes, content: bytes) -> bool:
         if kind == b"Q":
@@ -78,6 +84,9 @@ class MysqlReader:
             message, self._buffer = self._buffer[:length], self._buffer[length:]
             query = message[3] == 0 and message[4:5] == bytes([self.QUERY])
             yield message, query and COMMIT.match(message[5:]) is not None
+
+    def asks(self, message: bytes) -> bool:
+        return message[3] == 0  # what the client begins
 
 
 READERS: dict[str, type[PostgresqlReader | MysqlReader]] = {"postgresql": PostgresqlReader, "mysql": MysqlReader}

@@ -57,6 +57,7 @@ def test_list_tells_all_of_every_statement_of_an_engine(dialect: str) -> None:
             "params": list(statement.params),
             "why": statement.why,
             "own": statement.own or None,
+            "arrays": list(statement.arrays),
             "file": f"sql/{statement.source}",
             "dialects": [engine_class(dialect).name],
             "sql": statement.sql,
@@ -93,9 +94,14 @@ def test_every_file_that_is_named_is_there() -> None:
 
 @pytest.mark.parametrize("dialect", BUILT_IN)
 def test_show_gives_back_the_statement_with_its_header(dialect: str) -> None:
-    for name in ("config_insert", "experiment_lock", "history_insert", "trial_pending", EXPLAIN):
+    for name in ("config_insert", "config_find_all", "experiment_lock", "history_insert", "trial_pending", EXPLAIN):
         (shown,) = parse_statements(ok("show", name, "--dialect", dialect))
         assert replace(shown, source=CATALOGUES[dialect][name].source) == CATALOGUES[dialect][name]
+
+
+def test_show_says_which_parameters_are_arrays() -> None:
+    shown = ok("show", "telemetry_insert_many", "--dialect", "duckdb").splitlines()
+    assert "-- arrays: ts, metric_id, metric_value, value_type" in shown
 
 
 def test_show_tells_where_the_statement_stands() -> None:
