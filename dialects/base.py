@@ -62,6 +62,9 @@ class SessionStep:
     then: Callable[[Any, Any], None] | None = None
 
 
+_BEGIN_READ, _BEGIN_WRITE = (SessionStep("begin_read"),), (SessionStep("begin_write"),)
+
+
 @dataclass(frozen=True)
 class DriverError:
     """A driver's error, told without values: its kind, its code (SQLSTATE or the engine's name for it) and a safe
@@ -205,7 +208,7 @@ class Dialect(ABC):
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
         """Steps that open a transaction: a snapshot for reading, or one that may write. None where the driver's
         SQLAlchemy dialect opens it by itself."""
-        return (SessionStep("begin_write" if write else "begin_read"),)
+        return _BEGIN_WRITE if write else _BEGIN_READ
 
     @abstractmethod
     def identify(self, connection: Any) -> Server:

@@ -191,9 +191,8 @@ class MySQLDialect(ServerDialect):
         return (SessionStep("session_settings", settings), SessionStep("session_isolation"), *causal)
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
-        if write:
-            return (SessionStep("begin_write"),)
-        return (SessionStep("snapshot_next"), SessionStep("begin_read"))
+        begin = super().begin_steps(write=write)
+        return begin if write else (SessionStep("snapshot_next"), *begin)
 
     def identify(self, connection: Any) -> Server:
         told = connection.get_server_info()

@@ -176,10 +176,10 @@ class PostgreSQLDialect(ServerDialect):
         return {"milliseconds": str(max(1, round(self.option("busy_timeout") * 1000)))}  # 0 would mean: for ever
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
-        if not write:
-            return (SessionStep("begin_read"),)
-        timeout = (SessionStep("transaction_lock_timeout", self._lock_timeout()),) if self._pooled else ()
-        return (SessionStep("begin_write"), *timeout)
+        begin = super().begin_steps(write=write)
+        if write and self._pooled:
+            return (*begin, SessionStep("transaction_lock_timeout", self._lock_timeout()))
+        return begin
 
     def identify(self, connection: Any) -> Server:
         number = connection.info.server_version  # 150004 for 15.4

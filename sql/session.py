@@ -296,7 +296,8 @@ class Session:
 
     def _run(self, ready: Ready, params: Mapping[str, Any], cursor: Any = None) -> Any:
         """Run a statement; the cursor that has its rows until the next one is run."""
-        self._statements.tell(ready.sql)
+        if self._statements.watch is not None:
+            self._statements.tell(ready.sql)
         cursor = cursor or self._cursor
         try:
             cursor.execute(ready.sql, ready.arguments(params))

@@ -147,7 +147,7 @@ def expected(engine: str) -> dict[str, int]:
         for line in PAGE.read_text(encoding="utf-8").splitlines()
         if line.startswith("|")
     ]
-    (head,) = [row for row in rows if row[0] == "call"]
+    (head,) = [row for row in rows if row[0] == "call" and ENGINES[engine] in row]
     column = head.index(
         {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB", "duckdb": "DuckDB"}[engine]
     )
