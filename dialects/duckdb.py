@@ -109,7 +109,6 @@ class DuckDBDialect(FileDialect):
         return {
             "poolclass": QueuePool,
             "pool_size": 1,
-            "pool_reset_on_return": None,  # a session ends its transactions itself
             "max_overflow": 0,
             "pool_timeout": float(self.option("busy_timeout")),
             "connect_args": {"read_only": bool(self.option("read_only")), "config": _SETTINGS},

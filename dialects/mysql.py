@@ -160,7 +160,8 @@ class MySQLDialect(ServerDialect):
         if tls := {key.removeprefix("ssl_"): query[key] for key in TLS_KEYS if key in query}:
             arguments["ssl"] = {**tls, **_tls_flags(tls)}
         several = {"creator": functools.partial(self._connect_to_one, arguments)} if self.hosts else {}
-        return {**self.pool_options(), "connect_args": arguments, **several}
+        # A session ends its transactions itself; another ROLLBACK on the way to the pool is a round trip for nothing.
+        return {**self.pool_options(), "pool_reset_on_return": None, "connect_args": arguments, **several}
 
     def _connect_to_one(self, arguments: dict[str, Any]) -> Any:
         """A connection to the first host that serves, beginning with the one that served last."""

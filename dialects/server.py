@@ -66,8 +66,7 @@ class ServerDialect(Dialect):
 
     def pool_options(self) -> dict[str, Any]:
         """Arguments of `create_engine` for the pool of connections."""
-        # A session ends its transactions itself; another ROLLBACK on the way to the pool may be a round trip.
-        return {"poolclass": QueuePool, "pool_size": 5, "max_overflow": 20, "pool_reset_on_return": None}
+        return {"poolclass": QueuePool, "pool_size": 5, "max_overflow": 20}
 
 
 def _read_host(text: Any) -> tuple[str, int | None]:

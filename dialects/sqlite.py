@@ -121,7 +121,6 @@ class SQLiteDialect(FileDialect):
     def engine_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {
             "poolclass": QueuePool,
-            "pool_reset_on_return": None,  # a session ends its transactions itself
             # isolation_level=None: sqlite3 must not open (deferred) transactions of its own before our BEGIN.
             "connect_args": {
                 "isolation_level": None,

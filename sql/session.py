@@ -123,12 +123,15 @@ class Session:
         self._end(self._ways.do_commit)
 
     def _end(self, end: Callable[[Any], None]) -> None:
-        self._in_transaction = False
         if self._driver is not None:
             try:
                 end(self._driver)
             except self._statements.driver_error:
                 self._drop()
+            except BaseException:
+                self._drop_interrupted()
+                raise
+        self._in_transaction = False
 
     def close(self) -> None:
         """Undo what is still open, so that the pool gets back an idle connection."""
@@ -139,6 +142,12 @@ class Session:
         """Let nobody get this connection again."""
         self._driver = self._cursor = None
         self._pooled.invalidate()
+
+    def _drop_interrupted(self) -> None:
+        """After an interrupt, or a timer of the application's: the rest of an answer may still be on its way. A
+        database in this process's memory has no such way, and would be lost."""
+        if not self.dialect.in_memory():
+            self._drop()
 
     def _step(self, step: SessionStep) -> None:
         cursor = self._run(self._statements.ready(step.statement), step.params)
@@ -163,10 +172,7 @@ class Session:
         if self._driver is None:
             return QueryError(f"{what}: the connection was lost", "", ErrorKind.DISCONNECTED)
         if not isinstance(exc, (self._statements.driver_error, DBAPIError)):
-            # An interrupt, a timer of the application: the rest of an answer may still be on its way. A database in
-            # this process's memory has no such way, and would be lost.
-            if not self.dialect.in_memory():
-                self._drop()
+            self._drop_interrupted()
             return exc
         error = storage_error(self.dialect, self._statements.wrapped(exc, self._driver), what)
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
@@ -198,17 +204,20 @@ class Session:
         self, name: str, params: Mapping[str, Any], size: int = CHUNK
     ) -> Generator[Sequence[tuple[Any, ...]], None, None]:
         """The rows that the statement returns, as tuples, at most `size` of them at once."""
-        cursor = self._run(self._statements.ready(name), params, self._guarded(name, self._driver.cursor))
+        cursor = self._run(self._statements.ready(name), params, self._new_cursor(name))
         while rows := self._guarded(name, cursor.fetchmany, size):
             yield rows
 
     def column_chunks(self, name: str, params: Mapping[str, Any]) -> Generator[Sequence[Sequence[Any]], None, None]:
         """The columns of the rows that the statement returns, some thousand rows at once; see
         `Dialect.column_chunks`."""
-        cursor = self._run(self._statements.ready(name), params, self._guarded(name, self._driver.cursor))
+        cursor = self._run(self._statements.ready(name), params, self._new_cursor(name))
         chunks = self.dialect.column_chunks(cursor, CHUNK)
         while (columns := self._guarded(name, next, chunks, None)) is not None:
             yield columns
+
+    def _new_cursor(self, name: str) -> Any:
+        return self._guarded(name, lambda: self._driver.cursor())
 
     def record_batches(
         self, name: str, params: Mapping[str, Any], schema: Any, size: int | None = None
@@ -298,9 +307,9 @@ class Session:
         """Run a statement; the cursor that has its rows until the next one is run."""
         if self._statements.watch is not None:
             self._statements.tell(ready.sql)
-        cursor = cursor or self._cursor
+        cursor, arguments = cursor or self._cursor, ready.arguments(params)
         try:
-            cursor.execute(ready.sql, ready.arguments(params))
+            cursor.execute(ready.sql, arguments)
         except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
             error = self._told(exc, ready.name)
         else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trialstore.contract.helpers import SECRET, add_results, at, make_experiment, query
+from trialstore.contract.helpers import SECRET, add_results, at, dump, make_experiment, query
 from trialstore.dialects.errors import ErrorKind
 from trialstore.sql.migrator import Migrator
 from trialstore.sql.session import Session
@@ -112,6 +112,35 @@ def test_a_call_that_fails_half_way_leaves_nothing(storage: SqlStorage, experime
     with pytest.raises(ZeroDivisionError):
         storage._database.write(half)
     assert query(storage, "SELECT metric_id FROM trial_result") == []
+
+
+@pytest.mark.parametrize("where", ["do_begin", "do_commit", "do_rollback"])
+def test_an_interrupt_in_the_driver_leaves_no_transaction_open(
+    storage: SqlStorage, experiment: Storage.Experiment, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while a transaction begins, is committed or is undone: the next call finds an idle connection."""
+    experiment.new_trial({})
+    before = dump(storage)
+    ways = storage._database._open()[1].driver
+    real, interrupts = getattr(ways, where), [KeyboardInterrupt()]
+
+    def interrupted(connection: Any) -> None:
+        if interrupts:
+            raise interrupts.pop()
+        real(connection)
+
+    def write(tx: Session) -> None:
+        add_results(tx, [{**ROW, "metric_id": "first"}])
+        if where == "do_rollback":
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(ways, where, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        storage._database.write(write)
+    assert interrupts == []
+    assert dump(storage) == before
+    assert storage._database.write(lambda tx: add_results(tx, [{**ROW, "metric_id": "second"}])) == 1
+    assert query(storage, "SELECT metric_id FROM trial_result") == [("second",)]
 
 
 def test_the_server_says_which_program_and_version_it_is(storage: SqlStorage) -> None:
