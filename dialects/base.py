@@ -26,7 +26,7 @@ import datetime as dt
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -293,13 +293,23 @@ class Dialect(ABC):
                     for field, values in zip(schema, zip(*rows, strict=True), strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
-        finally:
-            cursor.close()
+        except GeneratorExit:
+            self.close_stream(cursor)
+            raise
+        except BaseException:
+            with suppress(Exception):  # it is the first error that tells what happened
+                self.close_stream(cursor)
+            raise
+        self.close_stream(cursor)
 
     def stream_cursor(self, connection: Any) -> Any:
         """A cursor of the driver's that gets the rows of a statement from the server while they are read. Overridden
         where the driver's usual cursor gets them all at once."""
         return connection.cursor()
+
+    def close_stream(self, cursor: Any) -> None:
+        """Close such a cursor, so that the connection is fit for the next statement."""
+        cursor.close()
 
     def arrow_times(self, values: Sequence[Any]) -> Any:
         """What `decode_ts` makes of the values of a column, None where they are None, as a `pyarrow.Array`."""

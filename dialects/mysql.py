@@ -249,6 +249,15 @@ class MySQLDialect(ServerDialect):
     def stream_cursor(self, connection: Any) -> Any:
         return connection.cursor(importlib.import_module(f"{self.driver_module}.cursors").SSCursor)
 
+    def close_stream(self, cursor: Any) -> None:
+        result = cursor._result
+        try:
+            cursor.close()  # reads what is left
+        except BaseException:
+            if result is not None:  # or the driver would try again when the result is collected
+                result.unbuffered_active = False
+            raise
+
     def lock_holder(self, session: StatementRunner) -> str | None:
         holder: str | None = session.scalar("migration_lock_holder")
         return holder

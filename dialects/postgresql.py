@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy.engine import URL
@@ -215,6 +215,14 @@ class PostgreSQLDialect(ServerDialect):
 
     def stream_cursor(self, connection: Any) -> Any:
         return connection.cursor("trialstore_stream")  # a name: it is the server that keeps the rows
+
+    def close_stream(self, cursor: Any) -> None:
+        try:
+            cursor.close()
+        except BaseException:
+            with suppress(Exception):
+                cursor.close()  # once more: it was not told yet that its connection is broken, and warns if left open
+            raise
 
     def encode_ts(self, moment: dt.datetime) -> dt.datetime:
         return moment

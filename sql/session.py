@@ -16,48 +16,19 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from trialstore.dialects.base import Dialect, SessionStep
 from trialstore.dialects.errors import (
-    Busy,
     CommitUnknown,
     ConnectError,
-    DuplicateKey,
     ErrorKind,
-    MissingReference,
-    PermissionDenied,
     QueryError,
-    ServerUnreachable,
-    StorageError,
-    ValueRejected,
 )
 
 from .catalogue import MANY, Catalogue
-from .statements import Ready, Statements
+from .statements import Ready, Statements, storage_error
 
 _T = TypeVar("_T")
 _COMMIT = "commit"
 CHUNK = 10_000
 """Most rows that are handed over as arrays at once, so that memory stays bounded."""
-
-_ERRORS: dict[ErrorKind, tuple[type[QueryError], str]] = {
-    ErrorKind.DUPLICATE: (DuplicateKey, ""),
-    ErrorKind.MISSING_REFERENCE: (MissingReference, ""),
-    ErrorKind.PERMISSION: (PermissionDenied, "Check the file's mode, or the rights of the database user."),
-    ErrorKind.BUSY: (Busy, "Another process is writing; run it again, or raise 'busy_timeout' in the config."),
-    ErrorKind.BAD_VALUE: (ValueRejected, ""),
-}
-
-
-def storage_error(dialect: Dialect, error: BaseException, what: str) -> StorageError:
-    """Our error for a driver's; `what` names the statement or step. Neither values nor passwords are in it."""
-    told = dialect.classify(error)
-    message = f"{what}: {told.message} ({told.code})"
-    if told.kind is ErrorKind.UNREACHABLE:
-        return ServerUnreachable(message, told.hint or "Check the address, and that the server runs.")
-    if told.kind is ErrorKind.CANNOT_CONNECT:
-        return ConnectError(
-            message, told.hint or "Check that the database is there, is one, and may be opened by this user."
-        )
-    cls, hint = _ERRORS.get(told.kind, (QueryError, ""))
-    return cls(message, told.hint or hint, told.kind)
 
 
 class Session:
@@ -74,6 +45,7 @@ class Session:
         self._statements = statements
         self._ways = statements.driver
         self._cursor: Any = self._guarded("connect", connection.cursor)
+        self._more_cursors: list[Any] = []
 
     @property
     def catalogue(self) -> Catalogue:
@@ -87,10 +59,13 @@ class Session:
         key = "trialstore.write" if write else "trialstore.read"
         info = self._pooled.info
         if key not in info:
+            ran = False
             for step in self.dialect.session_steps(write=write):
                 self._step(step)
+                ran = True
             try:
-                self.commit()
+                if ran:
+                    self.commit()
             except CommitUnknown as exc:  # of settings: nothing is in doubt
                 raise QueryError(exc.message, "", ErrorKind.DISCONNECTED) from None
             info[key] = True
@@ -127,7 +102,7 @@ class Session:
             try:
                 end(self._driver)
             except self._statements.driver_error:
-                self._drop()
+                self.drop()
             except BaseException:
                 self._drop_interrupted()
                 raise
@@ -135,19 +110,32 @@ class Session:
 
     def close(self) -> None:
         """Undo what is still open, so that the pool gets back an idle connection."""
+        if self._driver is not None:
+            # Rows that nobody fetched keep a snapshot open, also beyond the transaction, as long as the cursor lives;
+            # and that may be long, in the traceback of an error.
+            for cursor in (*self._more_cursors, self._cursor):
+                self._close_quietly(cursor)
         if self._in_transaction:
             self.rollback()
 
-    def _drop(self) -> None:
+    def _close_quietly(self, rows: Any) -> None:
+        """Close a cursor, or a stream of rows, that nobody reads on; a connection that cannot do that is dropped."""
+        try:
+            rows.close()
+        except Exception:  # noqa: BLE001 - of a broken connection, whose error was told already or concerns nobody
+            self.drop()
+
+    def drop(self) -> None:
         """Let nobody get this connection again."""
-        self._driver = self._cursor = None
-        self._pooled.invalidate()
+        if self._driver is not None:
+            self._driver = self._cursor = None
+            self._pooled.invalidate()
 
     def _drop_interrupted(self) -> None:
         """After an interrupt, or a timer of the application's: the rest of an answer may still be on its way. A
         database in this process's memory has no such way, and would be lost."""
         if not self.dialect.in_memory():
-            self._drop()
+            self.drop()
 
     def _step(self, step: SessionStep) -> None:
         cursor = self._run(self._statements.ready(step.statement), step.params)
@@ -170,13 +158,14 @@ class Session:
     def _told(self, exc: BaseException, what: str) -> BaseException:
         """What to raise for an exception out of the driver; a connection that cannot be used any more is dropped."""
         if self._driver is None:
-            return QueryError(f"{what}: the connection was lost", "", ErrorKind.DISCONNECTED)
+            lost = QueryError(f"{what}: the connection was lost", "", ErrorKind.DISCONNECTED)
+            return lost if isinstance(exc, Exception) else exc
         if not isinstance(exc, (self._statements.driver_error, DBAPIError)):
             self._drop_interrupted()
             return exc
         error = storage_error(self.dialect, self._statements.wrapped(exc, self._driver), what)
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
-            self._drop()
+            self.drop()
             self._statements.losses += 1
             self.dialect.connection_lost()
             if what == _COMMIT:
@@ -217,7 +206,9 @@ class Session:
             yield columns
 
     def _new_cursor(self, name: str) -> Any:
-        return self._guarded(name, lambda: self._driver.cursor())
+        cursor = self._guarded(name, lambda: self._driver.cursor())  # noqa: PLW0108 - there may be no driver any more
+        self._more_cursors.append(cursor)
+        return cursor
 
     def record_batches(
         self, name: str, params: Mapping[str, Any], schema: Any, size: int | None = None
@@ -230,7 +221,7 @@ class Session:
             while (batch := self._guarded(name, next, batches, None)) is not None:
                 yield batch
         finally:
-            batches.close()
+            self._close_quietly(batches)
 
     def scalar(self, name: str, **params: Any) -> Any:
         """The first column of the only row, or None."""
@@ -272,7 +263,7 @@ class Session:
         elif ready.order != names:
             arguments = list(map(itemgetter(*map(names.index, ready.order)), arguments))
         self._statements.tell(ready.sql, many=True)
-        self._guarded(name, self._cursor.executemany, ready.sql, arguments)
+        self._guarded(name, lambda: self._cursor.executemany(ready.sql, arguments))
         return self._written(name, self._cursor)
 
     def _arrays(
@@ -296,7 +287,7 @@ class Session:
     def run_migration(self, sql: str, what: str) -> None:
         """Run one statement of a migration file as it stands."""
         self._statements.tell(sql)
-        self._guarded(what, self._cursor.execute, sql)
+        self._guarded(what, lambda: self._cursor.execute(sql))
 
     def _rows(self, ready: Ready, params: Mapping[str, Any]) -> list[Any]:
         cursor = self._run(ready, params)

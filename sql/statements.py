@@ -1,4 +1,4 @@
-"""The statements of one engine, compiled for its driver; what of SQLAlchemy stands between them and the driver."""
+"""The statements of one engine, compiled for its driver; what SQLAlchemy knows of it, and its errors in our terms."""
 
 from __future__ import annotations
 
@@ -13,13 +13,48 @@ from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.exc import DBAPIError
 
 from trialstore.dialects.base import Dialect
-from trialstore.dialects.errors import CatalogueError
+from trialstore.dialects.errors import (
+    Busy,
+    CatalogueError,
+    ConnectError,
+    DuplicateKey,
+    ErrorKind,
+    MissingReference,
+    PermissionDenied,
+    QueryError,
+    ServerUnreachable,
+    StorageError,
+    ValueRejected,
+)
 
 from .catalogue import Catalogue, Statement, load_catalogue
 
 Watch = Callable[[str, bool], None]
 """Is told the text of each statement that is run, and whether it is run for many rows. `commit`, `rollback`, and
 `begin` where no statement begins a transaction, stand for what the driver does."""
+
+
+_ERRORS: dict[ErrorKind, tuple[type[QueryError], str]] = {
+    ErrorKind.DUPLICATE: (DuplicateKey, ""),
+    ErrorKind.MISSING_REFERENCE: (MissingReference, ""),
+    ErrorKind.PERMISSION: (PermissionDenied, "Check the file's mode, or the rights of the database user."),
+    ErrorKind.BUSY: (Busy, "Another process is writing; run it again, or raise 'busy_timeout' in the config."),
+    ErrorKind.BAD_VALUE: (ValueRejected, ""),
+}
+
+
+def storage_error(dialect: Dialect, error: BaseException, what: str) -> StorageError:
+    """Our error for a driver's; `what` names the statement or step. Neither values nor passwords are in it."""
+    told = dialect.classify(error)
+    message = f"{what}: {told.message} ({told.code})"
+    if told.kind is ErrorKind.UNREACHABLE:
+        return ServerUnreachable(message, told.hint or "Check the address, and that the server runs.")
+    if told.kind is ErrorKind.CANNOT_CONNECT:
+        return ConnectError(
+            message, told.hint or "Check that the database is there, is one, and may be opened by this user."
+        )
+    cls, hint = _ERRORS.get(told.kind, (QueryError, ""))
+    return cls(message, told.hint or hint, told.kind)
 
 
 class Ready:

@@ -28,8 +28,8 @@ from trialstore.dialects.errors import (
     ServerUnreachable,
     StorageError,
 )
-from trialstore.sql.session import Session, storage_error
-from trialstore.sql.statements import Statements
+from trialstore.sql.session import Session
+from trialstore.sql.statements import Statements, storage_error
 
 from . import forks
 from .config import StorageConfig
@@ -158,7 +158,7 @@ class Database:
                     yield session
                 except (ConnectError, PermissionDenied):
                     if self.dialect.refusals_stay and not self.dialect.in_memory():
-                        connection.invalidate()
+                        session.drop()
                     raise
                 finally:
                     session.close()

@@ -79,10 +79,10 @@ def test_one_migrator_at_a_time(process_config: dict[str, Any]) -> None:
             with one.locked(holder):
                 with pytest.raises(Busy), other.locked(waiting):
                     raise AssertionError("two at once")
-                waiting.close()
+                waiting.rollback()
                 told = second._database.dialect.lock_holder(waiting)
             assert told is None or told.startswith(("process ", "connection ", "session "))
-            waiting.close()
+            waiting.rollback()
             with other.locked(waiting):
                 assert waiting.many("history_list")
 

@@ -135,7 +135,7 @@ def in_duckdb(storage: SqlStorage, monkeypatch: pytest.MonkeyPatch) -> list[str]
     for name in ("execute", "executemany"):
         counted(duckdb_engine.CursorWrapper, name)
     ways = storage._database._open()[1].driver
-    for name in ("do_begin", "do_commit", "do_rollback"):
+    for name in ("do_begin", "do_commit"):
         counted(ways, name)
     return ran
 

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +20,8 @@ from engines.sqlite_files import filled, journal_mode, opened, pragma, read_ever
 from trialstore.contract.helpers import at, finish, make_experiment, recorded
 from trialstore.dialects.errors import ErrorKind
 from trialstore.dialects.sqlite import JOURNAL_MODES, SQLiteDialect
-from trialstore.storage import Busy, ConnectError, MigrationLocked, SqlStorage, Status
+from trialstore.sql.session import Session
+from trialstore.storage import Busy, ConnectError, MigrationLocked, PermissionDenied, SqlStorage, Status
 
 pytestmark = pytest.mark.engine("sqlite")
 
@@ -38,6 +40,39 @@ def storage(file: Path) -> Iterator[SqlStorage]:
 
 
 # Connections
+
+
+@pytest.mark.parametrize("read", ["chunks", "column_chunks"])
+def test_an_error_that_is_kept_keeps_no_snapshot_open(file: Path, read: str) -> None:
+    """Rows were left to be fetched when it was raised, and its traceback holds on to them."""
+    with opened(filled(file), retry_timeout=0.5) as storage, opened(file) as other:
+        with make_experiment(other) as experiment:
+            points = [(at(number), "cpu", number) for number in range(12_000)]
+            experiment.new_trial({}).update_telemetry(Status.RUNNING, at(1), points)
+
+        def fail(tx: Session) -> None:
+            key = {"exp_id": "Exp", "trial_id": 2}
+            for _ in tx.chunks("telemetry", key) if read == "chunks" else tx.column_chunks("telemetry", key):
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError) as kept:
+            storage._database.read_one(fail)
+        make_experiment(other, "Second").__enter__()
+        make_experiment(storage, "Third").__enter__()
+        assert list(storage.experiments) == ["Exp", "Second", "Third"]
+        assert kept.value.__traceback__ is not None
+
+
+def test_a_refusal_in_a_transaction_is_told_as_it_is(file: Path) -> None:
+    def refused(tx: Session) -> None:
+        tx.begin(write=True)
+        raise PermissionDenied("told")
+
+    with opened(filled(file)) as storage, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(PermissionDenied, match="told"), storage._database.session() as session:
+            refused(session)
+        assert list(storage.experiments) == ["Exp"]
 
 
 def test_every_connection_checks_foreign_keys_and_is_durable(storage: SqlStorage) -> None:

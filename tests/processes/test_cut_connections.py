@@ -19,7 +19,9 @@ from processes.helpers import make_experiment
 from processes.workers import at, tunables_of
 from servers.proxy import Cut, Faults, Proxy
 from trialstore.contract.helpers import dump
-from trialstore.storage import LeaseLost, NewTrial, SqlStorage, Status, Storage
+from trialstore.dialects.base import Dialect
+from trialstore.dialects.errors import ErrorKind
+from trialstore.storage import LeaseLost, NewTrial, QueryError, SqlStorage, Status, Storage
 
 TRIALS, PROCESSES = full_size(trials=60, processes=6)
 HOUR = dt.timedelta(hours=1)
@@ -309,6 +311,42 @@ def test_calls_go_on_when_connections_are_cut_at_any_message(seed: int, cutting:
     assert cutting.look("SELECT count(*) FROM trial") == [(14,)]
     assert cutting.look("SELECT metric_value FROM trial_result") == [("1.0",)]
     assert sum(cutting.proxy.cuts.values()) > 0
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_stream_that_breaks_off_says_why(cutting: Cutting, interrupted: bool) -> None:
+    """And what else the driver then has to say, which has lost its place in the answer, hides nothing of that."""
+    pytest.importorskip("pyarrow", reason="streams need the extra 'arrow'")
+    cutting.held.update_telemetry(Status.RUNNING, at(1), [(at(number), "text", "x" * 60_000) for number in range(400)])
+    stream = cutting.storage.experiments["Shared"].trials[3].telemetry_batches(10)
+    assert next(stream).num_rows == 10
+    if interrupted:
+        patched = pytest.MonkeyPatch()
+        patched.setattr(Dialect, "arrow_times", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            list(stream)
+        patched.undo()
+    else:
+        assert cutting.proxy.cut_all() == 1
+        with pytest.raises(QueryError) as caught:
+            list(stream)
+        assert caught.value.kind is ErrorKind.DISCONNECTED
+        assert caught.value.__context__ is caught.value.__cause__ is None
+    assert len(cutting.experiment.load_telemetry(3)) == 400
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_stream_that_nobody_reads_on_ends_quietly_though_its_connection_is_cut(cutting: Cutting) -> None:
+    pytest.importorskip("pyarrow", reason="streams need the extra 'arrow'")
+    cutting.held.update_telemetry(Status.RUNNING, at(1), [(at(number), "text", "x" * 60_000) for number in range(400)])
+    stream = cutting.storage.experiments["Shared"].trials[3].telemetry_batches(10)
+    next(stream)
+    assert cutting.proxy.cut_all() == 1
+    stream.close()  # type: ignore[attr-defined]
+    assert len(cutting.experiment.load_telemetry(3)) == 400
 
 
 def test_reading_goes_on_when_all_connections_are_cut(cutting: Cutting) -> None:
