@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -57,8 +58,20 @@ def run(
     environment = {**os.environ, "PYTHONPATH": str(HERE), **(more or {})}
     environment.pop("TRIALSTORE_RESULTS", None)
     return subprocess.run(
-        [*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+        [*command, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        preexec_fn=_take_interrupts,
     )
+
+
+def _take_interrupts() -> None:
+    """Ctrl-C ends the command, also where the tests themselves were started in the background, and ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def succeed(done: subprocess.CompletedProcess[str]) -> str:
