@@ -146,11 +146,6 @@ class DuckDBDialect(FileDialect):
             parts = [column[at : at + size] for column in columns]
             yield [part if part.dtype.kind == "M" else part.tolist() for part in parts]
 
-    def numpy_times(self, values: Sequence[Any]) -> Any:
-        import numpy as np
-
-        return np.array(values, dtype="datetime64[us]")
-
     @contextmanager
     def migration_lock(self, session: StatementRunner) -> Iterator[None]:
         session.begin(write=True)  # no other process has the file open; threads of this one meet at commit, and retry

@@ -223,11 +223,6 @@ class MySQLDialect(ServerDialect):
     def new_id(self, cursor: Any) -> int | None:
         return int(cursor.lastrowid) if cursor.rowcount == 1 else None  # MySQL has no RETURNING
 
-    def numpy_times(self, values: Sequence[Any]) -> Any:
-        import numpy as np
-
-        return np.array(values, dtype="datetime64[us]")
-
     @contextmanager
     def migration_lock(self, session: StatementRunner) -> Iterator[None]:
         # Of the connection, not of the transaction, which DDL ends; the server frees it when the connection breaks.

@@ -296,8 +296,7 @@ class Session:
 
     def _run(self, ready: Ready, params: Mapping[str, Any], cursor: Any = None) -> Any:
         """Run a statement; the cursor that has its rows until the next one is run."""
-        if self._statements.watch is not None:
-            self._statements.tell(ready.sql)
+        self._statements.tell(ready.sql)
         cursor, arguments = cursor or self._cursor, ready.arguments(params)
         try:
             cursor.execute(ready.sql, arguments)

@@ -3,7 +3,6 @@ statements."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from trialstore.sql.session import Session
@@ -60,7 +59,7 @@ class SqlExperimentData(ExperimentData):
     def trials(self) -> dict[int, TrialData]:
         """Trials by id, ascending; one statement."""
         found = self._database.read_one(lambda tx: tx.many("trial_list", **self._key))
-        groups = group_ids(found)
+        groups = rows.group_ids((row.config_id, row.trial_id) for row in found)
         return {
             row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, groups[row.config_id])
             for row in found
@@ -78,7 +77,8 @@ class SqlExperimentData(ExperimentData):
     @property
     def tunable_config_trial_groups(self) -> dict[int, TunableConfigTrialGroupData]:
         """Groups of trials with the same config, by config id, ascending; one statement."""
-        groups = group_ids(self._database.read_one(lambda tx: tx.many("trial_list", **self._key)))
+        found = self._database.read_one(lambda tx: tx.many("trial_list", **self._key))
+        groups = rows.group_ids((row.config_id, row.trial_id) for row in found)
         return {
             config_id: SqlTunableConfigTrialGroupData(self._database, self._experiment_id, config_id, groups[config_id])
             for config_id in sorted(groups)
@@ -114,11 +114,3 @@ class SqlExperimentData(ExperimentData):
         from . import arrow
 
         return arrow.telemetry_table(self._database, "telemetry_of_experiment", self._key, ("trial_id",))
-
-
-def group_ids(trials: Iterable[Any]) -> dict[int, int]:
-    """Config id → the least trial id with it, of trial rows ordered by trial id."""
-    groups: dict[int, int] = {}
-    for row in trials:
-        groups.setdefault(row.config_id, row.trial_id)
-    return groups

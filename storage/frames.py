@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trialstore.dialects.base import Dialect
 
 from .base_experiment_data import ExperimentData
-from .rows import Stored, shown_values, stored, untyped
+from .rows import Stored, group_ids, shown_values, stored, untyped
 from .values import parse_untyped
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def results_frame(
     import pandas as pd
 
     ids, configs, runners, starts, ends, status = zip(*trials, strict=True) if trials else ((),) * 6
-    groups = dict(zip(reversed(configs), reversed(ids), strict=True))  # the first one is written last, and stays
+    groups = group_ids(zip(configs, ids, strict=True))
     columns: dict[str, Any] = {
         "trial_id": pd.Series(ids, dtype="int64"),
         "ts_start": _utc(dialect.numpy_times(starts)),

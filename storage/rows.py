@@ -119,6 +119,14 @@ def values_by_id(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, Any]]:
     return found
 
 
+def group_ids(trials: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Config id → the least trial id with it, of pairs `config_id, trial_id` ordered by trial id."""
+    groups: dict[int, int] = {}
+    for config_id, trial_id in trials:
+        groups.setdefault(config_id, trial_id)
+    return groups
+
+
 def shown_values(texts: Sequence[str | None], kinds: Sequence[str | None]) -> list[Any]:
     """`Stored.shown` of each value, made together where they are all of one type."""
     if untyped():

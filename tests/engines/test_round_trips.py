@@ -30,6 +30,10 @@ METADATA = {"note": "x", "n": 1}
 RESULTS = {**dict.fromkeys(TARGETS, 1.5), "a": 1, "b": 2.5, "c": "x", "d": True}
 
 Call = Callable[[], Any]
+Count = Callable[[], int]
+"""How much there was until now."""
+Listen = Callable[[SqlStorage], Count]
+"""Begins to count what a storage does."""
 Calls = dict[str, Callable[[int], Call]]
 """Operation → number of the call → what is counted, with all that it needs made before."""
 
@@ -81,29 +85,18 @@ def calls(storage: SqlStorage, experiment: Storage.Experiment) -> Calls:
 
 
 @contextmanager
-def on_the_wire(engine: str) -> Iterator[tuple[dict[str, Any], Callable[[SqlStorage], list[str]]]]:
-    """A database, and a list that grows by an item with each round trip."""
+def on_the_wire(engine: str) -> Iterator[tuple[dict[str, Any], Listen]]:
+    """A database, and the count of round trips."""
     server = servers.require(engine)
     name = server.create_database()
     try:
         with Proxy(server) as proxy:
-            yield proxy.config(name), lambda _storage: _Trips(proxy)
+            yield proxy.config(name), lambda _storage: lambda: proxy.round_trips
     finally:
         server.drop_database(name)
 
 
-class _Trips(list[str]):
-    """As long as there were round trips."""
-
-    def __init__(self, proxy: Proxy) -> None:
-        super().__init__()
-        self._proxy = proxy
-
-    def __len__(self) -> int:
-        return self._proxy.round_trips
-
-
-def in_sqlite(storage: SqlStorage) -> list[str]:
+def in_sqlite(storage: SqlStorage) -> Count:
     """What the engine itself says that it runs; the rows of one `executemany` count once."""
     ran: list[str] = []
 
@@ -114,10 +107,10 @@ def in_sqlite(storage: SqlStorage) -> list[str]:
 
     with storage._database.session() as session:
         session._driver.set_trace_callback(run)
-    return ran
+    return lambda: len(ran)
 
 
-def in_duckdb(storage: SqlStorage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def in_duckdb(storage: SqlStorage, monkeypatch: pytest.MonkeyPatch) -> Count:
     """What the driver is asked for, which keeps no account of its own."""
     ran: list[str] = []
 
@@ -137,7 +130,7 @@ def in_duckdb(storage: SqlStorage, monkeypatch: pytest.MonkeyPatch) -> list[str]
     ways = storage._database._open()[1].driver
     for name in ("do_begin", "do_commit"):
         counted(ways, name)
-    return ran
+    return lambda: len(ran)
 
 
 def expected(engine: str) -> dict[str, int]:
@@ -174,17 +167,17 @@ def test_each_call_costs_what_the_page_says(engine: str, tmp_path: Path, monkeyp
     assert measured == expected(engine)
 
 
-def measure(config: dict[str, Any], listen: Callable[[SqlStorage], list[str]]) -> dict[str, int]:
+def measure(config: dict[str, Any], listen: Listen) -> dict[str, int]:
     """Operation → what its call costs when its statements are known to the driver."""
     found = {}
     with SqlStorage(config) as storage, make_experiment(storage) as experiment:
         experiment.new_trial({"cache": 5}, ts_start=at(0) + dt.timedelta(days=50_000))
-        ran = listen(storage)
+        count = listen(storage)
         for operation, prepare in calls(storage, experiment).items():
             for number in range(WARM):
                 prepare(number)()
             last = prepare(WARM)
-            before = len(ran)
+            before = count()
             last()
-            found[operation] = len(ran) - before
+            found[operation] = count() - before
     return found

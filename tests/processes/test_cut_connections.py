@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -313,39 +313,41 @@ def test_calls_go_on_when_connections_are_cut_at_any_message(seed: int, cutting:
     assert sum(cutting.proxy.cuts.values()) > 0
 
 
-@pytest.mark.parametrize("interrupted", [False, True])
-def test_a_stream_that_breaks_off_says_why(cutting: Cutting, interrupted: bool) -> None:
-    """And what else the driver then has to say, which has lost its place in the answer, hides nothing of that."""
+def long_stream(on: Cutting) -> Generator[Any, None, None]:
+    """Telemetry of trial 3, of which more is on its way than the connection can hold; one batch was taken."""
     pytest.importorskip("pyarrow", reason="streams need the extra 'arrow'")
-    cutting.held.update_telemetry(Status.RUNNING, at(1), [(at(number), "text", "x" * 60_000) for number in range(400)])
-    stream = cutting.storage.experiments["Shared"].trials[3].telemetry_batches(10)
+    on.held.update_telemetry(Status.RUNNING, at(1), [(at(number), "text", "x" * 60_000) for number in range(400)])
+    stream = on.storage.experiments["Shared"].trials[3].telemetry_batches(10)
     assert next(stream).num_rows == 10
-    if interrupted:
-        patched = pytest.MonkeyPatch()
-        patched.setattr(Dialect, "arrow_times", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            list(stream)
-        patched.undo()
-    else:
-        assert cutting.proxy.cut_all() == 1
-        with pytest.raises(QueryError) as caught:
-            list(stream)
-        assert caught.value.kind is ErrorKind.DISCONNECTED
-        assert caught.value.__context__ is caught.value.__cause__ is None
+    return stream
+
+
+def test_a_stream_that_breaks_off_says_why(cutting: Cutting) -> None:
+    """What else the driver then has to say, which has lost its place in the answer, hides nothing of that."""
+    stream = long_stream(cutting)
+    assert cutting.proxy.cut_all() == 1
+    with pytest.raises(QueryError) as caught:
+        list(stream)
+    assert caught.value.kind is ErrorKind.DISCONNECTED
+    assert caught.value.__context__ is caught.value.__cause__ is None
     assert len(cutting.experiment.load_telemetry(3)) == 400
 
 
-def interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
+def test_an_interrupt_in_a_stream_stays_one(cutting: Cutting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    stream = long_stream(cutting)
+    monkeypatch.setattr(Dialect, "arrow_times", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        list(stream)
+    assert len(cutting.experiment.load_telemetry(3)) == 400
 
 
 def test_a_stream_that_nobody_reads_on_ends_quietly_though_its_connection_is_cut(cutting: Cutting) -> None:
-    pytest.importorskip("pyarrow", reason="streams need the extra 'arrow'")
-    cutting.held.update_telemetry(Status.RUNNING, at(1), [(at(number), "text", "x" * 60_000) for number in range(400)])
-    stream = cutting.storage.experiments["Shared"].trials[3].telemetry_batches(10)
-    next(stream)
+    stream = long_stream(cutting)
     assert cutting.proxy.cut_all() == 1
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     assert len(cutting.experiment.load_telemetry(3)) == 400
 
 
