@@ -14,18 +14,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from .base import DriverError, Option, Server, SessionStep, StatementRunner
-from .errors import ErrorKind
-from .files import FileDialect
+from .errors import ConfigError, ErrorKind, nearest
+from .files import MEMORY, FileDialect
 
 # What a `file:` URI takes, https://www.sqlite.org/uri.html; the driver's own arguments are options of ours.
 QUERY_KEYS = ("uri", "mode", "cache", "immutable", "nolock", "psow", "vfs")
+# SQLite takes any other value of the last three for "off", without a word.
+_YES_OR_NO = ("1", "0", "true", "false", "yes", "no", "on", "off")
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "uri": ("1", "true"),  # which is how a path with any of these keys is opened anyway
+    "mode": ("ro", "rw", "rwc", "memory"),
+    "cache": ("shared", "private"),
+    **dict.fromkeys(("immutable", "nolock", "psow"), _YES_OR_NO),
+}
 JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
 
 # Result codes (https://www.sqlite.org/rescode.html); an extended code falls back to its primary one, the lowest byte.
@@ -88,6 +96,7 @@ class SQLiteDialect(FileDialect):
     transactional_ddl = True
     refusals_stay = True
     query_keys = QUERY_KEYS
+    query_repeats = False
     options = {
         "journal_mode": Option("wal", (str,), JOURNAL_MODES),
         "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),  # SQLite counts milliseconds in 32 bits
@@ -95,27 +104,51 @@ class SQLiteDialect(FileDialect):
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
-        if self.is_uri(self.database) and not self.in_memory() and not self.database.startswith("file:/"):
-            name, mark, query = self.database.removeprefix("file:").partition("?")
-            self.database = f"file:{quote(str(Path(unquote(name)).absolute()))}{mark}{query}"
+        self._name = ""  # as it stands in a URI; empty where the database is opened as a mere path
+        self._parameters = {key: value for key, value in self.query.items() if key != "uri"}
+        if self.is_uri(self.database):
+            self._read_uri()
+        elif self._parameters:
+            self._name = MEMORY if self.database == MEMORY else quote(self.database)
+        for key, value in self.query.items() | self._parameters.items():
+            choices = _CHOICES.get(key)
+            if choices and value not in choices:
+                raise ConfigError(f"config.query: {key!r} has an unknown value.", f"Give one of {', '.join(choices)}.")
+        if self._name == MEMORY and self._parameters.get("mode", "memory") != "memory":
+            raise ConfigError("config.query: 'mode' has no effect in memory.", "Name a file, or leave it out.")
+        if self._name:
+            query = f"?{urlencode(self._parameters, quote_via=quote)}" if self._parameters else ""
+            self.database = f"file:{self._name}{query}"
+        if self.in_memory():
+            self.path = None
 
     def is_uri(self, database: str) -> bool:
         return database.startswith("file:")
 
+    def _read_uri(self) -> None:
+        """Take a URI apart: SQLite itself passes over what it does not know in it."""
+        name, _, query = self.database.removeprefix("file:").partition("#")[0].partition("?")
+        pairs = parse_qsl(query, keep_blank_values=True)
+        for key, value in pairs:
+            if key not in QUERY_KEYS[1:]:
+                raise ConfigError(f"config.database: unknown key {key!r} in the URI.", nearest(key, QUERY_KEYS[1:]))
+            if self._parameters.setdefault(key, value) != value:
+                raise ConfigError(f"config.database: {key!r} is given twice, with two values.", "Give it once.")
+        in_memory = unquote(name) == MEMORY or self._parameters.get("mode") == "memory"
+        if not in_memory and not name.startswith("/"):
+            name = quote(str(Path(unquote(name)).absolute()))
+        self._name = MEMORY if unquote(name) == MEMORY else name
+
     def url(self) -> URL:
         self.check_path()
-        query = self.query
-        if self.is_uri(self.database):
-            query.setdefault("uri", "true")
-        return URL.create("sqlite+pysqlite", database=self.database, query=query)
+        return URL.create("sqlite+pysqlite", database=self.database, query={"uri": "true"} if self._name else {})
 
     def file(self) -> Path:
         return self.path or Path(unquote(urlsplit(self.database).path))
 
     def in_memory(self) -> bool:
-        if self.is_uri(self.database):
-            words = self.database.partition("?")[2].split("&")
-            return ":memory:" in self.database or "mode=memory" in words or self.query.get("mode") == "memory"
+        if self._name:
+            return self._name == MEMORY or self._parameters.get("mode") == "memory"
         return super().in_memory()
 
     def engine_options(self) -> dict[str, Any]:

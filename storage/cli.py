@@ -12,7 +12,6 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -123,7 +122,9 @@ class Target:
 def storage_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options --config and --url; it gets what they mean as keyword `target`."""
 
-    @click.option("--config", "config_file", metavar="FILE", help="JSON5 file that describes the storage.")
+    @click.option(
+        "--config", "config_file", metavar="FILE", help="JSON5 file, or JSON5 text, that describes the storage."
+    )
     @click.option("--url", metavar="URL", help="Database, such as engine://user:password@host/database.")
     @functools.wraps(command)
     def with_target(*args: Any, config_file: str | None, url: str | None, **kwargs: Any) -> Any:
@@ -137,9 +138,11 @@ def read_target(config_file: str | None, url: str | None) -> Target:
     if config_file is not None and url is not None:
         raise click.UsageError("--config and --url exclude each other: give one of them.")
     if config_file is not None:
-        from .config_file import load_config
+        from .config_file import is_text, load_config
 
-        return Target(load_config(Path(config_file), {}), ("--config", config_file))
+        # A text may hold a password, and is nowhere repeated.
+        shown = "TEXT" if is_text(config_file) else config_file
+        return Target(load_config(config_file, {}), ("--config", shown))
     if url is not None:
         from .config import config_from_url
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,10 @@ from sqlalchemy.exc import ArgumentError
 from trialstore.dialects.base import Dialect, Option
 from trialstore.dialects.errors import ConfigError, nearest
 from trialstore.dialects.registry import dialect_class, known_backends
+
+# int() refuses very long texts; no key takes a number of more digits.
+_WHOLE = re.compile(r"[0-9]{1,30}")
+_NUMBER = re.compile(r"(?:[0-9]{1,30}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 SCHEMA_POLICIES = ("update", "create", "verify")
 
@@ -47,6 +52,31 @@ class StorageConfig:
     def label(self) -> str:
         """`backend:database`, for reprs and logs: no host, no user, no secret."""
         return f"{self.drivername.partition('+')[0]}:{self.database}"
+
+
+def known_keys(drivername: object) -> Mapping[str, Option]:
+    """The keys that a config may have: those of the engine too, where there is one of that name."""
+    try:
+        return {**_KEYS, **dialect_class(str(drivername)).options}
+    except ConfigError:  # of which the storage itself will tell
+        return _KEYS
+
+
+def from_text(text: str, option: Option) -> Any:
+    """What a text of the environment stands for, by the types that the key takes; None where it is none of them.
+
+    A list is written with commas.
+    """
+    text = text.strip()
+    if str in option.types:
+        return text
+    if bool in option.types:
+        return {"true": True, "false": False}.get(text.lower())
+    if list in option.types:
+        return [part.strip() for part in text.split(",")] if text else None
+    if float in option.types:
+        return float(text) if _NUMBER.fullmatch(text) else None
+    return int(text) if int in option.types and _WHOLE.fullmatch(text) else None
 
 
 def check_config(config: Mapping[str, Any]) -> StorageConfig:

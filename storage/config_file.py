@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trialstore.dialects.base import Option
 from trialstore.dialects.errors import ConfigError, nearest
+
+from .config import from_text, known_keys
 
 if TYPE_CHECKING:
     from trialstore.storage.base_storage import Storage
@@ -27,7 +30,6 @@ _WHOLE_REFERENCE = re.compile(rf"\$(?:({_IDENTIFIER})|\{{({_IDENTIFIER})\}})")
 _DOLLAR = re.compile(rf"\$\$|\$({_IDENTIFIER})|\$\{{({_IDENTIFIER})\}}|\$\{{")
 # A character beyond U+FFFF as JSON escapes it, or any other escape sequence.
 _ESCAPE = re.compile(r"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|.)", re.IGNORECASE | re.DOTALL)
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 
 
 def from_config(config: str, global_configs: list[str] | None = None, **kwargs: Any) -> Storage:
@@ -71,7 +73,9 @@ def load_config(config: str | os.PathLike[str], global_config: Mapping[str, Any]
             f'{where} has neither "config" nor "drivername".',
             f'Write {{"class": "{_CLASSES[0]}", "config": {{"drivername": ...}}}}.',
         )
-    return {key: _Expansion(key, where, global_config).expand(value) for key, value in settings.items()}
+    driver = settings.get("drivername")
+    known = known_keys(_Expansion("drivername", where, global_config, {}).expand(driver))
+    return {key: _Expansion(key, where, global_config, known).expand(value) for key, value in settings.items()}
 
 
 def _settings(document: dict[str, Any], where: str) -> dict[str, Any]:
@@ -89,10 +93,11 @@ def _settings(document: dict[str, Any], where: str) -> dict[str, Any]:
 class _Expansion:
     """Replaces the references in one value of a config; `key` is its path, such as `query.sslmode`."""
 
-    def __init__(self, key: str, where: str, global_config: Mapping[str, Any]) -> None:
+    def __init__(self, key: str, where: str, global_config: Mapping[str, Any], known: Mapping[str, Option]) -> None:
         self._key = key
         self._where = where
         self._global_config = global_config
+        self._known = known
 
     def expand(self, value: object) -> Any:
         if isinstance(value, dict):
@@ -109,7 +114,7 @@ class _Expansion:
         return _DOLLAR.sub(self._replace, value)
 
     def _below(self, name: str) -> _Expansion:
-        return _Expansion(f"{self._key}.{name}", self._where, self._global_config)
+        return _Expansion(f"{self._key}.{name}", self._where, self._global_config, self._known)
 
     def _is_secret(self) -> bool:
         name = self._key.rpartition(".")[2].lower()
@@ -127,52 +132,39 @@ class _Expansion:
         return str(self._look_up(name, convert=False))
 
     def _look_up(self, name: str, *, convert: bool = True) -> Any:
+        option = self._known.get(self._key) if convert else None
         if name in self._global_config:
-            return self._global_config[name]
+            value = self._global_config[name]
+            # What harnesses read from their command lines is text, too.
+            read = None if option is None or not isinstance(value, str) else from_text(value, option)
+            return value if read is None or option is None or str in option.types else read
         if name not in os.environ:
             raise ConfigError(
                 f'{self._where}: key "{self._key}" refers to the variable {name}, which is not set.',
                 f'Set it in the environment or in a global config, or write "$${name}" if the dollar is meant as such.',
             )
         text = os.environ[name]
-        if not convert or self._key not in _FROM_TEXT:
+        if option is None or str in option.types:
             return text
-        read, kind = _FROM_TEXT[self._key]
-        value = read(text.strip())
+        value = from_text(text, option)
         if value is None:
+            kind = next((_KINDS[each] for each in _KINDS if each in option.types), "an object of the file")
             raise ConfigError(f'{self._where}: key "{self._key}" needs {kind}, and the variable {name} holds none.')
         return value
 
 
-def _read_port(text: str) -> int | None:
-    # A port has five digits at most; int() refuses very long texts.
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else None
+# What the environment, which holds text only, can hold besides.
+_KINDS = {bool: "true or false", float: "a number", int: "a whole number", list: "texts with commas between"}
 
 
-def _read_bool(text: str) -> bool | None:
-    return {"true": True, "false": False}.get(text.lower())
-
-
-def _read_seconds(text: str) -> float | None:
-    return float(text) if _NUMBER.fullmatch(text) else None
-
-
-# The environment holds text only; these keys of the config are of other types.
-_FROM_TEXT: dict[str, tuple[Callable[[str], object], str]] = {
-    "port": (_read_port, "a whole number"),
-    "log_sql": (_read_bool, "true or false"),
-    "lazy_schema_create": (_read_bool, "true or false"),
-    "busy_timeout": (_read_seconds, "a number of seconds"),
-}
-
-
-def _is_text(config: str | os.PathLike[str]) -> bool:
+def is_text(config: str | os.PathLike[str]) -> bool:
+    """Whether that is JSON5 text itself, not the path of a file."""
     return isinstance(config, str) and config.lstrip("\ufeff \t\r\n").startswith("{")
 
 
 def _describe(config: str | os.PathLike[str]) -> str:
     """Return the source's name for errors; what might be a config or a URL is not repeated: it may hold a password."""
-    if _is_text(config):
+    if is_text(config):
         return "The config text"
     name = os.fspath(config)
     if isinstance(config, str) and ("://" in name or not name.isprintable() or set(name) & set('{["')):
@@ -183,16 +175,16 @@ def _describe(config: str | os.PathLike[str]) -> str:
 def _read_object(config: str | os.PathLike[str], where: str) -> dict[str, Any]:
     import json5
 
-    text = config if isinstance(config, str) and _is_text(config) else _read_file(config, where)
+    text = config if isinstance(config, str) and is_text(config) else _read_file(config, where)
     try:
         document = json5.loads(_ESCAPE.sub(_join_surrogates, text))
     except RecursionError:
         raise ConfigError(f"{where} is nested too deeply.") from None
     except ValueError as error:
         # The parser's message quotes the text around the fault, which may be a part of a password.
-        found = re.match(r"[^\n]*?:([0-9]+) ", str(error))
-        line = found[1] if found else None
-        raise ConfigError(f"{where} is not valid JSON5" + (f": see line {line}." if line else ".")) from None
+        found = re.match(r"[^\n]*?:([0-9]+) (?:.* at column ([0-9]+)$)?", str(error), re.DOTALL)
+        at = "" if not found else f": see line {found[1]}" + (f", column {found[2]}" if found[2] else "")
+        raise ConfigError(f"{where} is not valid JSON5{at}.", "Mend the syntax there.") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{where} must hold a JSON5 object.", 'The text must begin with "{".')
     return document

@@ -133,3 +133,30 @@ def test_a_stored_text_that_is_no_text_is_told_without_showing_it(file: Path) ->
     with opened(file) as storage, pytest.raises(ValueRejected, match="not UTF-8") as caught:
         make_experiment(storage).get_trial_by_id(1)
     assert "hunter" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("form", ["{file}", "file:{file}"])
+@pytest.mark.parametrize("journal_mode", ["wal", "delete"])
+def test_a_mode_of_the_query_has_its_effect(file: Path, form: str, journal_mode: str) -> None:
+    filled(file, journal_mode=journal_mode)
+    before, name = file.read_bytes(), form.format(file=file)
+    with opened(name, query={"mode": "ro"}, journal_mode=journal_mode) as storage:
+        assert list(storage.experiments) == ["Exp"]
+        with pytest.raises(PermissionDenied):
+            make_experiment(storage, experiment_id="other").__enter__()
+    assert file.read_bytes() == before
+    with opened(name, query={"mode": "rw", "cache": "private"}) as storage:
+        make_experiment(storage, experiment_id="other").__enter__()
+        assert list(storage.experiments) == ["Exp", "other"]
+    missing = file.with_name("a ?#%41.sqlite")
+    refused(missing, ConnectError, query={"mode": "rw"})
+    with opened(missing, query={"mode": "rwc"}):
+        assert missing.exists()
+
+
+def test_a_name_that_only_resembles_memory_is_that_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with opened("file:x:memory:y") as storage:
+        make_experiment(storage).__enter__()
+    with opened(tmp_path / "x:memory:y") as storage:
+        assert list(storage.experiments) == ["Exp"]

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import inspect
 import io
+import json
 import os
 import signal
 import subprocess
@@ -317,6 +318,19 @@ def test_a_missing_config_file_is_told_by_name() -> None:
     result = call("list", "--config", "none.jsonc")
     assert result.exit_code == 1
     assert "none.jsonc" in result.stderr
+
+
+def test_a_config_may_be_given_as_text_which_is_not_repeated(url: str) -> None:
+    text = json.dumps({"drivername": "sqlite", "database": url.removeprefix("sqlite:///")})
+    assert "latency" in ok("list", "--config", text)
+    result = call("list", "--config", '{drivername: "sqlite", password: "hunter2" @}')
+    assert result.exit_code == 1
+    assert "not valid JSON5: see line 1, column 44" in result.stderr
+    result = call("list", "--config", text.replace("database", "datbase"))
+    assert "config.datbase" in result.stderr
+    wrong = call("list", "--config", '{drivername: "mysql", database: "hunter2", password: "hunter2", port: 0}')
+    assert wrong.exit_code == 1
+    assert "hunter2" not in result.output + wrong.output
 
 
 def test_an_unknown_experiment_is_told_with_the_nearest_one(url: str) -> None:

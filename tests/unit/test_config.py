@@ -176,8 +176,38 @@ def test_a_folder_or_a_file_in_no_folder_is_refused(tmp_path: Path) -> None:
         ("file:x?mode=memory&cache=shared", None, True),
         ("file:x", {"mode": "memory"}, True),
         ("file::memory:", None, True),
+        ("file:%3Amemory%3A", None, True),
+        ("file:x?mode=%6demory", None, True),
+        ("x", {"mode": "memory"}, True),
+        ("file:x:memory:y", None, False),
+        ("x:memory:y", None, False),
+        ("file:x?vfs=:memory:", None, False),
     ],
 )
 def test_a_database_in_memory_is_known_as_such(database: str | None, query: Any, shared: bool) -> None:
     dialect = check_config({"drivername": "sqlite", "database": database, "query": query}).dialect
     assert dialect.in_memory() is shared
+
+
+@pytest.mark.parametrize(
+    ("database", "query", "word"),
+    [
+        ("x", {"mode": SECRET}, "mode"),
+        ("x", {"cache": SECRET}, "cache"),
+        ("x", {"immutable": SECRET}, "immutable"),
+        ("x", {"nolock": SECRET}, "nolock"),
+        ("x", {"psow": ""}, "psow"),
+        ("x", {"uri": "false"}, "uri"),
+        ("x", {"mode": ["ro", "rw"]}, "mode"),
+        ("x", {"timeout": "5"}, "timeout"),
+        ("file:x?moed=ro", None, "moed"),
+        ("file:x?mode=ro", {"mode": "rw"}, "mode"),
+        ("file:x?mode=ro&mode=rw", None, "mode"),
+        (":memory:", {"mode": "ro"}, "mode"),
+    ],
+)
+def test_what_sqlite_would_pass_over_is_refused_by_name(database: str, query: Any, word: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{word}'") as caught:
+        check_config({"drivername": "sqlite", "database": database, "query": query})
+    assert caught.value.hint
+    assert SECRET not in repr(caught.value)

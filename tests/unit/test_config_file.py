@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialstore.dialects.errors import ConfigError
+from trialstore.storage.config import known_keys
 from trialstore.storage.config_file import from_config, load_config
 
 CLASS = "trialstore.storage.SqlStorage"
@@ -94,7 +95,7 @@ def test_escaped_characters_mean_what_they_mean_in_json(written: str, meant: str
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"{\n  // note\n  a: 1,\n  b: @hunter2 }", ["JSON5", "line 4"]),
+        (b"{\n  // note\n  a: 1,\n  b: @hunter2 }", ["JSON5", "line 4, column 6"]),
         (b'{\n  "password": "hunter2', ["JSON5", "line 2"]),
         (b"", ["JSON5"]),
         (b"[1, 'hunter2']", ["object"]),
@@ -188,6 +189,7 @@ def test_inside_longer_text_a_reference_is_replaced_by_text() -> None:
         ("lazy_schema_create", "TRUE", True),
         ("busy_timeout", "2.5", 2.5),
         ("busy_timeout", "30", 30.0),
+        ("retry_timeout", "1e1", 10.0),
         ("host", "5432", "5432"),
         ("password", "5432", "5432"),
         ("database", "true", "true"),
@@ -200,6 +202,36 @@ def test_text_of_the_environment_becomes_the_type_that_the_key_needs(
     replaced = load({key: "$X"})[key]
     assert (type(replaced), replaced) == (type(value), value)
     assert load({"query": {key: "$X"}})["query"][key] == text
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb", "postgresql", "mysql"])
+def test_each_key_takes_its_type_from_the_environment_and_from_texts_of_a_global_config(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {bool: ("true", True), float: ("2.5", 2.5), int: ("7", 7), list: ("a, b:1", ["a", "b:1"])}
+    typed = {key: option for key, option in known_keys(engine).items() if str not in option.types}
+    assert {"retry_timeout", "busy_timeout", "log_sql", "port"} <= typed.keys()
+    if engine in ("postgresql", "mysql"):
+        assert {"connect_timeout", "migration_lock_timeout", "migration_statement_timeout", "hosts"} <= typed.keys()
+    for key, option in typed.items():
+        for kind, (text, meant) in texts.items():
+            if kind in option.types and (kind is not int or float not in option.types):
+                monkeypatch.setenv("X", text)
+                assert load({"drivername": engine, key: "$X"})[key] == meant
+                assert load({"drivername": engine, key: "$Y"}, Y=text)[key] == meant
+
+
+def test_the_engine_that_decides_which_keys_there_are_may_be_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGINE", "duckdb")
+    monkeypatch.setenv("ONLY", "true")
+    assert load({"drivername": "$ENGINE", "read_only": "$ONLY"})["read_only"] is True
+    assert load({"drivername": "nothing", "read_only": "$ONLY"})["read_only"] == "true"
+
+
+def test_an_object_is_in_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", "{mode: 'hunter2'}")
+    assert '"query"' in (said := refusal('{drivername: "sqlite", query: "$X"}'))
+    assert "hunter2" not in said
 
 
 def test_text_of_the_environment_stays_as_it_is_inside_longer_text(monkeypatch: pytest.MonkeyPatch) -> None:
