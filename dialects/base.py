@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -61,6 +62,10 @@ class SessionStep:
     refusal: str = ""
     then: Callable[[Any, Any], None] | None = None
 
+
+# Of a text such as "-c name=value": words, which are looked for, unless they stand in every message.
+_PARTS = re.compile(r"[^\s=\\'\"]+")
+_SHORT = 2
 
 _BEGIN_READ, _BEGIN_WRITE = (SessionStep("begin_read"),), (SessionStep("begin_write"),)
 
@@ -135,6 +140,8 @@ class Dialect(ABC):
     """Keys that `query` may have; None where `url` finds that out from the driver."""
     query_repeats: ClassVar[bool] = True
     """A key of `query` may be given several times."""
+    open_query: ClassVar[tuple[str, ...]] = ()
+    """Keys of `query` whose values are addresses and names of files, which an error may show."""
 
     hosts: Sequence[Any] = ()
     """Where the settings name several hosts of one database: these."""
@@ -159,6 +166,17 @@ class Dialect(ABC):
                 raise ConfigError(f"config.query: unknown key {key!r}.", nearest(key, known))
             if not isinstance(value, str) and not self.query_repeats:
                 raise ConfigError(f"config.query: {key!r} is given {len(value)} times.", "Give it once.")
+
+    def without_secrets(self, text: str) -> str:
+        """What a driver or server said of the settings, without what is in `query`: it may hold a password anywhere."""
+        texts = [self.settings.get("password") or ""]
+        for key, value in self.query.items():
+            if key not in self.open_query:
+                texts += [value] if isinstance(value, str) else value
+        parts = {part for each in texts for part in (each, *_PARTS.findall(each)) if len(part) > _SHORT}
+        for part in sorted(parts, key=len, reverse=True):
+            text = text.replace(part, "***")
+        return text
 
     @classmethod
     def check_driver(cls) -> None:

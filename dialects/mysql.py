@@ -19,10 +19,9 @@ from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Server, SessionStep, StatementRunner
 from .errors import Busy, ConfigError, ErrorKind, QueryError
-from .server import ASK_FOR_RIGHTS, TOO_MANY, ServerDialect
+from .mysql_login import REFUSED, TLS_KEYS, check_tls, guarded_logins, tls_arguments
+from .server import ASK_FOR_RIGHTS, SAFE_LOGIN, TOO_MANY, ServerDialect
 
-# Keys of 'query': the socket, and what the driver takes for TLS (any of these turns TLS on).
-TLS_KEYS = ("ssl_ca", "ssl_capath", "ssl_cert", "ssl_key", "ssl_cipher", "ssl_check_hostname", "ssl_verify_mode")
 QUERY_KEYS = ("unix_socket", *TLS_KEYS)
 
 # Error numbers, https://mariadb.com/docs/server/reference/error-codes and
@@ -66,6 +65,7 @@ _KINDS = {
         2005,
         2026,
         2059,
+        REFUSED,
         3118,
         3159,
         4226,
@@ -74,11 +74,6 @@ _KINDS = {
 }
 _KIND = {number: kind for kind, numbers in _KINDS.items() for number in numbers}
 _FOREIGN_KEY_EXISTS = 'errno: 121 "Duplicate key'  # 1005 has many reasons
-# Of TLS_KEYS, those that are no names of files.
-_TLS_CHOICES = {
-    "ssl_check_hostname": ("true", "false", "1", "0"),
-    "ssl_verify_mode": ("none", "optional", "required"),
-}
 _TLS = "If the server demands TLS of this user, set 'ssl_ca' (or 'ssl_verify_mode' to 'none') in 'query'."
 _HINTS = {
     1045: f"Check 'username' and 'password'. {_TLS}",
@@ -89,6 +84,7 @@ _HINTS = {
     2003: "Check 'host' and 'port' (or 'unix_socket' in 'query'), and that the server runs.",
     2005: "Check 'host'.",
     2026: "The server and this client do not agree on TLS: check the 'ssl_…' keys in 'query'.",
+    REFUSED: SAFE_LOGIN,
     3159: _TLS,
     4226: _TLS,
     1665: "Set 'binlog_format' to ROW (or MIXED) on the server: the library's transactions are READ COMMITTED.",
@@ -138,9 +134,11 @@ class MySQLDialect(ServerDialect):
         self._host = 0
         if self.hosts and "unix_socket" in self.query:
             raise ConfigError("config.hosts stands beside 'unix_socket' in 'query'.", "Give either.")
-        for key, choices in _TLS_CHOICES.items():
-            if self.query.get(key, choices[0]) not in choices:
-                raise ConfigError(f"config.query: {key!r} has an unknown value.", f"Give one of {', '.join(choices)}.")
+        if "unix_socket" in self.query:
+            for key in ("host", "port"):
+                if self.settings.get(key) not in (None, "", "localhost"):
+                    raise ConfigError(f"config.{key} stands beside 'unix_socket' in 'query'.", "Give either.")
+        check_tls(self.query)
 
     def url(self) -> URL:
         return self.address()
@@ -157,8 +155,8 @@ class MySQLDialect(ServerDialect):
         }
         if "unix_socket" in query:
             arguments["unix_socket"] = query["unix_socket"]
-        if tls := {key.removeprefix("ssl_"): query[key] for key in TLS_KEYS if key in query}:
-            arguments["ssl"] = {**tls, **_tls_flags(tls)}
+        arguments |= tls_arguments(query)
+        arguments["auth_plugin_map"] = guarded_logins(in_clear=self.option("allow_cleartext_password"))
         several = {"creator": functools.partial(self._connect_to_one, arguments)} if self.hosts else {}
         # A session ends its transactions itself; another ROLLBACK on the way to the pool is a round trip for nothing.
         return {**self.pool_options(), "pool_reset_on_return": None, "connect_args": arguments, **several}
@@ -267,13 +265,3 @@ def _client_error(origin: BaseException) -> DriverError | None:
         told = "the user's way to log in needs TLS, the Unix socket, or the package 'cryptography'"
         return DriverError(ErrorKind.CANNOT_CONNECT, type(origin).__name__, told, "pip install 'pymysql[rsa]'")
     return None
-
-
-def _tls_flags(tls: dict[str, str]) -> dict[str, Any]:
-    """Text of a URL as the truth values that the driver expects."""
-    flags: dict[str, Any] = {}
-    if "check_hostname" in tls:
-        flags["check_hostname"] = tls["check_hostname"] in ("1", "true")
-    if tls.get("verify_mode") == "none":
-        flags["check_hostname"] = False
-    return flags

@@ -18,7 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Server, SessionStep, StatementRunner
 from .errors import ErrorKind
-from .server import ASK_FOR_RIGHTS, TOO_MANY, ServerDialect
+from .postgresql_login import check_query, login_arguments
+from .server import ASK_FOR_RIGHTS, SAFE_LOGIN, TOO_MANY, ServerDialect
 
 # SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; a code that is not here goes by its class,
 # the first two characters.
@@ -71,6 +72,7 @@ _RESTARTING = re.compile(
     r"the database system is (starting up|shutting down|in recovery mode|not (yet )?accepting connections)"
 )
 _AT_CONNECT = (
+    ("authentication method requirement", SAFE_LOGIN),
     ("authentication failed", "Check 'username' and 'password'."),
     ("no password supplied", "Set 'password' in the config."),
     ("no encryption", "The server takes this user only with TLS: set 'sslmode' to 'require' or more in 'query'."),
@@ -127,23 +129,24 @@ class PostgreSQLDialect(ServerDialect):
     migrations_folder = "postgresql/migrations"
     least_versions = {"postgresql": (12,)}
     transactional_ddl = True
+    open_query = ("host", "hostaddr", "port", "service", "passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl")
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
         self._pooled = False
 
     def url(self) -> URL:
-        from psycopg import pq
-
-        self.check_query([option.keyword.decode() for option in pq.Conninfo.get_defaults()])
+        check_query(self)
         return self.address(query=self.query)
 
     def engine_options(self) -> dict[str, Any]:
         # autocommit: the driver must not open transactions of its own before our BEGIN.
         arguments = {"autocommit": True, "client_encoding": "utf8", "password": self.settings.get("password")}
         defaults = {"connect_timeout": str(self.option("connect_timeout")), "application_name": "trialstore"}
+        if "fallback_application_name" in self.query:
+            del defaults["application_name"]
         arguments |= {key: value for key, value in defaults.items() if key not in self.query}
-        arguments |= self._several_hosts()
+        arguments |= {**self._several_hosts(), **login_arguments(self)}
         # format: parameters by place, which the driver need not look up by name.
         options = {"use_native_hstore": False, "paramstyle": "format"}
         return {**self.pool_options(), **options, "connect_args": arguments}

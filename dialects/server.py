@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -16,12 +17,18 @@ OPTIONS: Mapping[str, Option] = {
     "hosts": Option(None, (list, tuple)),  # instead of host and port: "host" or "host:port", the first that serves
     "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),
     "connect_timeout": Option(10, (int,), least=1, most=3600),
+    # Let a server have the password itself over a connection that others may read, or that others may answer.
+    "allow_cleartext_password": Option(False, (bool,)),
     "migration_lock_timeout": Option(None, (int, float), least=0, most=86_400),  # None: as busy_timeout
     "migration_statement_timeout": Option(900.0, (int, float), least=0, most=86_400 * 7),  # 0: none
 }
 _HOST = re.compile(r"(?:\[([^\[\],\s]+)\]|([^:,\s\[\]]+))(?::(\d{1,5}))?")
 # What a role that may not do something is told, by every server.
 ASK_FOR_RIGHTS = "Ask the database's administrator for the right, or to run this."
+SAFE_LOGIN = (
+    "Demand TLS in 'query' (docs/config.md), or set 'allow_cleartext_password' to true where nobody else can read, or "
+    "answer, this connection."
+)
 TOO_MANY = "Close connections that are not in use, or ask the administrator to allow more."
 
 
@@ -67,6 +74,18 @@ class ServerDialect(Dialect):
     def pool_options(self) -> dict[str, Any]:
         """Arguments of `create_engine` for the pool of connections."""
         return {"poolclass": QueuePool, "pool_size": 5, "max_overflow": 20}
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host's name or address, or the path of a socket, leads to no other machine."""
+    if not host or host.startswith(("/", "@")) or host.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address.is_loopback or (mapped is not None and mapped.is_loopback)
 
 
 def _read_host(text: Any) -> tuple[str, int | None]:

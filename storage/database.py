@@ -203,7 +203,9 @@ class Database:
         raise error  # out here: a driver's error may hold the password, and must be in no chain
 
     def _connect_error(self, exc: Exception) -> StorageError:
-        error = storage_error(self.dialect, exc, f"{self.config.label} cannot be opened")
+        told = storage_error(self.dialect, exc, "")
+        message = f"{self.config.label} cannot be opened{self.dialect.without_secrets(told.message)}"
+        error = type(told)(message, *told.args[1:])
         if isinstance(error, (ConnectError, Busy)):
             return error
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:  # in the middle of the login

@@ -10,6 +10,7 @@ import pytest
 
 from trialstore.dialects import registry
 from trialstore.dialects.errors import ConfigError
+from trialstore.dialects.server import is_this_machine
 from trialstore.dialects.sqlite import SQLiteDialect
 from trialstore.storage.config import check_config, config_from_url
 
@@ -211,3 +212,54 @@ def test_what_sqlite_would_pass_over_is_refused_by_name(database: str, query: An
         check_config({"drivername": "sqlite", "database": database, "query": query})
     assert caught.value.hint
     assert SECRET not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ({"ssl_check_hostname": "true"}, "ssl_check_hostname"),
+        ({"ssl_check_hostname": "true", "ssl_cert": "x"}, "ssl_check_hostname"),
+        ({"ssl_verify_mode": "required"}, "ssl_verify_mode"),
+        ({"ssl_verify_mode": "none", "ssl_ca": "x"}, "ssl_ca"),
+        ({"ssl_verify_mode": "none", "ssl_check_hostname": "1"}, "ssl_check_hostname"),
+        ({"ssl_key": "x"}, "ssl_key"),
+        ({"unix_socket": "/x"}, "config.host"),
+        ({"charset": "latin1"}, "charset"),
+    ],
+)
+def test_what_the_driver_of_mysql_would_pass_over_is_refused_by_name(query: Any, word: str) -> None:
+    with pytest.raises(ConfigError, match=word) as caught:
+        check_config({"drivername": "mysql", "host": "h", "database": "d", "query": query})
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("query", "more", "word"),
+    [
+        ({"password": SECRET}, {}, "password"),
+        ({"user": "x"}, {}, "user"),
+        ({"dbname": "x"}, {}, "dbname"),
+        ({"client_encoding": "latin1"}, {}, "client_encoding"),
+        ({"replication": "database"}, {}, "replication"),
+        ({"host": "x"}, {"host": "h"}, "config.host"),
+        ({"host": "x"}, {"hosts": ["h"]}, "config.host"),
+        ({"connect_timeout": "5"}, {"connect_timeout": 5}, "config.connect_timeout"),
+        ({"passfile": "x"}, {"password": SECRET}, "passfile"),
+        ({"sslrootcert": "x"}, {}, "sslrootcert"),
+        ({"sslrootcert": "x", "sslmode": "prefer"}, {}, "sslrootcert"),
+        ({"sslcert": "x", "sslmode": "disable"}, {}, "sslcert"),
+        ({"sslmod": "x"}, {}, "sslmod"),
+    ],
+)
+def test_what_libpq_would_pass_over_is_refused_by_name(query: Any, more: Any, word: str) -> None:
+    dialect = check_config({"drivername": "postgresql", "database": "d", "query": query, **more}).dialect
+    with pytest.raises(ConfigError, match=word) as caught:
+        dialect.url()
+    assert caught.value.hint
+    assert SECRET not in repr(caught.value)
+
+
+def test_who_answers_from_this_machine_is_known_by_the_host() -> None:
+    here = ["", "localhost", "127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "/run/postgresql"]
+    assert [host for host in here if not is_this_machine(host)] == []
+    assert [host for host in ["localhost.example", "10.0.0.1", "::2", "db1"] if is_this_machine(host)] == []
