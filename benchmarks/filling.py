@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from trialstore.storage.config import check_config
+from trialstore.storage.config.keys import check_config
 
 from . import data
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from trialstore.storage.config import check_config
+from trialstore.storage.config.keys import check_config
 
 from .databases import Config, Databases
 from .peer import There

@@ -15,7 +15,7 @@ How to add an engine:
 4. Register the class: in `registry.BUILT_IN`, or from another package through the entry point group
    `trialstore.dialects` (name = backend name of the URL, value = `module:Class`); `sql_folders` then holds absolute
    paths of that package.
-5. Generate `structure.txt` beside the folder of the migrations with `python -m trialstore.storage.schema_dump
+5. Generate `structure.txt` beside the folder of the migrations with `python -m trialstore.storage.schema.dump
    --structure URL`: what `schema verify` and `schema adopt` go by. Run the contract suite (docs/dialects.md), then
    generate `schema.sql` with the same command without `--structure`.
 """

@@ -172,7 +172,7 @@ def expected_facts(folder: str | Path, version: int) -> frozenset[Fact]:
         lines = file.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise MigrationFileInvalid(
-            f"There is no file {file}.", "Make it with 'python -m trialstore.storage.schema_dump --structure URL'."
+            f"There is no file {file}.", "Make it with 'python -m trialstore.storage.schema.dump --structure URL'."
         ) from None
     for number, line in enumerate(lines, start=1):
         if not line or line.startswith("#"):

@@ -43,13 +43,13 @@ from trialstore.dialects.errors import (
 )
 
 from .base_storage import Storage
-from .config import config_from_url
-from .config_file import from_config
-from .leases import KeepLease
+from .config.file import from_config
+from .config.keys import config_from_url
 from .new_trial import NewTrial
 from .sql_storage import SqlStorage
 from .status import Status
-from .tunables import TunableGroups
+from .tunables.groups import TunableGroups
+from .writing.leases import KeepLease
 
 __all__ = [
     "AlreadyCompleted",

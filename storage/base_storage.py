@@ -13,7 +13,7 @@ from trialstore.dialects.errors import TrialError
 
 from .new_trial import NewTrial
 from .status import Status
-from .tunable_values import Tunables
+from .tunables.values import Tunables
 
 if TYPE_CHECKING:
     from .base_experiment_data import ExperimentData

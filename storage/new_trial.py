@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .tunable_values import Tunables
+from .tunables.values import Tunables
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 from .base_experiment_data import ExperimentData
 from .base_storage import Direction, Storage
-from .config import check_config
-from .database import Database
-from .experiment import Experiment
-from .experiment_data import read_experiments
-from .schema import open_schema, update_schema
-from .tunable_values import Tunables
+from .config.keys import check_config
+from .database.connections import Database
+from .reading.experiment_data import read_experiments
+from .schema.policy import open_schema, update_schema
+from .tunables.values import Tunables
+from .writing.experiment import Experiment
 
 
 class SqlStorage(Storage):

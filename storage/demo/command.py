@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trialstore.dialects.errors import StorageError
-from trialstore.storage.cli import Target, storage_options
+from trialstore.storage.cli.program import Target, storage_options
 
 from .benchmark import EXPERIMENT_ID, Options, Outcome, run_benchmark
 from .interrupt import StopRequest
@@ -75,7 +75,7 @@ def demo(
     Tunes the settings of SQLite for a workload of Python's own sources, in a temporary folder (set TMPDIR to measure
     another disk). Run again, it goes on with the same experiment.
     """
-    from trialstore.storage.cli_output import console
+    from trialstore.storage.cli.output import console
 
     out = console()
     options = Options(experiment, trials, repeats, seconds, seed)
@@ -172,13 +172,13 @@ class _Display:
 
     def trial_begins(self, trial: Storage.Trial) -> None:
         """Show what is tried."""
-        from trialstore.storage.cli_output import settings
+        from trialstore.storage.cli.output import settings
 
         self._progress.update(self._task, description=settings(trial.tunables, DEFAULTS))
 
     def trial_ended(self, trial: Storage.Trial, status: Status, metrics: dict[str, Any], reason: str) -> None:
         """Show how it went."""
-        from trialstore.storage.cli_output import settings
+        from trialstore.storage.cli.output import settings
 
         self._done += 1
         self._progress.update(self._task, completed=self._done)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trialstore.storage.base_experiment_data import ExperimentData
-from trialstore.storage.cli_output import percent, print_table, settings
-from trialstore.storage.cli_summary import ConfigScore, config_scores, config_values, improvement, scores
+from trialstore.storage.cli.output import percent, print_table, settings
+from trialstore.storage.cli.summary import ConfigScore, config_scores, config_values, improvement, scores
 
 from .plot import Curve, can_draw, print_plot, save_plot
 from .search import WEIGHTS, cost

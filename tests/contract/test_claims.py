@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import trialstore.storage.experiment as experiment_module
+import trialstore.storage.writing.experiment as experiment_module
 from trialstore.contract.helpers import at, dump, make_experiment, query, refused, status_events
 from trialstore.storage import (
     AlreadyCompleted,

@@ -10,7 +10,7 @@ import pytest
 from trialstore.contract.helpers import GROUPS, MAPPING, TARGETS, at, dump, finish, groups, make_experiment, tables
 from trialstore.storage import SqlStorage, Storage, TrialError, TunableGroups
 
-GIT = "trialstore.storage.experiment.git_info"
+GIT = "trialstore.storage.writing.experiment.git_info"
 
 # Storage
 

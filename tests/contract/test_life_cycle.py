@@ -37,7 +37,7 @@ from trialstore.storage import (
     TrialHeld,
     ValueRejected,
 )
-from trialstore.storage.values import decode
+from trialstore.storage.values.encoding import decode
 
 RUNNERS = (1, 2)
 MOST_OPEN = 2  # few trials at a time, so that calls meet on one

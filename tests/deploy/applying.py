@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from trialstore.storage.config import check_config
-from trialstore.storage.database import Database
-from trialstore.storage.deployment import apply_schema
+from trialstore.storage.config.keys import check_config
+from trialstore.storage.database.connections import Database
+from trialstore.storage.schema.deployment import apply_schema
 
 
 def apply(_pipe: Any, config: dict[str, Any]) -> list[int]:

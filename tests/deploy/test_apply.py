@@ -68,7 +68,7 @@ def test_a_target_is_refused_before_a_database_is_created(empty: Config, run: Ru
 @pytest.fixture
 def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is retried for a minute elsewhere is tried once."""
-    monkeypatch.setattr("trialstore.storage.database.MAX_ATTEMPTS", 1)
+    monkeypatch.setattr("trialstore.storage.database.connections.MAX_ATTEMPTS", 1)
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ from trialstore.sql.migrator import Migrator
 from trialstore.sql.scripts import make_script
 from trialstore.storage import PermissionDenied, SqlStorage
 from trialstore.storage.cli import main
-from trialstore.storage.cli_codes import PENDING
-from trialstore.storage.cli_sql import STAND_INS, bind_values, parameters
+from trialstore.storage.cli.exit_codes import PENDING
+from trialstore.storage.cli.sql import STAND_INS, bind_values, parameters
 
 SERVERS = ("postgresql", "mysql")
 # Everybody may connect to a new database of PostgreSQL.

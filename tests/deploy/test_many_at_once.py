@@ -10,7 +10,7 @@ from deploy.applying import apply
 from processes.helpers import together
 from trialstore.contract.helpers import bare, migrate_to
 from trialstore.sql.migrator import Migrator
-from trialstore.storage.deployment import verify_schema
+from trialstore.storage.schema.deployment import verify_schema
 
 PROCESSES = 10
 

@@ -28,10 +28,10 @@ def database(server: DatabaseServer) -> Iterator[Database]:
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between attempts that are over at once; how many attempts there are does not change."""
-    monkeypatch.setattr("trialstore.storage.database.LONGEST_WAIT_S", 0.001)
+    monkeypatch.setattr("trialstore.storage.database.connections.LONGEST_WAIT_S", 0.001)
 
 
 @pytest.fixture
 def two_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     """One retry at most."""
-    monkeypatch.setattr("trialstore.storage.database.MAX_ATTEMPTS", 2)
+    monkeypatch.setattr("trialstore.storage.database.connections.MAX_ATTEMPTS", 2)

@@ -229,7 +229,7 @@ def test_an_error_is_told_by_its_kind_and_without_values(
     engine: str, kind: ErrorKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = matrix.make_config(engine, tmp_path)
-    monkeypatch.setattr("trialstore.storage.database.MAX_ATTEMPTS", 1)
+    monkeypatch.setattr("trialstore.storage.database.connections.MAX_ATTEMPTS", 1)
     with SqlStorage(config) as storage:
         with make_experiment(storage) as experiment:
             experiment.new_trial({})

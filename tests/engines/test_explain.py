@@ -18,8 +18,8 @@ from trialstore.contract.helpers import at, dump, finish, make_experiment
 from trialstore.sql.catalogue import PLANNED, load_catalogue
 from trialstore.storage import PermissionDenied, SqlStorage
 from trialstore.storage.cli import main
-from trialstore.storage.cli_sql import explain_statement
-from trialstore.storage.config import check_config
+from trialstore.storage.cli.sql import explain_statement
+from trialstore.storage.config.keys import check_config
 
 Config = dict[str, Any]
 CHANGES = ("trial_insert", "trial_finish", "merge_results", "trial_status_put", "config_insert")

@@ -12,7 +12,7 @@ import pytest
 from engines.databases import EVERYTHING, Config, Database, needs_private, on_servers, refusal, user_of
 from trialstore.contract.helpers import finish, make_experiment
 from trialstore.storage import ConnectError, SqlStorage
-from trialstore.storage.config import config_from_url
+from trialstore.storage.config.keys import config_from_url
 
 pytestmark = on_servers
 

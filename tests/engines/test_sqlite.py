@@ -145,7 +145,7 @@ def test_a_mode_that_the_file_system_cannot_do_is_refused_with_the_key_to_set(
 def test_a_locked_database_is_waited_for_no_longer_than_the_timeout_says(
     file: Path, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trialstore.storage.database.MAX_ATTEMPTS", 2)
+    monkeypatch.setattr("trialstore.storage.database.connections.MAX_ATTEMPTS", 2)
     filled(file, journal_mode=mode)
     storage = opened(file, journal_mode=mode, busy_timeout=0.01)
     with storage, closing(sqlite3.connect(file)) as other, make_experiment(storage) as experiment:
@@ -164,7 +164,7 @@ def test_a_writer_that_ends_in_time_is_waited_for(
     file: Path, monkeypatch: pytest.MonkeyPatch, busy_timeout: float, attempts: int
 ) -> None:
     filled(file)
-    monkeypatch.setattr("trialstore.storage.database.MAX_ATTEMPTS", attempts)
+    monkeypatch.setattr("trialstore.storage.database.connections.MAX_ATTEMPTS", attempts)
     code = (
         "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "c.execute('BEGIN IMMEDIATE'); print('locked', flush=True); time.sleep(0.3); c.execute('ROLLBACK')"
@@ -187,7 +187,7 @@ def test_readers_go_on_beside_a_writer(file: Path) -> None:
 
 
 def test_a_locked_schema_says_which_process_holds_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trialstore.storage.database.MAX_ATTEMPTS", 2)
+    monkeypatch.setattr("trialstore.storage.database.connections.MAX_ATTEMPTS", 2)
     code = (
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "c.execute('PRAGMA journal_mode = WAL').fetchone();"

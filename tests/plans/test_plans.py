@@ -16,7 +16,7 @@ from plans.filling import LARGE, SIZES, TRIALS, analyze, fill
 from plans.scans import CHECKS, IN_JSON, Keys
 from trialstore.sql.catalogue import EXPLAIN, Catalogue, parse_statements
 from trialstore.storage import CatalogueError, SqlStorage
-from trialstore.storage.cli_sql import explain_statement
+from trialstore.storage.cli.sql import explain_statement
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
     "sqlite": {},

@@ -13,8 +13,8 @@ from typing import Any
 
 from trialstore.sql.migrator import Migrator
 from trialstore.storage import SqlStorage, Storage
-from trialstore.storage.config import check_config
-from trialstore.storage.database import Database
+from trialstore.storage.config.keys import check_config
+from trialstore.storage.database.connections import Database
 
 LIMIT = 60
 """Longest wait for anything, in seconds; what takes longer hangs."""

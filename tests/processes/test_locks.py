@@ -28,7 +28,7 @@ from trialstore.contract.helpers import watch
 from trialstore.dialects.errors import ErrorKind
 from trialstore.sql.session import Session
 from trialstore.storage import Busy, MigrationLocked, QueryError, SqlStorage, Storage, ValueRejected
-from trialstore.storage import database as database_module
+from trialstore.storage.database import connections as database_module
 
 pytestmark = pytest.mark.engine("sqlite")
 

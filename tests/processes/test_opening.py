@@ -25,8 +25,8 @@ from processes.helpers import (
 )
 from trialstore.sql.migrator import Migrator
 from trialstore.storage import SqlStorage
-from trialstore.storage.config import check_config
-from trialstore.storage.database import Database
+from trialstore.storage.config.keys import check_config
+from trialstore.storage.database.connections import Database
 
 pytestmark = pytest.mark.engine("sqlite")
 

@@ -116,7 +116,8 @@ def main(database: str) -> None:
     base_storage.Storage = Storage  # type: ignore[misc]
     base_trial_data.TrialData = TrialData  # type: ignore[misc]
 
-    from trialstore.storage import mlos_bench, mlos_bench_data
+    from trialstore.storage.mlos_bench import data as mlos_bench_data
+    from trialstore.storage.mlos_bench import storage as mlos_bench
 
     tunables = TunableGroups({"g": {"cost": 1, "params": {"n": {"type": "int", "range": [0, 9], "default": 1}}}})
     now = datetime.now(timezone.utc)

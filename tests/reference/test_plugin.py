@@ -32,7 +32,7 @@ from reference.commands import OURS
 from trialstore.storage import AlreadyCompleted, ConfigError, SchemaMissing, TrialError, ValueRejected
 from trialstore.storage import Status as CoreStatus
 from trialstore.storage.mlos_bench import Experiment, SqlStorage, Trial
-from trialstore.storage.mlos_bench_config import accept_in_configs
+from trialstore.storage.mlos_bench.config import accept_in_configs
 
 # What mlos_bench's own code is warned of by newer versions of pandas is not ours to mend.
 pytestmark = pytest.mark.filterwarnings(r"default:::mlos_bench\b")

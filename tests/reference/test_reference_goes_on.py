@@ -17,9 +17,9 @@ import pytest
 from matrix import first_mode
 from trialstore.contract.helpers import query
 from trialstore.storage import SqlStorage, Status
-from trialstore.storage.config import check_config
-from trialstore.storage.database import Database
-from trialstore.storage.deployment import adopt_schema, apply_schema, verify_schema
+from trialstore.storage.config.keys import check_config
+from trialstore.storage.database.connections import Database
+from trialstore.storage.schema.deployment import adopt_schema, apply_schema, verify_schema
 
 pytestmark = pytest.mark.engine("sqlite")
 pytest.importorskip("mlos_bench.storage", reason="mlos-bench is not installed: run `tox -e mlos_bench`")

@@ -21,9 +21,9 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from trialstore.storage import SchemaTooOld, SqlStorage, Status
-from trialstore.storage.cli import COMMANDS, Target, main, read_target, storage_options
-from trialstore.storage.cli_output import clean, moment, print_table, settings, shown
-from trialstore.storage.config import config_from_url
+from trialstore.storage.cli.output import clean, moment, print_table, settings, shown
+from trialstore.storage.cli.program import COMMANDS, Target, main, read_target, storage_options
+from trialstore.storage.config.keys import config_from_url
 from trialstore.storage.demo import benchmark, plot
 from trialstore.storage.demo.command import _Display
 from trialstore.storage.demo.corpus import find_sources
@@ -390,7 +390,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 
 
 def test_a_command_line_that_only_asks_for_the_version_loads_nothing_heavy() -> None:
-    code = "import sys, trialstore.storage.cli, trialstore.storage.cli_show; print(*sys.modules)"
+    code = "import sys, trialstore.storage.cli, trialstore.storage.cli.show; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"pandas", "rich", "matplotlib", "json5", "numpy"} & set(done.stdout.split())
 

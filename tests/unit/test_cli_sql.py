@@ -20,7 +20,7 @@ from trialstore.dialects.registry import BUILT_IN, engine_class
 from trialstore.sql.catalogue import EXPLAIN, MANY, ROOT, CatalogueError, load_catalogue, parse_statements
 from trialstore.storage import SqlStorage
 from trialstore.storage.cli import main
-from trialstore.storage.cli_sql import STAND_INS, listed, parameters, read_params
+from trialstore.storage.cli.sql import STAND_INS, listed, parameters, read_params
 
 CATALOGUES = {name: load_catalogue(engine_class(name).sql_folders) for name in BUILT_IN}
 DRIVERS = sorted({engine_class(name).driver_module for name in BUILT_IN} - {"sqlite3"})

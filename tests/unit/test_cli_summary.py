@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from trialstore.storage.cli_summary import (
+from trialstore.storage.cli.summary import (
     best_trial,
     config_scores,
     config_values,

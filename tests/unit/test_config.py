@@ -12,7 +12,7 @@ from trialstore.dialects import registry
 from trialstore.dialects.errors import ConfigError
 from trialstore.dialects.server import is_this_machine
 from trialstore.dialects.sqlite import SQLiteDialect
-from trialstore.storage.config import check_config, config_from_url
+from trialstore.storage.config.keys import check_config, config_from_url
 
 SECRET = "hunter2-s3cret"
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialstore.dialects.errors import ConfigError
-from trialstore.storage.config import known_keys
-from trialstore.storage.config_file import from_config, load_config
+from trialstore.storage.config.file import from_config, load_config
+from trialstore.storage.config.keys import known_keys
 
 CLASS = "trialstore.storage.SqlStorage"
 
@@ -401,5 +401,5 @@ def test_a_wrong_global_config_is_refused_naming_its_file(file: Path, tmp_path: 
 
 
 def test_importing_the_module_does_not_load_json5() -> None:
-    code = "import sys, trialstore.storage.config_file; print(sorted({'json5', 'pandas'} & set(sys.modules)))"
+    code = "import sys, trialstore.storage.config.file; print(sorted({'json5', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -13,7 +13,7 @@ import trialstore.storage
 from trialstore.dialects import errors
 from trialstore.dialects.errors import ErrorKind, QueryError, StorageError, nearest
 from trialstore.sql.catalogue import CatalogueError
-from trialstore.storage.tunables import UnknownTunable
+from trialstore.storage import UnknownTunable
 
 
 def family(cls: type[StorageError]) -> list[type[StorageError]]:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from trialstore.dialects.mysql import MySQLDialect
 from trialstore.dialects.postgresql import PostgreSQLDialect
 from trialstore.dialects.sqlite import SQLiteDialect
-from trialstore.storage import frames
-from trialstore.storage.rows import read_untyped, shown_values, stored
-from trialstore.storage.values import encode
+from trialstore.storage.reading import frames
+from trialstore.storage.values.encoding import encode
+from trialstore.storage.values.rows import read_untyped, shown_values, stored
 
 UTC = dt.timezone.utc
 SQLITE = SQLiteDialect({"drivername": "sqlite"})

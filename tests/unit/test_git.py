@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trialstore.storage.git import git_info
+from trialstore.storage.writing.git import git_info
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -189,7 +189,7 @@ def fake_git(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_git_that_hangs_is_given_up(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trialstore.storage.git._TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("trialstore.storage.writing.git._TIMEOUT_SECONDS", 0.2)
     fake_git(tmp_path, "sleep 3; echo true; echo late/", monkeypatch)
     path = str(repository / "top.jsonc")
     assert git_info(path) == ("", "", path)
@@ -216,7 +216,10 @@ def test_git_speaks_no_local_language_and_takes_no_optional_locks(
 
 def test_git_never_reads_our_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_git(tmp_path, "read line; echo true; echo", monkeypatch)
-    code = "import sys; from trialstore.storage.git import git_info; git_info('env.jsonc'); print(sys.stdin.read())"
+    code = (
+        "import sys; from trialstore.storage.writing.git import git_info;"
+        " git_info('env.jsonc'); print(sys.stdin.read())"
+    )
     ours = subprocess.run([sys.executable, "-c", code], input="ours", capture_output=True, text=True, check=True)
     assert ours.stdout == "ours\n"
 

@@ -83,7 +83,7 @@ def test_a_line_that_is_no_fact_is_refused(tmp_path: Path, line: str) -> None:
 def test_a_file_that_is_not_there_is_told_with_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(MigrationFileInvalid) as caught:
         expected_facts(tmp_path / "migrations", 1)
-    assert "schema_dump --structure" in caught.value.hint
+    assert "schema.dump --structure" in caught.value.hint
 
 
 def test_a_missing_thing_shows_what_was_expected() -> None:

@@ -14,7 +14,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from trialstore.dialects.errors import ConfigError, ValueRejected
-from trialstore.storage.tunables import TunableGroups, UnknownTunable
+from trialstore.storage import UnknownTunable
+from trialstore.storage.tunables import TunableGroups
 
 DEFINITION: dict[str, Any] = {
     "provision": {

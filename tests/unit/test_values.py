@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialstore.dialects.errors import ValueRejected
-from trialstore.storage.values import MAX_VALUE_BYTES, check_name, decode, encode, parse_untyped, python_value, to_utc
+from trialstore.storage.values.encoding import (
+    MAX_VALUE_BYTES,
+    check_name,
+    decode,
+    encode,
+    parse_untyped,
+    python_value,
+    to_utc,
+)
 
 UTC = dt.timezone.utc
 

@@ -11,7 +11,7 @@ from processes.helpers import LIMIT, Child
 from trialstore.contract.helpers import bare, execute, migrate_to
 from trialstore.sql.migrator import Migrator
 from trialstore.storage import MigrationFailed, SqlStorage
-from trialstore.storage.deployment import verify_schema
+from trialstore.storage.schema.deployment import verify_schema
 from upgrade.databases import Structure, assert_kept, content, fill, history, orphans, structure
 from upgrade.killed import adopt_and_die, upgrade_and_die
 from upgrade.reference import Reference

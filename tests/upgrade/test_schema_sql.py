@@ -8,7 +8,7 @@ from typing import Any
 import trialstore.sql
 from trialstore.contract.helpers import bare, execute
 from trialstore.storage import SqlStorage
-from trialstore.storage.schema_dump import schema_text, structure_text
+from trialstore.storage.schema.dump import schema_text, structure_text
 from upgrade.databases import Structure, structure
 
 SQL = Path(trialstore.sql.__file__).parent

@@ -1,0 +1,5 @@
+"""The command line `trialstore`."""
+
+from .program import main
+
+__all__ = ["main"]

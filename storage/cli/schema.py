@@ -1,0 +1,245 @@
+"""The commands `trialstore schema …`: the group, and `status`, `plan` and `apply`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from trialstore.sql.inspection import Found
+from trialstore.sql.migrations import Migration
+from trialstore.storage.schema.deployment import (
+    SchemaPlan,
+    SchemaStatus,
+    Step,
+    apply_schema,
+    schema_plan,
+    schema_status,
+)
+
+from .exit_codes import BROKEN, FINE, PENDING, SchemaCommands
+from .output import clean, console, moment, print_table
+from .program import Target, storage_options
+from .schema_checks import adopt, resolve, verify
+from .schema_offline import grants, script
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_to = click.option("--to", type=click.IntRange(min=1), metavar="VERSION", help="Up to this version (default: newest).")
+
+
+@click.group(cls=SchemaCommands)
+def schema() -> None:
+    """Deploy the database's schema."""
+
+
+for _command in (script, grants, verify, adopt, resolve):
+    schema.add_command(_command)
+
+
+# --- status -----------------------------------------------------------------------------------------------------------
+
+
+@schema.command()
+@_json
+@storage_options
+@click.pass_context
+def status(ctx: click.Context, target: Target, as_json: bool) -> None:
+    """Show the version, what is pending, and the history. Runs SELECTs only, and creates nothing."""
+    with target.database() as database:
+        found = schema_status(database)
+    if as_json:
+        click.echo(json.dumps(_status_dict(found), indent=2, ensure_ascii=False))
+    else:
+        _print_status(found)
+    ctx.exit(_code(found))
+
+
+def _code(found: SchemaStatus) -> int:
+    if found.broken:
+        return BROKEN
+    return PENDING if found.pending or found.found is not Found.OURS else FINE
+
+
+def _status_dict(found: SchemaStatus) -> dict[str, Any]:
+    trouble = found.trouble
+    return {
+        "database": found.label,
+        "holds": found.found.name.lower(),
+        "version": found.version,
+        "newest": found.newest,
+        "pending": [str(migration) for migration in found.pending],
+        "interrupted": found.interrupted,
+        "problem": None if trouble is None else {"message": trouble.message, "hint": trouble.hint},
+        "history": [
+            {
+                "version": entry.version,
+                "slug": entry.slug,
+                "state": entry.state,
+                "statements_done": entry.statements_done,
+                "started_at": entry.started_at.isoformat(),
+                "finished_at": None if entry.finished_at is None else entry.finished_at.isoformat(),
+                "duration_ms": entry.duration_ms,
+                "database_user": entry.database_user,
+                "library_version": entry.library_version,
+            }
+            for entry in found.history
+        ],
+    }
+
+
+def _print_status(found: SchemaStatus) -> None:
+    click.echo(f"{found.label}: {_headline(found)}")
+    if found.trouble is not None:
+        click.echo(f"Broken: {clean(found.trouble.message)}")
+        click.echo(f"Hint: {clean(found.trouble.hint)}")
+    for migration in found.pending:
+        click.echo(f"pending: {migration}")
+    if found.history:
+        columns = ("migration", "state", "finished (UTC)", "ms", "user", "library")
+        rows = [
+            (
+                str(entry),
+                entry.state,
+                moment(entry.finished_at),
+                entry.duration_ms,
+                entry.database_user,
+                entry.library_version,
+            )
+            for entry in found.history
+        ]
+        print_table(console(), "", columns, rows)
+
+
+def _headline(found: SchemaStatus) -> str:
+    if found.trouble is not None:
+        return "the schema is broken."
+    if found.found is Found.REFERENCE:
+        return (
+            f"written by mlos_bench, as version {found.version} of {found.newest}, and not adopted yet: "
+            "run 'trialstore schema adopt'."
+        )
+    if found.found is not Found.OURS:
+        return f"{found.found.value}; version {found.newest} is pending: run 'trialstore schema apply'."
+    if found.interrupted:
+        return (
+            f"schema version {found.version} of {found.newest}; {found.pending[0]} was begun and is not finished. If "
+            "nobody is at it, 'trialstore schema apply' goes on with it."
+        )
+    if found.pending:
+        return f"schema version {found.version} of {found.newest}; {len(found.pending)} pending."
+    return f"schema version {found.version}, up to date."
+
+
+# --- plan and apply ---------------------------------------------------------------------------------------------------
+
+
+@schema.command()
+@_to
+@_json
+@storage_options
+@click.pass_context
+def plan(ctx: click.Context, target: Target, to: int | None, as_json: bool) -> None:
+    """Show the statements that apply would run, and write nothing.
+
+    Each migration with its purpose, what it locks, and whether a failure is undone by a rollback. Runs SELECTs only.
+    """
+    with target.database() as database:
+        found = schema_plan(database, to)
+    if as_json:
+        click.echo(json.dumps(_plan_dict(found), indent=2, ensure_ascii=False))
+    else:
+        _print_plan(found)
+    ctx.exit(FINE if found.empty else PENDING)
+
+
+def _plan_dict(found: SchemaPlan) -> dict[str, Any]:
+    return {
+        "database": found.label,
+        "holds": found.found.name.lower(),
+        "version": found.version,
+        "target": found.target,
+        "newest": found.newest,
+        "creates_history": found.creates_history or None,
+        "adopts": [str(migration) for migration in found.adopts],
+        "migrations": [
+            {
+                "version": step.migration.version,
+                "slug": step.migration.slug,
+                "purpose": step.migration.purpose,
+                "locks": step.migration.locks,
+                "undone_by_rollback": step.undone_by_rollback,
+                "destructive": step.migration.destructive,
+                "nothing": step.migration.nothing or None,
+                "first_statement": step.first,
+                "statements": list(step.statements),
+            }
+            for step in found.steps
+        ],
+    }
+
+
+def _print_plan(found: SchemaPlan) -> None:
+    if found.empty:
+        click.echo(f"-- {found.label}: nothing to do, at schema version {found.version} of {found.newest}.")
+        return
+    click.echo(
+        f"-- {found.label}: from schema version {found.version} to {found.target}; the newest is {found.newest}."
+    )
+    if found.creates_history:
+        click.echo(f"\n-- The history, in which each migration is recorded:\n{found.creates_history};")
+    for migration in found.adopts:
+        click.echo(f"\n-- {migration} is recorded as adopted; no statement of it runs.")
+    for step in found.steps:
+        click.echo(_step_text(step))
+
+
+def _step_text(step: Step) -> str:
+    migration = step.migration
+    failure = (
+        "undone as a whole by a rollback"
+        if step.undone_by_rollback
+        else "statements that are done stay; the next apply goes on with the one that failed"
+    )
+    lines = [
+        "",
+        f"-- {migration}",
+        f"-- purpose: {migration.purpose}",
+        f"-- locks: {migration.locks}",
+        f"-- failure: {failure}",
+        f"-- destructive: {'yes' if migration.destructive else 'no'}",
+    ]
+    if step.first > 1:
+        lines.append(f"-- begun: statements 1 to {step.first - 1} of {len(migration.statements)} are done")
+    if migration.nothing:
+        lines.append(f"-- nothing: {migration.nothing}")
+    return "\n".join([*lines, *(f"{statement};" for statement in step.statements)])
+
+
+@schema.command()
+@_to
+@_json
+@storage_options
+def apply(target: Target, to: int | None, as_json: bool) -> None:
+    """Bring the schema up to date: create it, adopt a database of mlos_bench, or apply what is pending.
+
+    Waits for another apply that is at work, and for tables in use, for a limited time, and says who is in the way. Can
+    be run again after any failure: it goes on where the other one stopped.
+    """
+    with target.database(schema_policy="update") as database:
+        done = apply_schema(database, to)
+    found = done.status
+    if as_json:
+        names: dict[str, list[Migration]] = {"adopted": [*done.adopted], "applied": [*done.applied]}
+        told = {name: [str(migration) for migration in migrations] for name, migrations in names.items()}
+        click.echo(json.dumps({**told, **_status_dict(found)}, indent=2, ensure_ascii=False))
+        return
+    for migration in done.adopted:
+        click.echo(f"Adopted {migration}.")
+    took = {entry.version: entry.duration_ms for entry in found.history}
+    for migration in done.applied:
+        click.echo(f"Applied {migration} ({took.get(migration.version)} ms).")
+    if found.pending:
+        click.echo(f"{found.label}: the schema is at version {found.version}; {len(found.pending)} are still pending.")
+    else:
+        click.echo(f"{found.label}: the schema is up to date, at version {found.version}.")

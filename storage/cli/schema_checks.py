@@ -1,0 +1,141 @@
+"""The commands `trialstore schema verify`, `adopt` and `resolve`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from trialstore.sql.structure import Difference
+from trialstore.storage.schema.deployment import adopt_schema, verify_schema
+from trialstore.storage.schema.resolution import Unfinished, find_unfinished
+from trialstore.storage.schema.resolution import resolve as resolve_migration
+
+from .exit_codes import BROKEN, FINE, USAGE
+from .program import Target, storage_options
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@click.option("--strict", is_flag=True, help="Tables and indexes that are not ours count as differences too.")
+@_json
+@storage_options
+@click.pass_context
+def verify(ctx: click.Context, target: Target, strict: bool, as_json: bool) -> None:
+    """Compare the database with what the migrations say at its version.
+
+    Each difference is a line: missing, different or extra. Tables, and indexes that are not unique, of the
+    administrator's own are told apart, and are no difference without --strict. Runs SELECTs only.
+    """
+    with target.database() as database:
+        found = verify_schema(database)
+    failed = bool(found.harmful or (strict and found.additions))
+    if as_json:
+        _print_json(
+            database=found.label,
+            version=found.version,
+            newest=found.newest,
+            differences=_dicts(found.harmful),
+            additions=_dicts(found.additions),
+        )
+    else:
+        _print_lines(found.harmful)
+        if found.additions:
+            click.echo("Not of this library" + (":" if strict else " (a difference with --strict only):"))
+            _print_lines(found.additions)
+        count = len(found.harmful) + (len(found.additions) if strict else 0)
+        told = f"{count} difference{'s' * (count != 1)} from" if failed else "as the migrations say at"
+        click.echo(f"{found.label}: {told} version {found.version:04d} (newest: {found.newest:04d}).")
+    ctx.exit(BROKEN if failed else FINE)
+
+
+@click.command()
+@_json
+@storage_options
+def adopt(target: Target, as_json: bool) -> None:
+    """Take over a database that mlos_bench wrote, as it is.
+
+    Its structure must be that of the revision in its table alembic_version (without that table, of the oldest one);
+    then the steps up to there are recorded as adopted. No migration runs and alembic_version stays, so mlos_bench goes
+    on working; 'trialstore schema apply' then applies what is pending.
+    """
+    with target.database() as database:
+        adopted = adopt_schema(database)
+    if as_json:
+        _print_json(database=database.config.label, adopted=[str(migration) for migration in adopted])
+        return
+    for migration in adopted:
+        click.echo(f"Adopted {migration}.")
+    if adopted:
+        click.echo(f"{database.config.label}: run 'trialstore schema apply' to bring it up to date.")
+    else:
+        click.echo(f"{database.config.label}: nothing to adopt, the history has all that mlos_bench did.")
+
+
+@click.command()
+@click.argument("version", type=click.IntRange(min=1))
+@click.option("--done", "choice", flag_value="done", help="It was completed by hand: record it as done.")
+@click.option("--retry", "choice", flag_value="retry", help="Let the next apply run what is left of it.")
+@click.option("--force", is_flag=True, help="With --done: although the database is not built as that version says.")
+@_json
+@storage_options
+@click.pass_context
+def resolve(ctx: click.Context, target: Target, version: int, choice: str | None, force: bool, as_json: bool) -> None:
+    """Decide what a migration is that was begun and not finished.
+
+    Shows what it left behind, and does nothing more without --done or --retry. Where DDL is not undone by a rollback,
+    'trialstore schema apply' goes on by itself after a kill; this is for what an administrator did by hand.
+    """
+    if force and choice != "done":
+        raise click.UsageError("--force is for --done.")
+    with target.database() as database:
+        found = find_unfinished(database, version)
+        if not as_json:
+            _print_unfinished(found)
+        told = resolve_migration(database, version, done=choice == "done", force=force) if choice else None
+    if as_json:
+        _print_json(**_unfinished_dict(found), resolved=told)
+    elif told is not None:
+        click.echo(told)
+    if told is None:
+        click.echo("Choose --done or --retry.", err=True)
+        ctx.exit(USAGE)
+
+
+def _print_unfinished(found: Unfinished) -> None:
+    row, count = found.row, len(found.migration.statements)
+    click.echo(f"Migration {found.migration} is {row.state}: {row.statements_done} of {count} statements are done.")
+    if found.next_statement is not None:
+        click.echo(f"Statement {row.statements_done + 1}:\n{found.next_statement};")
+    for version, differences in ((row.version, found.to_this), (row.version - 1, found.to_before)):
+        click.echo(f"Differences from version {version:04d}:{'' if differences else ' none'}")
+        _print_lines(differences, indent="  ")
+
+
+def _unfinished_dict(found: Unfinished) -> dict[str, Any]:
+    return {
+        "migration": str(found.migration),
+        "state": found.row.state,
+        "statements_done": found.row.statements_done,
+        "statements": len(found.migration.statements),
+        "next_statement": found.next_statement,
+        "differences_from_this": _dicts(found.to_this),
+        "differences_from_before": _dicts(found.to_before),
+    }
+
+
+def _dicts(differences: Iterable[Difference]) -> list[dict[str, Any]]:
+    return [{"line": str(one), **asdict(one)} for one in differences]
+
+
+def _print_lines(differences: Iterable[Difference], indent: str = "") -> None:
+    for one in differences:
+        click.echo(f"{indent}{one}")
+
+
+def _print_json(**values: Any) -> None:
+    click.echo(json.dumps(values, indent=2, ensure_ascii=False))

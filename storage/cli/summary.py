@@ -1,0 +1,102 @@
+"""What the command line tells of an experiment, computed from its `results_df`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trialstore.storage.base_experiment_data import ExperimentData
+from trialstore.storage.status import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CONFIG = ExperimentData.CONFIG_COLUMN_PREFIX
+_RESULT = ExperimentData.RESULT_COLUMN_PREFIX
+
+
+@dataclass(frozen=True)
+class ConfigScore:
+    """How the succeeded trials of one config did in one metric."""
+
+    config_id: int
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The median over the trials."""
+        return statistics.median(self.values)
+
+
+def status_counts(results: pd.DataFrame) -> dict[str, int]:
+    """Status → number of trials, in the order of a trial's life; those that do not occur are left out."""
+    counts = results["status"].value_counts()
+    return {status.name: int(counts[status.name]) for status in Status if status.name in counts}
+
+
+def scores(results: pd.DataFrame, metric: str) -> dict[int, float]:
+    """Trial id → finite value of a metric, of the trials that succeeded and have one."""
+    import pandas as pd
+
+    column = f"{_RESULT}{metric}"
+    if column not in results:
+        return {}
+    good = results[results["status"] == Status.SUCCEEDED.name]
+    numbers = pd.to_numeric(good[column], errors="coerce")
+    pairs = (
+        (int(trial), float(value)) for trial, value in zip(good["trial_id"], numbers, strict=True) if pd.notna(value)
+    )
+    return {trial: value for trial, value in pairs if math.isfinite(value)}
+
+
+def best_trial(found: Mapping[int, float], direction: str) -> int | None:
+    """The trial with the best of `scores`, the first one where several are equal."""
+    if not found:
+        return None
+    sign = 1 if direction == "min" else -1
+    return min(found, key=lambda trial: (sign * found[trial], trial))
+
+
+def config_scores(results: pd.DataFrame, metric: str, direction: str) -> list[ConfigScore]:
+    """The configs by the median of a metric, best first."""
+    config_of = dict(zip(results["trial_id"], results["tunable_config_id"], strict=True))
+    by_config: dict[int, list[float]] = {}
+    for trial, value in scores(results, metric).items():
+        by_config.setdefault(int(config_of[trial]), []).append(value)
+    ranked = [ConfigScore(config_id, tuple(values)) for config_id, values in by_config.items()]
+    return sorted(ranked, key=lambda score: score.median, reverse=direction == "max")
+
+
+def improvement(direction: str, default: float, value: float) -> float | None:
+    """By how many percent `value` is better than `default` (negative: worse); None where the default is 0."""
+    if default == 0:
+        return None
+    gain = default - value if direction == "min" else value - default
+    return gain / abs(default) * 100
+
+
+def config_values(results: pd.DataFrame) -> dict[int, dict[str, Any]]:
+    """Config id → its values, those that it lacks left out."""
+    import pandas as pd
+
+    columns = [str(column) for column in results if str(column).startswith(_CONFIG)]
+    found = {}
+    for row in results.drop_duplicates("tunable_config_id").to_dict("records"):
+        values = {column.removeprefix(_CONFIG): row[column] for column in columns}
+        found[int(row["tunable_config_id"])] = {name: value for name, value in values.items() if pd.notna(value)}
+    return found
+
+
+def last_activity(results: pd.DataFrame) -> dt.datetime | None:
+    """When a trial last started or ended (a start that is only planned does not count), or None."""
+    import pandas as pd
+
+    begun = results[(results["status"] != Status.PENDING.name) & (results["status"] != Status.READY.name)]
+    latest = max(
+        (moment for column in ("ts_start", "ts_end") for moment in begun[column] if pd.notna(moment)), default=None
+    )
+    return None if latest is None else latest.to_pydatetime()

@@ -1,0 +1,1 @@
+"""The keys of the config dict, config files, and URLs."""

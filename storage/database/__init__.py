@@ -1,0 +1,1 @@
+"""Connections to the database: transactions with retries, forks, and streams."""

@@ -1,0 +1,317 @@
+"""The only place that opens connections: whole functions run in one transaction, and again when the database asks for
+it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+
+from trialstore.dialects.errors import (
+    Busy,
+    CommitUnknown,
+    ConfigError,
+    ConnectError,
+    ErrorKind,
+    PermissionDenied,
+    QueryError,
+    ServerUnreachable,
+    StorageError,
+)
+from trialstore.sql.session import Session
+from trialstore.sql.statements import Statements, storage_error
+from trialstore.storage.config.keys import StorageConfig
+
+from . import forks
+
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+MAX_ATTEMPTS = 100  # more than there is time for, unless the config gives a lot
+DUPLICATE_ATTEMPTS = 5
+_LOGGING_NAME = "trialstore"
+FIRST_WAIT_S = 0.01
+LONGEST_WAIT_S = 1.0
+
+
+class Database:
+    """Engine, pool and compiled statements of one storage; made on first use, dropped when pickled or after a fork."""
+
+    def __init__(self, config: StorageConfig) -> None:
+        self.config = config
+        self.dialect = config.dialect
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()  # a stream that is collected may end a session in any place
+        self._engine: Engine | None = None
+        self._statements: Statements | None = None
+        self._sessions = 0
+        self._unusable = ""
+        self._version_checked = False
+        self._locked_for_fork = False
+        forks.tell(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.dialect.in_memory():
+            raise ConfigError(
+                "A storage in memory cannot be handed to another process: it would find an empty database.",
+                "Use a database file, or a server.",
+            )
+        return {"config": self.config}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.config = state["config"]
+        self.dialect = self.config.dialect
+        self._reset()
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, made on first use."""
+        with self._lock:
+            return self._open()[0]
+
+    def _open(self) -> tuple[Engine, Statements]:
+        """The engine and its statements; the lock is held."""
+        if self._unusable:
+            raise ConnectError(self._unusable, "Use a database file, or a server.")
+        if forks.is_left_open(self.dialect.url):
+            raise ConnectError(
+                f"{self.config.label}: this process was forked while a thread of its parent was using the database.",
+                "Fork before threads use it, start children by 'spawn', or use a server.",
+            )
+        if self._engine is None or self._statements is None:
+            self._engine = self._create_engine()
+            self._statements = Statements.of(self.dialect, self._engine)
+            if self.config.log_sql:
+                log = self._engine.logger
+                self._statements.watch = lambda sql, _many: log.info(sql)
+        return self._engine, self._statements
+
+    def _create_engine(self) -> Engine:
+        # SQLAlchemy logs result rows at DEBUG: no setting of the application may let them through (echo goes round it).
+        logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGING_NAME}").setLevel(logging.WARNING)
+        try:
+            return create_engine(
+                self.dialect.url(),
+                echo=self.config.log_sql,
+                hide_parameters=True,
+                logging_name=_LOGGING_NAME,
+                **self.dialect.engine_options(),
+            )
+        except (ValueError, TypeError, ArgumentError) as exc:
+            if isinstance(exc, StorageError):
+                raise
+            what = type(exc).__name__
+        raise ConfigError(f"{self.config.label}: the driver does not take these settings ({what}).", "Look at 'query'.")
+
+    # --- forks: a child must never use, nor close, a connection of its parent -----------------------------------------
+
+    def before_fork(self) -> None:
+        """In the parent: let nobody begin a session, and close idle connections that a child must not even inherit."""
+        # Held for moments only; a fork must not hang if something goes wrong with that.
+        self._locked_for_fork = self._lock.acquire(timeout=LONGEST_WAIT_S)
+        if self.dialect.close_before_fork and not self.dialect.in_memory() and self._engine is not None:
+            # Not dispose(): what is in use now must come back to a pool that the next fork looks into.
+            idle = [self._engine.raw_connection() for _ in range(_idle(self._engine))]
+            for connection in idle:
+                connection.invalidate()
+
+    def after_fork_in_parent(self) -> None:
+        """In the parent: go on."""
+        if self._locked_for_fork:
+            self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """In the child: forget the parent's engine without closing anything; what was open may not be used."""
+        engine, busy = self._engine, self._sessions > 0 or not self._locked_for_fork
+        self._reset()
+        if engine is not None:
+            in_memory = self.dialect.in_memory()
+            if in_memory:
+                self._unusable = "A storage in memory cannot be used in a forked child."
+            in_use = busy and self.dialect.close_before_fork and not in_memory
+            forks.keep(engine, str(self.dialect.url()) if in_use else None)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session on a pooled connection, prepared for reading; whatever is open at the end is rolled back."""
+        with self._lock:
+            engine, statements = self._open()
+            self._sessions += 1
+        try:
+            with closing(self._connect(engine, statements)) as connection:
+                self._check_version(connection)
+                session = Session(connection, self.dialect, statements)
+                try:
+                    self._prepare(session)
+                    yield session
+                except (ConnectError, PermissionDenied):
+                    if self.dialect.refusals_stay and not self.dialect.in_memory():
+                        session.drop()
+                    raise
+                finally:
+                    session.close()
+        finally:
+            with self._lock:
+                self._sessions -= 1
+
+    def _check_version(self, connection: PoolProxiedConnection) -> None:
+        if not self._version_checked:
+            server = self.dialect.identify(connection.dbapi_connection)
+            least_version = self.dialect.least_versions[server.flavour]
+            if server.version < least_version:
+                least = ".".join(map(str, least_version))
+                raise ConnectError(f"{self.config.label}: {server} answers.", f"At least version {least} is needed.")
+            self._version_checked = True
+
+    def _prepare(self, session: Session) -> None:
+        try:
+            session.prepare(write=False)
+        except StorageError as exc:
+            # This is where a file that is no database is first noticed.
+            raise type(exc)(f"{self.config.label}: {exc.message}", *exc.args[1:]) from None
+
+    def _connect(self, engine: Engine, statements: Statements) -> PoolProxiedConnection:
+        """A connection from the pool, made after the last time that one was lost: the older ones may be, too."""
+        while True:
+            connection = self._from_pool(engine, statements)
+            if connection.info.setdefault("trialstore.losses", statements.losses) == statements.losses:
+                return connection
+            connection.invalidate()
+
+    def _from_pool(self, engine: Engine, statements: Statements) -> PoolProxiedConnection:
+        try:
+            return engine.raw_connection()
+        except statements.driver_error as exc:
+            error = self._connect_error(statements.wrapped(exc, None))
+        except (DBAPIError, OSError, ValueError, TypeError, RuntimeError) as exc:
+            # Drivers let through what a setting does to what lies below them: files, encodings, missing packages.
+            error = self._connect_error(exc)
+        except PoolTimeoutError:
+            error = Busy("No connection became free in time.", "Use fewer threads, or shorter calls.", ErrorKind.BUSY)
+        raise error  # out here: a driver's error may hold the password, and must be in no chain
+
+    def _connect_error(self, exc: Exception) -> StorageError:
+        told = storage_error(self.dialect, exc, "")
+        message = f"{self.config.label} cannot be opened{self.dialect.without_secrets(told.message)}"
+        error = type(told)(message, *told.args[1:])
+        if isinstance(error, (ConnectError, Busy)):
+            return error
+        if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:  # in the middle of the login
+            self.dialect.connection_lost()
+            return ServerUnreachable(error.message, error.hint or "The server takes no work yet: look at its log.")
+        return ConnectError(error.message, error.hint or "Check the config, 'query' in particular.")
+
+    def read(self, function: Callable[[Session], _T]) -> _T:
+        """The result of `function`, all its statements in one snapshot."""
+        return self._transaction(function, write=False)
+
+    def read_one(self, function: Callable[[Session], _T]) -> _T:
+        """The result of `function`, which runs one statement: that is a snapshot by itself, without a transaction."""
+
+        def attempt() -> _T:
+            with self.session() as session:
+                return function(session)
+
+        return self.retry(attempt)
+
+    def write(self, function: Callable[[Session], _T], *, repeatable: bool = False) -> _T:
+        """The result of `function`, all that it wrote committed, or nothing.
+
+        The function runs again from the start when the database undid the transaction for a passing reason, so it
+        must not change anything but the database. Raises Busy when that has not helped for as long as the config says.
+
+        When the connection breaks while the commit is on its way, nobody knows what became of it. A function that
+        says by `repeatable` that it looks for what it may have written (`Session.in_doubt`), or that writes the same
+        however often it runs, is then run again; of any other CommitUnknown is raised.
+        """
+        return self._transaction(function, write=True, repeatable=repeatable)
+
+    def _transaction(self, function: Callable[[Session], _T], *, write: bool, repeatable: bool = False) -> _T:
+        lost: list[CommitUnknown] = []
+
+        def attempt() -> _T:
+            with self.session() as session:
+                session.in_doubt = bool(lost)
+                if write:
+                    session.prepare(write=True)
+                try:
+                    session.begin(write=write)
+                    result = function(session)
+                except BaseException:
+                    session.rollback()
+                    raise
+                try:
+                    if write:
+                        session.commit()
+                    else:
+                        session.end_read()
+                except CommitUnknown as exc:
+                    if not repeatable:
+                        raise
+                    lost.append(exc)
+                    raise QueryError(exc.message, exc.hint, ErrorKind.DISCONNECTED) from None
+                return result
+
+        try:
+            return self.retry(attempt)
+        except (QueryError, ConnectError) as exc:
+            if not lost:
+                raise
+            what = exc.message
+        raise CommitUnknown(f"{lost[0].message}; then: {what}", lost[0].hint)
+
+    def retry(self, attempt: Callable[[], _T], within: float | None = None) -> _T:
+        """The result of `attempt`, run again with growing, jittered waits while the database says it is worth it.
+
+        No new attempt begins `within` seconds (`retry_timeout` of the config) after the first, since each may itself
+        have waited for locks, nor after MAX_ATTEMPTS.
+        """
+        deadline = time.monotonic() + (self.config.retry_timeout if within is None else within)
+        number = 0
+        while True:
+            number += 1
+            try:
+                return attempt()
+            except (QueryError, ServerUnreachable) as exc:
+                wait = random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(number, 10))
+                if not self._passing(exc, number) or time.monotonic() + wait > deadline:
+                    raise
+                _LOG.info("Attempt %d: %s; again in %.3f s", number, exc.message, wait)
+                time.sleep(wait)
+
+    def _passing(self, error: StorageError, attempts: int) -> bool:
+        """Whether it may help to try again."""
+        if attempts >= MAX_ATTEMPTS:
+            return False
+        if isinstance(error, QueryError):
+            # A duplicate that stays one is the caller's, who need not wait for seconds to hear it.
+            may_pass = self.dialect.duplicates_may_pass and attempts <= DUPLICATE_ATTEMPTS
+            return error.kind.retryable or (error.kind is ErrorKind.DUPLICATE and may_pass)
+        # A server that never answered is one that was given a wrong address; of several, each gets its chance.
+        return self._version_checked or attempts < len(self.dialect.hosts)
+
+    def dispose(self) -> None:
+        """Close all pooled connections; the next use opens new ones."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine = None
+            self._statements = None
+
+
+def _idle(engine: Engine) -> int:
+    """How many connections wait in the pool."""
+    pool = engine.pool
+    return pool.checkedin() if isinstance(pool, QueuePool) else 0

@@ -1,0 +1,1 @@
+"""Reading stored experiments: the data classes, data frames, and Arrow tables."""

@@ -1,0 +1,116 @@
+"""Reading experiments from a SQL database: each property reads in one transaction, with a fixed number of
+statements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trialstore.sql.session import Session
+from trialstore.storage.base_experiment_data import ExperimentData
+from trialstore.storage.base_storage import Direction
+from trialstore.storage.base_trial_data import TrialData
+from trialstore.storage.base_tunable_config_data import TunableConfigData
+from trialstore.storage.base_tunable_config_trial_group_data import TunableConfigTrialGroupData
+from trialstore.storage.database.connections import Database
+from trialstore.storage.values import rows
+
+from .frames import results_frame
+from .trial_data import SqlTrialData, SqlTunableConfigData, SqlTunableConfigTrialGroupData
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def read_experiments(database: Database) -> dict[str, ExperimentData]:
+    """All experiments by id, ascending; one statement."""
+    found = database.read_one(lambda tx: tx.many("experiment_list"))
+    return {row.exp_id: SqlExperimentData(database, row) for row in sorted(found, key=lambda row: str(row.exp_id))}
+
+
+class SqlExperimentData(ExperimentData):
+    """A stored experiment."""
+
+    def __init__(self, database: Database, row: Any) -> None:
+        super().__init__(
+            experiment_id=row.exp_id,
+            description=row.description,
+            root_env_config=row.root_env_config,
+            git_repo=row.git_repo,
+            git_commit=row.git_commit,
+        )
+        self._database = database
+        self._key = {"exp_id": row.exp_id}
+
+    @property
+    def objectives(self) -> dict[str, Direction]:
+        """Metric → direction, by weight descending, then name."""
+        return {row.optimization_target: row.optimization_direction for row in self._objective_rows()}
+
+    @property
+    def objective_weights(self) -> dict[str, float | None]:
+        """Metric → weight, None where none was given; in the order of `objectives`."""
+        return {row.optimization_target: row.weight for row in self._objective_rows()}
+
+    def _objective_rows(self) -> Any:
+        return self._database.read_one(lambda tx: tx.many("objective_list", **self._key))
+
+    @property
+    def trials(self) -> dict[int, TrialData]:
+        """Trials by id, ascending; one statement."""
+        found = self._database.read_one(lambda tx: tx.many("trial_list", **self._key))
+        groups = rows.group_ids((row.config_id, row.trial_id) for row in found)
+        return {
+            row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, groups[row.config_id])
+            for row in found
+        }
+
+    @property
+    def tunable_configs(self) -> dict[int, TunableConfigData]:
+        """Configs that the trials used, by id, ascending; one statement."""
+        found = self._database.read_one(lambda tx: tx.tuples("config_params_of_experiment", **self._key))
+        return {
+            config_id: SqlTunableConfigData(self._database, config_id, params)
+            for config_id, params in sorted(rows.by_config(found).items())
+        }
+
+    @property
+    def tunable_config_trial_groups(self) -> dict[int, TunableConfigTrialGroupData]:
+        """Groups of trials with the same config, by config id, ascending; one statement."""
+        found = self._database.read_one(lambda tx: tx.many("trial_list", **self._key))
+        groups = rows.group_ids((row.config_id, row.trial_id) for row in found)
+        return {
+            config_id: SqlTunableConfigTrialGroupData(self._database, self._experiment_id, config_id, groups[config_id])
+            for config_id in sorted(groups)
+        }
+
+    @property
+    def default_tunable_config_id(self) -> int | None:
+        """The config of the first trial whose metadata `is_defaults` is true, else of the first trial, else None."""
+        found: int | None = self._database.read_one(lambda tx: tx.scalar("trial_default_config", **self._key))
+        return found
+
+    @property
+    def results_df(self) -> pd.DataFrame:
+        """One row per trial; three statements. See `ExperimentData.results_df`."""
+
+        def read(tx: Session) -> tuple[Any, Any, Any]:
+            return (
+                tx.tuples("trial_list", **self._key),
+                tx.tuples("config_params_of_experiment", **self._key),
+                tx.tuples("results_of_experiment", **self._key),
+            )
+
+        return results_frame(*self._database.read(read), self._database.dialect)
+
+    def results_arrow(self) -> pa.Table:
+        """One row per trial; three statements. See `ExperimentData.results_arrow`."""
+        from . import arrow
+
+        return arrow.results_table(self._database, self._experiment_id)
+
+    def telemetry_arrow(self) -> pa.Table:
+        """One row per point; one statement. See `ExperimentData.telemetry_arrow`."""
+        from . import arrow
+
+        return arrow.telemetry_table(self._database, "telemetry_of_experiment", self._key, ("trial_id",))

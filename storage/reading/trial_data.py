@@ -1,0 +1,166 @@
+"""Reading trials, tunable configs, and the trials that share one, from a SQL database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trialstore.sql.session import Session
+from trialstore.storage.base_trial_data import TrialData
+from trialstore.storage.base_tunable_config_data import TunableConfigData
+from trialstore.storage.base_tunable_config_trial_group_data import TunableConfigTrialGroupData
+from trialstore.storage.database.connections import Database
+from trialstore.storage.status import Status
+from trialstore.storage.values import rows
+from trialstore.storage.values.rows import Stored
+
+from .frames import named_values, results_frame, telemetry_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import pandas as pd
+    import pyarrow as pa
+
+
+class SqlTunableConfigData(TunableConfigData):
+    """A stored set of tunable values, read when first asked for unless given."""
+
+    def __init__(self, database: Database, tunable_config_id: int, params: dict[str, Stored] | None = None) -> None:
+        super().__init__(tunable_config_id=tunable_config_id)
+        self._database = database
+        self._params = params
+
+    def _read(self) -> dict[str, Stored]:
+        if self._params is None:
+            found = self._database.read_one(lambda tx: tx.many("config_params", config_id=self._tunable_config_id))
+            self._params = rows.params(found)
+        return self._params
+
+    @property
+    def config_df(self) -> pd.DataFrame:
+        """The values, columns `parameter, value`."""
+        return named_values("parameter", self._read())
+
+    @property
+    def config_dict(self) -> dict[str, Any]:
+        """The values, parameter → value."""
+        return rows.plain(self._read())
+
+
+class SqlTunableConfigTrialGroupData(TunableConfigTrialGroupData):
+    """The trials of one experiment that ran one tunable config."""
+
+    def __init__(self, database: Database, experiment_id: str, tunable_config_id: int, group_id: int) -> None:
+        super().__init__(
+            experiment_id=experiment_id, tunable_config_id=tunable_config_id, tunable_config_trial_group_id=group_id
+        )
+        self._database = database
+        self._where = {"exp_id": experiment_id, "config_id": tunable_config_id}
+
+    @property
+    def tunable_config(self) -> TunableConfigData:
+        """The config that they share."""
+        return SqlTunableConfigData(self._database, self._tunable_config_id)
+
+    @property
+    def trials(self) -> dict[int, TrialData]:
+        """The trials of the group by id, ascending; one statement."""
+        found = self._database.read_one(lambda tx: tx.many("trial_list_of_config", **self._where))
+        group_id = self._tunable_config_trial_group_id
+        return {row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, group_id) for row in found}
+
+    @property
+    def results_df(self) -> pd.DataFrame:
+        """The rows of the experiment's `results_df` that belong to this group; three statements."""
+        config_id = self._tunable_config_id
+
+        def read(tx: Session) -> tuple[Any, Any, Any]:
+            return (
+                tx.tuples("trial_list_of_config", **self._where),
+                [(config_id, *row) for row in tx.tuples("config_params", config_id=config_id)],
+                tx.tuples("results_of_config", **self._where),
+            )
+
+        return results_frame(*self._database.read(read), self._database.dialect)
+
+
+class SqlTrialData(TrialData):
+    """A stored trial; its data is read when asked for."""
+
+    def __init__(self, database: Database, group_id: int, **known: Any) -> None:
+        super().__init__(**known)
+        self._database = database
+        self._group_id = group_id
+        self._key = {"exp_id": self._experiment_id, "trial_id": self._trial_id}
+
+    @classmethod
+    def of(cls, database: Database, experiment_id: str, row: Any, group_id: int) -> SqlTrialData:
+        """The trial in a row `trial_id, config_id, trial_runner_id, ts_start, ts_end, status`."""
+        decode_ts = database.dialect.decode_ts
+        return cls(
+            database,
+            group_id,
+            experiment_id=experiment_id,
+            trial_id=row.trial_id,
+            tunable_config_id=row.config_id,
+            ts_start=decode_ts(row.ts_start),
+            ts_end=None if row.ts_end is None else decode_ts(row.ts_end),
+            status=Status.parse(row.status),
+            trial_runner_id=row.trial_runner_id,
+        )
+
+    @property
+    def tunable_config(self) -> TunableConfigData:
+        """Its tunable config."""
+        return SqlTunableConfigData(self._database, self._tunable_config_id)
+
+    @property
+    def tunable_config_trial_group(self) -> TunableConfigTrialGroupData:
+        """The group of the experiment's trials with the same config."""
+        return SqlTunableConfigTrialGroupData(
+            self._database, self._experiment_id, self._tunable_config_id, self._group_id
+        )
+
+    def _results(self) -> dict[str, Stored]:
+        return rows.metrics(self._database.read_one(lambda tx: tx.many("results", **self._key)))
+
+    @property
+    def results_df(self) -> pd.DataFrame:
+        """Final metrics, columns `metric, value`."""
+        return named_values("metric", self._results())
+
+    @property
+    def results_dict(self) -> dict[str, Any]:
+        """Final metrics, metric → value."""
+        return rows.plain(self._results())
+
+    @property
+    def telemetry_df(self) -> pd.DataFrame:
+        """Telemetry, columns `ts` (UTC), `metric`, `value`, ordered by ts, then metric."""
+        dialect = self._database.dialect
+        return self._database.read_one(lambda tx: telemetry_frame(tx.column_chunks("telemetry", self._key), dialect))
+
+    def telemetry_arrow(self) -> pa.Table:
+        """Telemetry as an Arrow table; one statement. See `TrialData.telemetry_arrow`."""
+        from . import arrow
+
+        return arrow.telemetry_table(self._database, "telemetry", self._key)
+
+    def telemetry_batches(self, batch_size: int = 65_536) -> Generator[pa.RecordBatch, None, None]:
+        """Telemetry in a stream; one statement. See `TrialData.telemetry_batches`."""
+        from . import arrow
+
+        return arrow.telemetry_stream(self._database, self._key, batch_size)
+
+    def _metadata(self) -> dict[str, Stored]:
+        return rows.params(self._database.read_one(lambda tx: tx.many("trial_params", **self._key)))
+
+    @property
+    def metadata_df(self) -> pd.DataFrame:
+        """Metadata, columns `parameter, value`."""
+        return named_values("parameter", self._metadata())
+
+    @property
+    def metadata_dict(self) -> dict[str, Any]:
+        """Metadata, parameter → value."""
+        return rows.plain(self._metadata())

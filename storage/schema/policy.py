@@ -1,0 +1,144 @@
+"""What opening a storage may do to the schema, and what it says when it may not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from trialstore.dialects.errors import (
+    Busy,
+    MigrationIncomplete,
+    MigrationLocked,
+    SchemaError,
+    SchemaMissing,
+    SchemaTooOld,
+)
+from trialstore.sql.inspection import Found, SchemaState
+from trialstore.sql.migrations import Migration
+from trialstore.sql.migrator import Migrator, StatementBusy
+from trialstore.storage.database.connections import Database
+
+_LOG = logging.getLogger(__name__)
+
+
+def open_schema(database: Database) -> None:
+    """Do what `schema_policy` allows, so that the schema is up to date when this returns. Raises SchemaError
+    otherwise."""
+    policy = database.config.schema_policy
+    state = inspect_schema(database)
+    if not state.current and policy != "update" and not database.dialect.transactional_ddl:
+        state = _settled(database, state)
+    if state.current:
+        return
+    if policy == "update" or (policy == "create" and state.found is Found.EMPTY):
+        check_reference(database, state)
+        apply_migrations(database)
+    else:
+        raise _refusal(database, state)
+
+
+def update_schema(database: Database) -> None:
+    """Apply what is pending; under the policy "verify" only check that nothing is. Raises SchemaError otherwise."""
+    state = inspect_schema(database)
+    if not state.current:
+        if database.config.schema_policy == "verify":
+            raise _refusal(database, state)
+        check_reference(database, state)
+        apply_migrations(database)
+
+
+def inspect_schema(database: Database) -> SchemaState:
+    """What the database holds and needs. Raises SchemaError for a history that this library cannot have written."""
+    if database.config.schema_policy == "verify":
+        database.dialect.check_exists()
+    migrator = Migrator(database.dialect)
+
+    def attempt() -> SchemaState:
+        with database.session() as session:
+            return migrator.inspect(session)
+
+    return database.retry(attempt)
+
+
+def check_reference(database: Database, state: SchemaState) -> None:
+    """Raise SchemaDrift, before anything is written, where a database of the reference is not built as its version
+    says."""
+    if state.found is Found.REFERENCE:
+        database.read(lambda tx: Migrator(database.dialect).check_reference(tx, state.version))
+
+
+def _settled(database: Database, state: SchemaState) -> SchemaState:
+    """The state when no migrator is at work: where DDL cannot be rolled back, half of its work can be seen.
+
+    Tables without history are waited for as well: it may have been looked for just before it was there.
+    """
+    if state.found in (Found.EMPTY, Found.OTHER):
+        return state
+    with lock_explained(database), database.session() as session:
+        Migrator(database.dialect).wait(session)
+    return inspect_schema(database)
+
+
+def apply_migrations(database: Database, to: int | None = None) -> list[Migration]:
+    """Apply what is pending, up to version `to`; the migrations that this call applied. Raises SchemaError."""
+    migrator = Migrator(database.dialect)
+    applied: list[Migration] = []
+
+    def attempt() -> None:
+        with database.session() as session:
+            session.prepare(write=True)
+            migrator.apply(session, to, applied)
+
+    with lock_explained(database):
+        database.retry(attempt, within=database.dialect.migration_lock_timeout)
+    if applied:
+        _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
+    return applied
+
+
+@contextmanager
+def lock_explained(database: Database) -> Iterator[None]:
+    """Tell who holds the migration lock, or which statement met another one, where that is why nothing was done."""
+    try:
+        yield
+    except StatementBusy as exc:
+        told, hint = exc.message, exc.hint
+    except Busy as exc:
+        with database.session() as session:
+            holder = database.dialect.lock_holder(session)
+        why = f"{holder} holds the lock." if holder else exc.message
+        told = f"the schema could not be brought up to date: {why}"
+        hint = "Wait for it to finish, or end it, then run this again." if holder else exc.hint
+    else:
+        return
+    raise MigrationLocked(f"{database.config.label}: {told}", hint)
+
+
+def _refusal(database: Database, state: SchemaState) -> SchemaError:
+    label, policy = database.config.label, database.config.schema_policy
+    newest = state.pending[-1].version
+    hint = "Run 'trialstore schema apply', or call update_schema() under another 'schema_policy' than 'verify'."
+    if state.interrupted:
+        return MigrationIncomplete(
+            f"{label}: migration {state.pending[0]} was begun and not finished; schema_policy is {policy!r}.",
+            "Run 'trialstore schema apply': it goes on where the other one stopped.",
+        )
+    if state.found is Found.EMPTY:
+        return SchemaMissing(f"{label} holds no tables, and schema_policy is {policy!r}.", hint)
+    if state.found is Found.OTHER:
+        return SchemaMissing(
+            f"{label} holds tables of another application only, and schema_policy is {policy!r}.",
+            f"Is it the right database? If it is: {hint}",
+        )
+    if state.found is Found.REFERENCE:
+        check_reference(database, state)
+        return SchemaTooOld(
+            f"{label} was written by mlos_bench (as version {state.version} of {newest}) and is not adopted yet; "
+            f"schema_policy is {policy!r}.",
+            "Run 'trialstore schema adopt', then 'trialstore schema apply'; under 'schema_policy' \"update\" opening "
+            "does both.",
+        )
+    return SchemaTooOld(
+        f"{label} is at schema version {state.version}, this library needs {newest}; schema_policy is {policy!r}.", hint
+    )

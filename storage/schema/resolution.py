@@ -1,0 +1,129 @@
+"""The way out of a migration that was begun and not finished: look at what it left behind, then say what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from trialstore.dialects.errors import MigrationError, SchemaDrift
+from trialstore.sql import history
+from trialstore.sql.inspection import read_history
+from trialstore.sql.migrations import ADOPTED, DONE, RUNNING, UNFINISHED, HistoryRow, Migration, plan
+from trialstore.sql.migrator import Migrator
+from trialstore.sql.session import Session
+from trialstore.sql.structure import Difference, differences
+from trialstore.storage.database.connections import Database
+
+from .policy import lock_explained
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """An unfinished migration: its row, and how the database differs from the versions after and before it."""
+
+    row: HistoryRow
+    migration: Migration
+    last: bool
+    """No later migration is recorded."""
+    to_this: tuple[Difference, ...]
+    to_before: tuple[Difference, ...]
+
+    @property
+    def next_statement(self) -> str | None:
+        """The first statement that is not recorded as done."""
+        rest = self.migration.statements[self.row.statements_done :]
+        return rest[0] if rest else None
+
+    @property
+    def lacking(self) -> list[Difference]:
+        """What stands against taking it for done."""
+        return [one for one in self.to_this if not one.harmless]
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing of it has been carried out: what is there beyond the version before is there beyond this one too."""
+        return set(self.to_before) <= {one for one in self.to_this if one.harmless}
+
+
+def find_unfinished(database: Database, version: int) -> Unfinished:
+    """The unfinished migration of that number, and what it left behind.
+
+    Raises MigrationError where there is none, and SchemaError for a history that is not ours.
+    """
+    database.dialect.check_exists()
+    migrator = Migrator(database.dialect)
+    return database.read(lambda tx: _find(tx, migrator, version))
+
+
+def _find(session: Session, migrator: Migrator, version: int) -> Unfinished:
+    history = read_history(session)
+    row = next((row for row in history if row.version == version), None)
+    if row is None or row.state not in UNFINISHED:
+        told = "is not in the history" if row is None else f"is {row.state}"
+        raise MigrationError(
+            f"There is nothing to resolve: version {version:04d} {told}.",
+            "'trialstore schema status' shows which migrations are unfinished.",
+        )
+    plan(migrator.migrations, [replace(row, state=DONE) for row in history])
+    folder, reference = migrator.dialect.migrations_folder, any(row.state == ADOPTED for row in history)
+    to_this = differences(session, folder, history[-1].version, reference=reference)
+    to_before = differences(session, folder, version - 1, reference=reference)
+    return Unfinished(row, migrator.migrations[version - 1], row is history[-1], tuple(to_this), tuple(to_before))
+
+
+def resolve(database: Database, version: int, *, done: bool, force: bool = False) -> str:
+    """Record an unfinished migration as done, or let the next `apply` go on with it; what that will mean, in words.
+
+    Done is refused (SchemaDrift, which lists the differences) unless the database is built as that version says, or
+    `force` is set. Raises the errors of `find_unfinished`, and MigrationLocked while a migrator is at work.
+    """
+    found = find_unfinished(database, version)
+    _refuse(found, done=done, force=force)
+    migrator = Migrator(database.dialect)
+
+    def attempt() -> str:
+        with database.session() as session:
+            session.prepare(write=True)
+            with migrator.locked(session):
+                now = _find(session, migrator, version)
+                _refuse(now, done=done, force=force)
+                return _mark_done(session, now) if done else _let_go_on(session, now)
+
+    with lock_explained(database):
+        return database.retry(attempt)
+
+
+def _refuse(found: Unfinished, *, done: bool, force: bool) -> None:
+    if done and found.lacking and not force:
+        raise SchemaDrift(
+            f"Migration {found.migration} cannot be taken for done: {_told(found.lacking)}.",
+            "Complete it by hand, or choose --retry; --force records it as done all the same.",
+        )
+    if not done and not found.last:
+        raise MigrationError(
+            f"Migration {found.migration} cannot run again: later ones are recorded.",
+            "Complete it by hand, then choose --done.",
+        )
+
+
+def _told(found: Sequence[Difference]) -> str:
+    return "; ".join(map(str, found))
+
+
+def _mark_done(session: Session, found: Unfinished) -> str:
+    version = found.row.version
+    history.progress(session, version, len(found.migration.statements))
+    history.mark(session, version, DONE, finished=True)
+    return f"Migration {found.migration} is recorded as done."
+
+
+def _let_go_on(session: Session, found: Unfinished) -> str:
+    """Where nothing was carried out, or DDL is undone as a whole, the row goes; else the next statement is in doubt:
+    the next run tries it, and takes it for done if it had been carried out."""
+    version = found.row.version
+    if session.dialect.transactional_ddl or found.untouched:
+        history.delete(session, version)
+        warning = "" if found.untouched else " What it left behind may stand in its way; then it is undone as a whole."
+        return f"Migration {found.migration} is pending again: the next apply runs all of it.{warning}"
+    history.mark(session, version, RUNNING)
+    return f"Migration {found.migration} goes on with statement {found.row.statements_done + 1} at the next apply."

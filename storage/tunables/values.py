@@ -1,0 +1,109 @@
+"""What the storage needs of tunables: their values, a hash of them, and a copy with other values.
+
+Tunables are either an object in the manner of `TunableGroups` (iterating yields `(tunable, group)`; `copy()`,
+`assign()`, `str()`) or a plain mapping `{"name": value}` for a harness that has no such object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, TypeVar
+
+from trialstore.dialects.errors import ConfigError, ValueRejected, nearest
+from trialstore.storage.values.encoding import Scalar, check_name, encode, parse_untyped, python_value
+
+
+class TunablesLike(Protocol):
+    """The part of the harness's tunables that the storage uses."""
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]: ...
+
+    def copy(self) -> Any: ...
+
+    def assign(self, param_values: Any) -> Any: ...
+
+
+Tunables = TunablesLike | Mapping[str, Scalar]
+_T = TypeVar("_T", bound=Any)
+
+
+def own_copy(tunables: Tunables, id_length: int) -> Any:
+    """A copy that the caller cannot change: of the same kind; of a mapping a dict with plain Python values.
+
+    Raises ConfigError for what is neither kind, ValueRejected for names or values that cannot be stored.
+    """
+    if isinstance(tunables, Mapping):
+        copied: Any = {name: python_value(value) for name, value in tunables.items()}
+    elif hasattr(tunables, "copy") and hasattr(tunables, "assign"):
+        copied = tunables.copy()
+    else:
+        raise ConfigError(
+            f"tunables are of type {type(tunables).__name__}.", "Give TunableGroups, or a mapping {name: value}."
+        )
+    for name, value in values_of(copied).items():
+        check_name(name, f"Tunable {name!r}", id_length)
+        encode(value, f"Tunable {name!r}")
+    return copied
+
+
+def values_of(tunables: Tunables) -> dict[str, Scalar]:
+    """Name → value."""
+    if isinstance(tunables, Mapping):
+        return dict(tunables)
+    return {tunable.name: tunable.value for tunable, _group in tunables}
+
+
+def config_hash(tunables: Tunables) -> str:
+    """sha256 in hex over the stable text form: equal for equal tunables, different for 1, 1.0, True and "1"."""
+    if isinstance(tunables, Mapping):
+        text = "\n".join(f"{name!r}={tunables[name]!r}" for name in sorted(tunables))
+    else:
+        text = str(tunables)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def with_values(tunables: _T, values: Mapping[str, Any]) -> _T:
+    """A copy of `tunables` with some values replaced. Raises ValueRejected for a name that they do not have."""
+    names = values_of(tunables)
+    for name in values:
+        if name not in names:
+            hint = nearest(str(name), names) or "It has no tunables at all: give them to storage.experiment()."
+            raise ValueRejected(f"The experiment has no tunable {name!r}.", hint)
+    if isinstance(tunables, Mapping):
+        copied: Any = {**tunables, **{name: python_value(value) for name, value in values.items()}}
+        return copied  # type: ignore[no-any-return]
+    copied = tunables.copy().assign(dict(values))
+    if hasattr(copied, "reset"):
+        copied.reset()  # these values are not changes that a harness still has to apply
+    return copied  # type: ignore[no-any-return]
+
+
+def with_stored(tunables: _T, stored: Mapping[str, tuple[str | None, str | None, Any]]) -> _T:
+    """A copy of `tunables` with the values of a stored config, given as name → (text, type, value).
+
+    A value without a stored type takes the tunable's: the text "007" of a categorical tunable is not the number 7.
+    Tunables that the stored config lacks keep their value. Raises ValueRejected for a stored name that the tunables
+    lack, or a value that they do not admit: run with another one, the trial's results would be under the wrong config.
+    """
+    current = values_of(tunables)
+    if unknown := sorted(set(stored) - set(current)):
+        raise ValueRejected(
+            f"Stored tunables that the experiment was opened without: {', '.join(map(repr, unknown))}.",
+            "Open it with the tunables that its trials were made with.",
+        )
+    values = {}
+    for name, (text, kind, value) in stored.items():
+        if kind is None and text is not None:
+            values[name] = _like(current[name], text) if isinstance(tunables, Mapping) else text
+        else:
+            values[name] = value
+    return with_values(tunables, values)
+
+
+def _like(example: Scalar, text: str) -> Scalar:
+    if isinstance(example, str):
+        return text
+    if isinstance(example, bool) and text in ("True", "False"):
+        return text == "True"
+    return parse_untyped(text)

@@ -1,0 +1,1 @@
+"""Values as they are stored: encoding, checks of arguments, and rows."""

@@ -1,0 +1,166 @@
+"""Taking trials under a lease, and taking back those whose holder has gone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trialstore.dialects.errors import TrialError, ValueRejected
+from trialstore.sql.session import Session
+from trialstore.storage.status import Status
+from trialstore.storage.values import rows
+from trialstore.storage.values.encoding import LARGEST_INT32, python_value
+
+LONGEST_LEASE = dt.timedelta(days=366)
+MOST_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A trial that was taken: its keys, the number of the claim, its tunables and its metadata."""
+
+    trial_id: int
+    config_id: int
+    fence: int
+    tunables: Any
+    metadata: dict[str, Any]
+
+
+def new_call_id() -> str:
+    """What marks the rows of one call, so that the call finds them when it has to be made again."""
+    return secrets.token_hex(8)
+
+
+def check_runner_id(trial_runner_id: Any) -> int:
+    """The id of a runner as an int. Raises ValueRejected for what is none, or does not fit the column."""
+    number = python_value(trial_runner_id)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ValueRejected(f"trial_runner_id is of type {type(number).__name__}.", "Give an int.")
+    if abs(number) > LARGEST_INT32:
+        raise ValueRejected("trial_runner_id does not fit the column.", f"At most {LARGEST_INT32}.")
+    return number
+
+
+def lease_us(lease: Any) -> int:
+    """The length of a lease in µs. Raises ValueRejected for one that is no length of time, or ends before it begins."""
+    if not isinstance(lease, dt.timedelta):
+        raise ValueRejected(f"lease is of type {type(lease).__name__}.", "Give a datetime.timedelta.")
+    if not dt.timedelta(0) < lease <= LONGEST_LEASE:
+        raise ValueRejected(
+            "lease is not longer than nothing, or longer than a year.", "Give some minutes, and renew it."
+        )
+    return lease // dt.timedelta(microseconds=1)
+
+
+def check_limit(limit: Any) -> int:
+    """How many trials to take. Raises ValueRejected for what is no number from 0 to MOST_AT_ONCE."""
+    number = python_value(limit)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ValueRejected(f"limit is of type {type(number).__name__}.", "Give an int.")
+    if not 0 <= number <= MOST_AT_ONCE:
+        raise ValueRejected(f"limit is negative, or more than {MOST_AT_ONCE}.", "Give how many trials to take.")
+    return number
+
+
+def id_list(ids: Iterable[int | str]) -> str:
+    """Ids, or hashes, as the statements that take a list of them expect it."""
+    return json.dumps(list(ids))
+
+
+class Claim:
+    """One call of `claim_trials`, which may have to run several times."""
+
+    def __init__(
+        self,
+        exp_id: str,
+        runner_id: int,
+        limit: int,
+        lease: int,
+        ts: Any,
+        tunables_of: Callable[[int, Mapping[str, rows.Stored]], Any],
+        leave_out: Callable[[TrialError], None],
+    ) -> None:
+        self._exp_id = exp_id
+        self._limit = limit
+        self._wanted = {"exp_id": exp_id, "trial_runner_id": runner_id, "ts": ts}
+        self._taking = {"trial_runner_id": runner_id, "lease_us": lease, "claim_id": new_call_id()}
+        self._tunables_of = tunables_of
+        self._leave_out = leave_out
+        self._tried: set[int] = set()
+
+    def run(self, tx: Session) -> list[Claimed]:
+        """The trials taken in this transaction, or by an earlier run whose commit was not answered."""
+        again = self._taken_before(tx) if tx.in_doubt and self._tried else []
+        if again:
+            tunables = self._tunables(tx, again, set())
+            found = again
+        else:
+            found, tunables = self._find(tx)
+            self._take(tx, [row.trial_id for row in found])
+        if not found:
+            return []
+        ids = id_list(row.trial_id for row in found)
+        metadata = rows.values_by_id(tx.tuples("trial_params_of_trials", exp_id=self._exp_id, ids=ids))
+        return [
+            Claimed(
+                row.trial_id,
+                row.config_id,
+                row.fence,
+                tunables[row.trial_id],
+                metadata.get(row.trial_id, {}),
+            )
+            for row in found
+        ]
+
+    def _taken_before(self, tx: Session) -> Sequence[Any]:
+        ids = sorted(self._tried)
+        for trial_id in ids:  # the server may still be busy with that commit: wait for it
+            tx.one("trial_hold", exp_id=self._exp_id, trial_id=trial_id)
+        claim_id = self._taking["claim_id"]
+        return tx.many("claim_repeated", exp_id=self._exp_id, ids=id_list(ids), claim_id=claim_id)
+
+    def _find(self, tx: Session) -> tuple[list[Any], dict[int, Any]]:
+        """Trials to take, with their tunables; one that cannot be run must not keep the others from it."""
+        bad: set[int] = set()
+        while True:
+            most = self._limit + len(bad)
+            found = tx.many("claim_find", most=most, **self._wanted)
+            tunables = self._tunables(tx, found, bad)
+            good = [row for row in found if row.trial_id in tunables][: self._limit]
+            if len(good) == self._limit or len(found) < most:
+                return good, tunables
+
+    def _tunables(self, tx: Session, found: Sequence[Any], bad: set[int]) -> dict[int, Any]:
+        """Trial id → tunables; the ids of trials that cannot be run are added to `bad`."""
+        if not found:
+            return {}
+        ids = id_list(row.trial_id for row in found)
+        configs = rows.by_config(tx.tuples("config_params_of_trials", exp_id=self._exp_id, ids=ids))
+        tunables = {}
+        for row in found:
+            try:
+                tunables[row.trial_id] = self._tunables_of(row.trial_id, configs[row.config_id])
+            except TrialError as exc:
+                if row.trial_id not in bad:
+                    self._leave_out(exc)
+                bad.add(row.trial_id)
+        return tunables
+
+    def _take(self, tx: Session, trial_ids: list[int]) -> None:
+        if trial_ids:
+            self._tried.update(trial_ids)
+            ids = id_list(trial_ids)
+            tx.count("claim_take", exp_id=self._exp_id, ids=ids, **self._taking)
+            tx.count("claim_event", exp_id=self._exp_id, ids=ids, status=Status.READY.name)
+
+
+def release(tx: Session, exp_id: str, trial_ids: Sequence[int]) -> None:
+    """Let the trials, whose rows this transaction holds, be taken by anyone."""
+    if trial_ids:
+        ids = id_list(trial_ids)
+        tx.count("lease_release", exp_id=exp_id, ids=ids)
+        tx.count("claim_event", exp_id=exp_id, ids=ids, status=Status.PENDING.name)

@@ -1,0 +1,278 @@
+"""Writing to an experiment."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trialstore.dialects.errors import ExperimentMissing, ValueRejected
+from trialstore.sql.session import Session
+from trialstore.storage.base_storage import Direction, Storage
+from trialstore.storage.database.connections import Database
+from trialstore.storage.new_trial import NewTrial
+from trialstore.storage.status import Status
+from trialstore.storage.tunables.values import Tunables, config_hash, own_copy, values_of, with_values
+from trialstore.storage.values import rows
+from trialstore.storage.values.encoding import MAX_TEXT, check_mapping, check_name, check_text, int_id, is_name, to_utc
+
+from .claims import new_call_id
+from .configs import find_or_create_configs
+from .git import git_info
+from .loading import StoredTrials
+from .merge import merge_experiments
+from .trial import Trial
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A trial to be stored: its tunables with their hash and rows, when it is due, and rows of metadata."""
+
+    tunables: Any
+    digest: str
+    params: list[rows.Row]
+    ts_start: Any
+    metadata: list[rows.Row]
+
+
+class Experiment(StoredTrials):
+    """An experiment in a SQL database."""
+
+    def __init__(
+        self, database: Database, *, git: tuple[str, str], opt_weights: Mapping[str, float], **known: Any
+    ) -> None:
+        super().__init__(**known)
+        self._database = database
+        self._git_repo, self._git_commit = git
+        self._opt_weights = dict(opt_weights)
+        self._names = frozenset(values_of(self._tunables))  # own_copy has checked them
+
+    @classmethod
+    def prepare(
+        cls,
+        database: Database,
+        *,
+        experiment_id: str,
+        trial_id: int,
+        root_env_config: str,
+        description: str,
+        tunables: Tunables,
+        opt_targets: Mapping[str, Direction],
+        opt_weights: Mapping[str, float],
+    ) -> Experiment:
+        """An experiment whose every part was checked. Raises ValueRejected or ConfigError."""
+        id_length = database.dialect.id_length
+        check_name(experiment_id, "experiment_id", id_length)
+        first_id = int_id(trial_id)
+        if first_id is None:
+            raise ValueRejected("trial_id is no integer that fits the column.", "Start with 1.")
+        check_text(root_env_config, "root_env_config", MAX_TEXT)
+        if description is not None:
+            check_text(description, "description", MAX_TEXT)
+        _check_objectives(opt_targets, opt_weights, id_length)
+        repo, commit, path = git_info(root_env_config)
+        return cls(
+            database,
+            git=(check_text(repo, "git_repo", MAX_TEXT), commit),
+            opt_weights=opt_weights,
+            experiment_id=experiment_id,
+            trial_id=first_id,
+            root_env_config=path,
+            description=description,
+            tunables=own_copy(tunables, id_length),
+            opt_targets=opt_targets,
+        )
+
+    @classmethod
+    def find(
+        cls, database: Database, experiment_id: str, tunables: Tunables, opt_targets: Mapping[str, Direction]
+    ) -> Experiment | None:
+        """The stored experiment of that id, or None."""
+        _check_objectives(opt_targets, {}, database.dialect.id_length)
+        if not is_name(experiment_id, database.dialect.id_length):
+            return None
+
+        def read(tx: Session) -> tuple[Any, int | None]:
+            row = tx.one("experiment_get", exp_id=experiment_id)
+            return row, tx.scalar("trial_last_id", exp_id=experiment_id)
+
+        row, last = database.read(read)
+        if row is None:
+            return None
+        return cls(
+            database,
+            git=(row.git_repo, row.git_commit),
+            opt_weights={},
+            experiment_id=experiment_id,
+            trial_id=1 if last is None else last + 1,
+            root_env_config=row.root_env_config,
+            description=row.description,
+            tunables=own_copy(tunables, database.dialect.id_length),
+            opt_targets=opt_targets,
+        )
+
+    @property
+    def tunables(self) -> Any:
+        """A copy of the tunables, of the kind that the experiment was made with."""
+        return self._tunables.copy()
+
+    # --- entering -----------------------------------------------------------------------------------------------------
+
+    def _setup(self) -> None:
+        found = self._database.read(self._reload) or self._database.write(self._create, repeatable=True)
+        if found is None:
+            _LOG.info("Created experiment %s", self._experiment_id)
+            return
+        row, last_trial_id, objectives = found
+        if last_trial_id is not None:
+            self._trial_id = last_trial_id + 1
+        if row.git_commit != self._git_commit:
+            _LOG.warning(
+                "Experiment %s was begun at git commit %s, now it is %s",
+                self._experiment_id,
+                row.git_commit or "(none)",
+                self._git_commit or "(none)",
+            )
+        stored = {row.optimization_target: row.optimization_direction for row in objectives}
+        if stored != self._opt_targets:
+            _LOG.warning(
+                "Experiment %s is stored with the objectives %s; this run has %s",
+                self._experiment_id,
+                stored,
+                self._opt_targets,
+            )
+
+    def _reload(self, tx: Session) -> tuple[Any, int | None, Any] | None:
+        row = tx.one("experiment_get", exp_id=self._experiment_id)
+        if row is None:
+            return None
+        last = tx.scalar("trial_last_id", exp_id=self._experiment_id)
+        return row, last, tx.many("objective_list", exp_id=self._experiment_id)
+
+    def _create(self, tx: Session) -> tuple[Any, int | None, Any] | None:
+        created = tx.count(
+            "experiment_insert",
+            exp_id=self._experiment_id,
+            description=self._description,
+            root_env_config=self._root_env_config,
+            git_repo=self._git_repo,
+            git_commit=self._git_commit,
+        )
+        if not created:  # another process was faster
+            return self._reload(tx)
+        objectives = [
+            (target, direction, self._opt_weights.get(target)) for target, direction in self._opt_targets.items()
+        ]
+        columns = ("optimization_target", "optimization_direction", "weight")
+        tx.bulk("objective_insert", columns, objectives, exp_id=self._experiment_id)
+        return None
+
+    # --- trials -------------------------------------------------------------------------------------------------------
+
+    def new_trial(
+        self, tunables: Tunables, ts_start: dt.datetime | None = None, config: dict[str, Any] | None = None
+    ) -> Trial:
+        """A new PENDING trial; see `Storage.Experiment.new_trial`."""
+        (trial,) = self._create_trials([self._draft(NewTrial(tunables, ts_start, config))])
+        return trial
+
+    def new_trials(self, trials: Iterable[NewTrial | Tunables]) -> list[Storage.Trial]:
+        """New PENDING trials, all of them or none; see `Storage.Experiment.new_trials`."""
+        if isinstance(trials, (str, bytes, Mapping)) or not isinstance(trials, Iterable):
+            raise ValueRejected(f"trials of type {type(trials).__name__}.", "Give a list of NewTrial, or of tunables.")
+        drafts = [self._draft(each if isinstance(each, NewTrial) else NewTrial(each)) for each in trials]
+        return list(self._create_trials(drafts)) if drafts else []
+
+    def _draft(self, wanted: NewTrial) -> _Draft:
+        """A trial that was checked and can be stored."""
+        id_length, encode_ts = self._database.dialect.id_length, self._database.dialect.encode_ts
+        start = dt.datetime.now(dt.timezone.utc) if wanted.ts_start is None else to_utc(wanted.ts_start, "ts_start")
+        chosen = self._chosen(wanted.tunables, id_length)
+        metadata = {} if wanted.config is None else wanted.config
+        return _Draft(
+            tunables=chosen,
+            params=rows.param_rows(values_of(chosen), "Tunable", id_length, checked=self._names),
+            digest=config_hash(chosen),
+            ts_start=encode_ts(start),
+            metadata=rows.param_rows(metadata, "Trial metadata", id_length, nested=True),
+        )
+
+    def _chosen(self, tunables: Tunables, id_length: int) -> Any:
+        if isinstance(tunables, Mapping):
+            return with_values(self._tunables, tunables)
+        chosen = own_copy(tunables, id_length)
+        if differing := sorted(set(values_of(chosen)) ^ set(values_of(self._tunables))):
+            raise ValueRejected(
+                f"These tunables are not those of the experiment: {', '.join(map(repr, differing))}.",
+                "Give all of the experiment's, or a mapping with some of them.",
+            )
+        return chosen
+
+    def _create_trials(self, drafts: Sequence[_Draft]) -> list[Trial]:
+        creation_id = new_call_id()
+        tried: list[int] = []
+        configs = {draft.digest: draft.params for draft in drafts}
+
+        def create(tx: Session) -> list[tuple[int, int]]:
+            first = self._next_trial_id(tx)
+            for earlier in tried if tx.in_doubt else ():
+                last = earlier + len(drafts) - 1
+                known = {"exp_id": self._experiment_id, "creation_id": creation_id}
+                if made := tx.many("trial_created", first_trial_id=earlier, last_trial_id=last, **known):
+                    return [(row.trial_id, row.config_id) for row in made]
+            tried.append(first)
+            config_ids = find_or_create_configs(tx, configs)
+            trials = [
+                (trial_id, config_ids[draft.digest], draft.ts_start) for trial_id, draft in enumerate(drafts, first)
+            ]
+            new = {"trial_runner_id": None, "ts_end": None, "status": Status.PENDING.name, "creation_id": creation_id}
+            tx.bulk("trial_insert", ("trial_id", "config_id", "ts_start"), trials, exp_id=self._experiment_id, **new)
+            metadata = [(trial_id, *row) for trial_id, draft in enumerate(drafts, first) for row in draft.metadata]
+            tx.bulk("trial_param_insert", ("trial_id", *rows.PARAM), metadata, exp_id=self._experiment_id)
+            return [(trial_id, config_ids[draft.digest]) for trial_id, draft in enumerate(drafts, first)]
+
+        made = self._database.write(create, repeatable=True)
+        self._trial_id = made[-1][0] + 1
+        return [
+            self._trial(trial_id, config_id, draft.tunables, rows.decoded(draft.metadata), Status.PENDING, None)
+            for (trial_id, config_id), draft in zip(made, drafts, strict=True)
+        ]
+
+    def _next_trial_id(self, tx: Session) -> int:
+        if tx.one("experiment_lock", exp_id=self._experiment_id) is None:
+            raise ExperimentMissing(
+                f"Experiment {self._experiment_id!r} does not exist.",
+                "Enter it first: with storage.experiment(...) as exp:",
+            )
+        last = tx.scalar("trial_last_id", exp_id=self._experiment_id)
+        # Nobody has created a trial yet: then _trial_id still is the number to start with.
+        return self._trial_id if last is None else int(last) + 1
+
+    def merge(self, experiment_ids: list[str]) -> None:
+        """Copy the completed trials of other experiments into this one; see `Storage.Experiment.merge`."""
+        last = merge_experiments(
+            self._database, self._experiment_id, self._tunables, experiment_ids, self._next_trial_id
+        )
+        if last is not None:
+            self._trial_id = last + 1
+
+
+def _check_objectives(targets: Mapping[str, Direction], weights: Mapping[str, float], id_length: int) -> None:
+    check_mapping(targets, "opt_targets")
+    check_mapping(weights, "opt_weights")
+    for target, direction in targets.items():
+        check_name(target, "Objective", id_length)
+        if direction not in ("min", "max"):
+            raise ValueRejected(
+                f"Objective {target!r}: the direction is neither 'min' nor 'max'.", "Give one of the two."
+            )
+    for target, weight in weights.items():
+        if target not in targets:
+            raise ValueRejected(f"Weight for {target!r}, which is no objective.", "Add it to opt_targets.")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not math.isfinite(weight):
+            raise ValueRejected(f"The weight of {target!r} is no finite number.", "Give a float.")

@@ -1,0 +1,215 @@
+"""The stored trials of an experiment: those to run, and what the ended ones teach."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from trialstore.dialects.errors import TrialError, TrialMissing, ValueRejected
+from trialstore.sql.session import Session
+from trialstore.storage.base_storage import Storage
+from trialstore.storage.database.connections import Database
+from trialstore.storage.status import Status
+from trialstore.storage.tunables.values import with_stored
+from trialstore.storage.values import rows
+from trialstore.storage.values.encoding import LARGEST_INT32, int_id, to_utc
+
+from .claims import Claim, check_limit, check_runner_id, lease_us, release
+from .trial import Trial
+
+_LOG = logging.getLogger(__name__)
+
+_PENDING = (Status.PENDING.name,) * 3
+_PENDING_OR_RUNNING = (Status.PENDING.name, Status.READY.name, Status.RUNNING.name)
+
+
+class StoredTrials(Storage.Experiment):
+    """The part of an experiment that reads its trials."""
+
+    _database: Database
+
+    def _trial(
+        self,
+        trial_id: int,
+        config_id: int,
+        tunables: Any,
+        config: Mapping[str, Any],
+        status: Status,
+        trial_runner_id: int | None,
+        fence: int | None = None,
+    ) -> Trial:
+        return Trial(
+            self._database,
+            fence=fence,
+            tunables=tunables,
+            experiment_id=self._experiment_id,
+            trial_id=trial_id,
+            tunable_config_id=config_id,
+            opt_targets=self._opt_targets,
+            config=config,
+            status=status,
+            trial_runner_id=trial_runner_id,
+        )
+
+    def get_trial_by_id(self, trial_id: int) -> Trial | None:
+        """The trial of that id, or None."""
+        number = int_id(trial_id)
+        if number is None:
+            return None
+
+        def read(tx: Session) -> tuple[Any, Any, Any] | None:
+            row = tx.one("trial_get", exp_id=self._experiment_id, trial_id=number)
+            if row is None:
+                return None
+            metadata = tx.many("trial_params", exp_id=self._experiment_id, trial_id=number)
+            return row, tx.many("config_params", config_id=row.config_id), metadata
+
+        found = self._database.read(read)
+        if found is None:
+            return None
+        row, config, metadata = found
+        tunables = self._stored_tunables(number, rows.params(config))
+        status = Status.parse(row.status)
+        return self._trial(
+            number, row.config_id, tunables, rows.plain(rows.params(metadata)), status, row.trial_runner_id
+        )
+
+    def _stored_tunables(self, trial_id: int, stored: Mapping[str, rows.Stored]) -> Any:
+        try:
+            return with_stored(self._tunables, stored)
+        except ValueRejected as exc:
+            raise TrialError(f"Trial {self._experiment_id}:{trial_id} cannot be run: {exc.message}", exc.hint) from None
+
+    def pending_trials(
+        self, timestamp: dt.datetime, *, running: bool, trial_runner_assigned: bool | None = None
+    ) -> Iterator[Trial]:
+        """Trials that are due; see `Storage.Experiment.pending_trials`."""
+        statuses = _PENDING_OR_RUNNING if running else _PENDING
+        bounds = (0, 1) if trial_runner_assigned is None else (int(trial_runner_assigned),) * 2
+        chosen = {
+            "exp_id": self._experiment_id,
+            "ts": self._database.dialect.encode_ts(to_utc(timestamp)),
+            **{f"status_{number}": status for number, status in enumerate(statuses, start=1)},
+            "assigned_min": bounds[0],
+            "assigned_max": bounds[1],
+        }
+
+        def read(tx: Session) -> tuple[Any, Any, Any]:
+            return (
+                tx.many("trial_pending", **chosen),
+                tx.tuples("config_params_of_pending", **chosen),
+                tx.tuples("trial_params_of_pending", **chosen),
+            )
+
+        trials, config_rows, metadata_rows = self._database.read(read)
+        configs = rows.by_config(config_rows)
+        metadata = rows.values_by_id(metadata_rows)
+        for row in trials:
+            try:
+                tunables = self._stored_tunables(row.trial_id, configs[row.config_id])
+            except TrialError as exc:  # one such trial must not keep the others from being run
+                _LOG.warning("Left out: %s", exc)
+                continue
+            yield self._trial(
+                row.trial_id,
+                row.config_id,
+                tunables,
+                metadata.get(row.trial_id, {}),
+                Status.parse(row.status),
+                row.trial_runner_id,
+            )
+
+    def claim_trials(
+        self,
+        trial_runner_id: int,
+        *,
+        limit: int = 1,
+        lease: dt.timedelta = dt.timedelta(minutes=5),
+        timestamp: dt.datetime | None = None,
+    ) -> list[Storage.Trial]:
+        """Due trials that this runner now holds, oldest first; see `Storage.Experiment.claim_trials`."""
+        runner_id, most, us = check_runner_id(trial_runner_id), check_limit(limit), lease_us(lease)
+        ts = None if timestamp is None else self._database.dialect.encode_ts(to_utc(timestamp))
+        left_out: dict[str, None] = {}
+
+        def leave_out(error: TrialError) -> None:
+            left_out.setdefault(error.message)
+
+        claim = Claim(self._experiment_id, runner_id, most, us, ts, self._stored_tunables, leave_out)
+        claimed = self._database.write(claim.run, repeatable=True) if most else []
+        for message in left_out:
+            _LOG.warning("Left out: %s", message)
+        return [
+            self._trial(
+                each.trial_id, each.config_id, each.tunables, each.metadata, Status.READY, runner_id, each.fence
+            )
+            for each in claimed
+        ]
+
+    def release_expired(self, timestamp: dt.datetime | None = None) -> list[int]:
+        """Take back trials whose lease has ended; see `Storage.Experiment.release_expired`."""
+        ts = None if timestamp is None else self._database.dialect.encode_ts(to_utc(timestamp))
+        released: set[int] = set()
+
+        def take_back(tx: Session) -> list[int]:
+            if not tx.in_doubt:
+                released.clear()
+            found = [row.trial_id for row in tx.many("lease_expired", exp_id=self._experiment_id, ts=ts)]
+            released.update(found)
+            release(tx, self._experiment_id, found)
+            return sorted(released)
+
+        return self._database.write(take_back, repeatable=True)
+
+    def load(
+        self, last_trial_id: int = -1
+    ) -> tuple[list[int], list[dict[str, Any]], list[dict[str, Any] | None], list[Status]]:
+        """What an optimizer learns from; see `Storage.Experiment.load`."""
+        last = max(-1, min(int(last_trial_id), LARGEST_INT32))
+        chosen = {"exp_id": self._experiment_id, "last_trial_id": last}
+
+        def read(tx: Session) -> tuple[Any, Any, Any]:
+            return (
+                tx.tuples("trial_load", **chosen),
+                rows.values_by_id(tx.tuples("config_params_of_load", **chosen)),
+                rows.values_by_id(tx.tuples("results_of_load", **chosen)),
+            )
+
+        trials, configs, results = self._database.read(read)
+        status = [Status.parse(ended) for _trial_id, _config_id, ended in trials]
+        scores = [
+            results.get(trial_id, {}) if ended.is_succeeded() else None
+            for (trial_id, _config_id, _status), ended in zip(trials, status, strict=True)
+        ]
+        # Trials share configs; each caller's dict is its own.
+        values = [dict(configs[config_id]) for _trial_id, config_id, _status in trials]
+        return [trial_id for trial_id, _config_id, _status in trials], values, scores, status
+
+    def load_tunable_config(self, config_id: int) -> dict[str, Any]:
+        """The values of a config, name → value. Raises LookupError (TrialMissing) for an unknown id."""
+        number = int_id(config_id)
+        found = () if number is None else self._database.read_one(lambda tx: tx.many("config_params", config_id=number))
+        if not found:
+            raise TrialMissing(
+                "There is no tunable config of that id.", "Take the id from a trial's tunable_config_id."
+            )
+        return rows.plain(rows.params(found))
+
+    def load_telemetry(self, trial_id: int) -> list[tuple[dt.datetime, str, Any]]:
+        """Telemetry of a trial as `(timestamp in UTC, metric, value)`, ordered by timestamp, then metric."""
+        number = int_id(trial_id)
+        if number is None:
+            return []
+        key = {"exp_id": self._experiment_id, "trial_id": number}
+        decode_ts = self._database.dialect.decode_ts
+
+        def read(tx: Session) -> list[tuple[dt.datetime, str, Any]]:
+            return [
+                (decode_ts(ts), metric, rows.stored(text, kind).value)
+                for points in tx.chunks("telemetry", key)
+                for ts, metric, text, kind in points
+            ]
+
+        return self._database.read_one(read)

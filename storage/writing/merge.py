@@ -1,0 +1,128 @@
+"""Merging: the completed trials of other experiments, copied into this one with all that belongs to them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from trialstore.dialects.errors import ExperimentMissing, TrialError, ValueRejected
+from trialstore.sql.session import Session
+from trialstore.storage.database.connections import Database
+from trialstore.storage.tunables.values import config_hash, values_of, with_stored
+from trialstore.storage.values import rows
+from trialstore.storage.values.encoding import check_name
+
+from .configs import find_or_create_configs
+
+_LOG = logging.getLogger(__name__)
+
+_COPIES = ("merge_params", "merge_status", "merge_results", "merge_telemetry")
+
+
+def merge_experiments(
+    database: Database,
+    experiment_id: str,
+    tunables: Any,
+    source_ids: Iterable[str],
+    next_trial_id: Callable[[Session], int],
+) -> int | None:
+    """Copy what is new in the sources, all in one transaction; the last trial id given, or None if nothing was new.
+
+    `next_trial_id` locks the experiment and tells the first id to use. Raises TrialError or ValueRejected when a
+    source is missing, is the experiment itself, or does not fit; nothing is written then.
+    """
+    if isinstance(source_ids, str):
+        raise ValueRejected("experiment_ids is one text.", "Give a list of experiment ids.")
+    if not isinstance(source_ids, Iterable):
+        raise ValueRejected(f"experiment_ids is of type {type(source_ids).__name__}.", "Give a list of experiment ids.")
+    source_ids = list(source_ids)
+    for source_id in source_ids:
+        check_name(source_id, "experiment_ids: an id", database.dialect.id_length)
+    if experiment_id in source_ids:
+        raise ValueRejected(f"Experiment {experiment_id!r} cannot be merged into itself.", "Leave it out of the list.")
+
+    def merge(tx: Session) -> int | None:
+        first = trial_id = next_trial_id(tx)
+        for source_id in dict.fromkeys(source_ids):
+            _check_source(tx, experiment_id, source_id)
+            trial_id += _merge_one(tx, database, experiment_id, tunables, source_id, trial_id)
+        return trial_id - 1 if trial_id > first else None
+
+    return database.write(merge, repeatable=True)
+
+
+def _check_source(tx: Session, experiment_id: str, source_id: str) -> None:
+    if tx.one("experiment_get", exp_id=source_id) is None:
+        raise ExperimentMissing(
+            f"Experiment {source_id!r} does not exist.", "Check the ids: storage.experiments has them."
+        )
+    ours, theirs = (
+        {row.optimization_target: row.optimization_direction for row in tx.many("objective_list", exp_id=exp_id)}
+        for exp_id in (experiment_id, source_id)
+    )
+    if ours != theirs:
+        raise TrialError(
+            f"Experiment {source_id!r} has the objectives {theirs}, {experiment_id!r} has {ours}.",
+            "Only experiments with the same objectives can be merged.",
+        )
+
+
+def _merge_one(
+    tx: Session, database: Database, experiment_id: str, tunables: Any, source_id: str, first_trial_id: int
+) -> int:
+    trials = tx.many("merge_trials", exp_id=experiment_id, source_exp_id=source_id)
+    configs = _translate_configs(tx, database, tunables, source_id, {row.config_id for row in trials})
+    if not trials:
+        return 0
+    tx.bulk(
+        "trial_insert",
+        ("trial_id", "config_id", "trial_runner_id", "ts_start", "ts_end", "status"),
+        [
+            (trial_id, configs[row.config_id], row.trial_runner_id, row.ts_start, row.ts_end, row.status)
+            for trial_id, row in enumerate(trials, first_trial_id)
+        ],
+        exp_id=experiment_id,
+        creation_id=None,
+    )
+    tx.bulk(
+        "lineage_insert",
+        ("trial_id", "source_exp_id", "source_trial_id"),
+        [(trial_id, row.origin_exp_id, row.origin_trial_id) for trial_id, row in enumerate(trials, first_trial_id)],
+        exp_id=experiment_id,
+    )
+    merged = {"first_trial_id": first_trial_id, "last_trial_id": first_trial_id + len(trials) - 1}
+    for statement in _COPIES:
+        tx.count(statement, exp_id=experiment_id, source_exp_id=source_id, **merged)
+    _LOG.info("Merged %d trials of experiment %s into %s", len(trials), source_id, experiment_id)
+    return len(trials)
+
+
+def _translate_configs(
+    tx: Session, database: Database, tunables: Any, source_id: str, config_ids: set[int]
+) -> dict[int, int]:
+    """Source config id → config id here: the same where both have the same tunables, else one completed by our
+    values."""
+    names = set(values_of(tunables))
+    found = rows.by_config(tx.tuples("config_params_of_experiment", exp_id=source_id))
+    translated = {}
+    for config_id in sorted(config_ids):
+        values = found[config_id]
+        if unknown := sorted(set(values) - names):
+            raise ValueRejected(
+                f"Experiment {source_id!r} has tunables that this one lacks: {', '.join(map(repr, unknown))}.",
+                "Add them to this experiment's tunables.",
+            )
+        completed = with_stored(_defaults(tunables), values)  # raises for a value that our tunables do not admit
+        if set(values) == names:
+            translated[config_id] = config_id
+            continue
+        param_rows = rows.param_rows(values_of(completed), "Tunable", database.dialect.id_length)
+        digest = config_hash(completed)
+        translated[config_id] = find_or_create_configs(tx, {digest: param_rows})[digest]
+    return translated
+
+
+def _defaults(tunables: Any) -> Any:
+    copied = tunables.copy()
+    return copied.restore_defaults() if hasattr(copied, "restore_defaults") else copied

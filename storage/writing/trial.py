@@ -1,0 +1,267 @@
+"""Writing to a trial."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from trialstore.dialects.errors import (
+    AlreadyCompleted,
+    DuplicateKey,
+    LeaseLost,
+    TrialHeld,
+    TrialMissing,
+    ValueRejected,
+)
+from trialstore.sql.session import Session
+from trialstore.storage.base_storage import Storage
+from trialstore.storage.database.connections import Database
+from trialstore.storage.status import Status
+from trialstore.storage.values import rows
+from trialstore.storage.values.encoding import check_name, encode, to_utc
+
+from .claims import check_runner_id, lease_us, release
+
+_LOG = logging.getLogger(__name__)
+POINT = ("ts", "metric_id", "metric_value", "value_type")
+
+
+class Trial(Storage.Trial):
+    """A trial in a SQL database."""
+
+    def __init__(self, database: Database, *, fence: int | None = None, **known: Any) -> None:
+        super().__init__(**known)
+        self._database = database
+        self._fence = fence
+        self._key = {"exp_id": self._experiment_id, "trial_id": self._trial_id}
+
+    @property
+    def _held(self) -> dict[str, Any]:
+        """The trial's key, and the number of its claim: 0 where it must not be held by anyone."""
+        return {**self._key, "fence": self._fence or 0}
+
+    @property
+    def tunables(self) -> Any:
+        """The tunables with the values of this trial, of the kind that the experiment was made with."""
+        return self._tunables.copy()
+
+    def set_trial_runner(self, trial_runner_id: int) -> int:
+        """Assign a runner if there is none or the trial is PENDING; the runner that now holds the trial."""
+        trial_runner_id = check_runner_id(trial_runner_id)
+
+        def assign(tx: Session) -> int:
+            if self._fence is not None:  # who has lost the trial must not keep it for a runner that may be gone
+                self._check_holder(self._state(tx, hold=True))
+            tx.count("trial_set_runner", trial_runner_id=trial_runner_id, **self._key)
+            return int(self._state(tx).trial_runner_id)
+
+        self._trial_runner_id = self._database.write(assign, repeatable=True)
+        return self._trial_runner_id
+
+    def add_new_config_data(self, new_config_data: Mapping[str, Any]) -> None:
+        """Add metadata. Raises ValueError (ValueRejected), and writes nothing, if one of the keys exists."""
+        new = rows.param_rows(new_config_data, "Trial metadata", self._database.dialect.id_length, nested=True)
+
+        def add(tx: Session) -> None:
+            self._check_holder(self._state(tx, hold=True))
+            there = {row[0]: row for row in tx.tuples("trial_params", **self._key)}
+            if tx.in_doubt and all(there.get(row[0]) == row for row in new):
+                return
+            if both := sorted(set(there) & set(new_config_data)):
+                raise ValueRejected(
+                    f"Trial {self} has metadata {', '.join(map(repr, both))} already.", "Use another key."
+                )
+            tx.bulk("trial_param_insert", rows.PARAM, new, **self._key)
+
+        try:
+            self._database.write(add, repeatable=True)
+        except DuplicateKey:  # another process added the same key between our look and our insert
+            raise ValueRejected(f"Trial {self} has one of these metadata already.", "Use another key.") from None
+        self._config.update(rows.decoded(new))
+
+    def update(
+        self, status: Status, timestamp: dt.datetime, metrics: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """Change the status, and complete the trial with its metrics; see `Storage.Trial.update`."""
+        _check_status(status)
+        event = {**self._key, "ts": self._encode_ts(timestamp, "timestamp"), "status": status.name}
+        if status.is_completed():
+            self._complete(status, event, metrics)
+        elif metrics:
+            raise ValueRejected(
+                f"Metrics come with a completed status, not with {status.name}.",
+                "Send them by update_telemetry, or at the end.",
+            )
+        else:
+            self._start(status, event)
+        return metrics
+
+    def _complete(self, status: Status, event: dict[str, Any], metrics: Mapping[str, Any] | None) -> None:
+        results = rows.metric_rows({} if metrics is None else metrics, self._database.dialect.id_length)
+        missing = sorted(set(self._opt_targets) - set(metrics or {}))
+        if status.is_succeeded() and missing:
+            _LOG.warning("Trial %s succeeded without its objectives: %s", self, ", ".join(missing))
+
+        def complete(tx: Session) -> None:
+            if not tx.count(
+                "trial_finish", ts_end=event["ts"], status=status.name, fence=self._fence or 0, **self._key
+            ):
+                state = self._state(tx)
+                mine = self._fence is None or state.lease_fence == self._fence
+                if tx.in_doubt and mine and (state.status, state.ts_end) == (status.name, event["ts"]):
+                    return
+                self._check_holder(state)
+                raise AlreadyCompleted(
+                    f"Trial {self} is {state.status} already.", "Its status and metrics are final; make a new trial."
+                )
+            tx.count("trial_status_put", **event)
+            tx.bulk("result_insert", rows.METRIC, results, **self._key)
+
+        self._database.write(complete, repeatable=True)
+        self._status = status
+
+    def _start(self, status: Status, event: dict[str, Any]) -> None:
+        if self._fence is not None and status not in (Status.READY, Status.RUNNING):
+            raise ValueRejected(
+                f"Trial {self} is held under a lease and cannot become {status.name}.", "Give it back: release_lease()."
+            )
+
+        def start(tx: Session) -> Status | None:
+            if not tx.count(
+                "trial_start", ts_start=event["ts"], status=status.name, fence=self._fence or 0, **self._key
+            ):
+                state = self._state(tx)
+                self._check_holder(state)
+                kept = Status.parse(state.status)
+                if tx.in_doubt and kept is status:
+                    return None
+                if kept.is_running() or kept.is_completed():
+                    return kept  # any other row was as it was to become, and need not count as changed
+            tx.count("trial_status_put", **event)
+            return None
+
+        kept = self._database.write(start, repeatable=True)
+        if kept is not None:
+            _LOG.warning("Trial %s is %s: the change to %s is ignored", self, kept.name, status.name)
+        self._status = kept or status
+
+    def update_telemetry(
+        self, status: Status, timestamp: dt.datetime, metrics: Sequence[tuple[dt.datetime, str, Any]]
+    ) -> None:
+        """Append a status event and `(timestamp, metric, value)` points; see `Storage.Trial.update_telemetry`."""
+        _check_status(status)
+        event = {**self._key, "ts": self._encode_ts(timestamp, "timestamp"), "status": status.name}
+        points = self._points(metrics)
+
+        def append(tx: Session) -> None:
+            self._check_holder(self._state(tx, hold=self._fence is not None))
+            tx.count("trial_status_add", **event)
+            tx.bulk("telemetry_insert", POINT, points, **self._key)
+
+        self._database.write(append, repeatable=True)
+
+    def _points(self, metrics: Sequence[tuple[dt.datetime, str, Any]]) -> list[tuple[Any, str, str | None, str | None]]:
+        """Rows of POINT, checked; the first of several at one microsecond."""
+        points: dict[tuple[Any, str], tuple[str | None, str | None]] = {}
+        names: dict[str, tuple[str, str]] = {}  # checked, with what errors call them and their times
+        clashes: set[str] = set()
+        encode_ts, id_length = self._database.dialect.encode_ts, self._database.dialect.id_length
+        for ts, metric, value in _points(metrics):
+            if metric not in names:
+                names[check_name(metric, "Metric", id_length)] = f"Metric {metric!r}", f"Metric {metric!r}: timestamp"
+            what, what_ts = names[metric]
+            typed = encode(value, what)
+            if points.setdefault((encode_ts(to_utc(ts, what_ts)), metric), typed) != typed:
+                clashes.add(metric)
+        if clashes:
+            _LOG.warning(
+                "Trial %s: several values at the same microsecond, the first is kept, of: %s",
+                self,
+                ", ".join(sorted(clashes)),
+            )
+        return [(ts, metric, text, kind) for (ts, metric), (text, kind) in points.items()]
+
+    # --- leases -------------------------------------------------------------------------------------------------------
+
+    @property
+    def lease_fence(self) -> int | None:
+        """The number of the claim under which this process holds the trial; None where it was not claimed."""
+        return self._fence
+
+    def renew_lease(self, lease: dt.timedelta = dt.timedelta(minutes=5)) -> None:
+        """Hold the trial for that long from now on; see `Storage.Trial.renew_lease`."""
+        fence, us = self._held_fence(), lease_us(lease)
+
+        def renew(tx: Session) -> None:
+            if not tx.count("lease_renew", fence=fence, lease_us=us, **self._key):
+                self._check_lease(self._state(tx))
+
+        self._database.write(renew, repeatable=True)
+
+    def release_lease(self) -> None:
+        """Give the trial back; see `Storage.Trial.release_lease`."""
+        self._held_fence()
+
+        def give_back(tx: Session) -> None:
+            state = self._state(tx, hold=True)
+            if tx.in_doubt and (not state.held or state.lease_fence != self._fence):
+                return  # somebody else may have it by now
+            self._check_lease(state)
+            release(tx, self._experiment_id, [self._trial_id])
+
+        self._database.write(give_back, repeatable=True)
+        self._fence, self._status, self._trial_runner_id = None, Status.PENDING, None
+
+    def _held_fence(self) -> int:
+        if self._fence is None:
+            raise LeaseLost(f"Trial {self} is not held under a lease here.", "Take it by claim_trials().")
+        return self._fence
+
+    def _check_lease(self, state: Any) -> None:
+        """Raise what `_check_holder` raises, and LeaseLost where the holder has completed the trial."""
+        self._check_holder(state)
+        if not state.held:
+            raise LeaseLost(f"Trial {self} is {state.status}: its lease has ended.", "Take it anew by claim_trials().")
+
+    def _check_holder(self, state: Any) -> None:
+        """Raise LeaseLost if this process held the trial and does not any more, TrialHeld if somebody else holds it."""
+        if self._fence is None:
+            if state.held:
+                raise TrialHeld(
+                    f"Trial {self} is held by runner {state.trial_runner_id} under a lease.",
+                    "Only the holder may write to it; release_expired() takes it back when the lease has ended.",
+                )
+        elif state.lease_fence != self._fence or not state.claimed:
+            raise LeaseLost(
+                f"Trial {self} is not held here any more: it is {state.status}"
+                + (f" and held by runner {state.trial_runner_id}." if state.held else "."),
+                "Stop working on it; nothing was written. Renew leases in time (KeepLease).",
+            )
+
+    def _state(self, tx: Session, *, hold: bool = False) -> Any:
+        state = tx.one("trial_hold" if hold else "trial_state", **self._key)
+        if state is None:
+            raise TrialMissing(f"Trial {self} does not exist.", "Was it, or its experiment, deleted?")
+        return state
+
+    def _encode_ts(self, moment: dt.datetime, what: str) -> Any:
+        return self._database.dialect.encode_ts(to_utc(moment, what))
+
+
+def _points(metrics: Any) -> list[tuple[Any, Any, Any]]:
+    if isinstance(metrics, (str, bytes, Mapping)) or not isinstance(metrics, Iterable):
+        raise ValueRejected(
+            f"telemetry of type {type(metrics).__name__}.", "Give a list of (timestamp, metric, value)."
+        )
+    points = list(metrics)
+    for number, point in enumerate(points):
+        if not isinstance(point, (tuple, list)) or len(point) != 3:
+            raise ValueRejected(f"telemetry: point {number} is no (timestamp, metric, value).", "Give three parts.")
+    return points
+
+
+def _check_status(status: Any) -> None:
+    if not isinstance(status, Status):
+        raise ValueRejected(f"status is of type {type(status).__name__}.", "Give a trialstore.storage.status.Status.")
