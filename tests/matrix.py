@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,14 @@ def file_config(drivername: str) -> Callable[[Path], Config]:
 class ServerDatabases:
     """Databases of one server: empty ones, and ones with an up-to-date schema, which are emptied and used again."""
 
-    engine: str
+    server: str
     pooled: bool = False
     _idle: list[str] = field(default_factory=list)
     _ready: set[str] = field(default_factory=set)
 
     def create(self, _folder: Path) -> Config:
         """The config of a new database. Skips the test (in CI: fails it) where the server cannot be had."""
-        return self._config(servers.require(self.engine).create_database())
+        return self._config(servers.require_named(self.server).create_database())
 
     def create_ready(self, folder: Path) -> Config:
         """The config of a database with an up-to-date schema."""
@@ -45,19 +45,23 @@ class ServerDatabases:
 
     def drop(self, config: Config) -> None:
         """Remove a database, or empty it for the next test."""
-        server, name = servers.require(self.engine), config["database"]
+        server, name = servers.require_named(self.server), config["database"]
         if name not in self._ready:
             server.drop_database(name)
             return
         with server.session(name) as execute:
             for table in TABLES:
                 execute(f"DELETE FROM {table}")
-            for statement in RESTART[self.engine]:
+            for statement in RESTART[servers.CHOICES[self.server].kind.engine]:
                 execute(statement)
         self._idle.append(name)
 
     def _config(self, name: str) -> Config:
-        return pgbouncer.require().config(name) if self.pooled else servers.require(self.engine).config(name)
+        return (
+            pgbouncer.require_before(self.server).config(name)
+            if self.pooled
+            else servers.require_named(self.server).config(name)
+        )
 
 
 # Children before parents.
@@ -87,13 +91,19 @@ class FileCopies:
         return config
 
 
-def server_mode(name: str, engine: str, *, pooled: bool = False) -> Mode:
-    """A mode whose databases are on the test server of that engine."""
-    databases = ServerDatabases(engine, pooled)
+def server_modes(server: str) -> list[Mode]:
+    """The modes of one of the servers that tests can be run on, the plainest first."""
+    pooled = (False, True) if servers.CHOICES[server].kind.engine == "postgresql" else (False,)
+    return [_server_mode(server, through) for through in pooled]
+
+
+def _server_mode(server: str, pooled: bool) -> Mode:
+    databases = ServerDatabases(server, pooled)
+    name = server.replace("postgresql", "pgbouncer") if pooled else server
     return Mode(name, databases.create, databases.drop, databases.create_ready)
 
 
-MODES: dict[str, list[Mode]] = {
+FILE_MODES: dict[str, list[Mode]] = {
     "sqlite": [
         Mode("sqlite-file", file_config("sqlite"), create_ready=FileCopies("sqlite")),
         Mode("sqlite-memory", lambda _folder: {"drivername": "sqlite"}, reopens=False, many_processes=False),
@@ -102,18 +112,28 @@ MODES: dict[str, list[Mode]] = {
         Mode("duckdb-file", file_config("duckdb"), create_ready=FileCopies("duckdb"), many_processes=False),
         Mode("duckdb-memory", lambda _folder: {"drivername": "duckdb"}, reopens=False, many_processes=False),
     ],
-    "postgresql": [
-        server_mode("postgresql", "postgresql"),
-        server_mode("pgbouncer", "postgresql", pooled=True),
-    ],
-    "mysql": [server_mode("mysql", "mysql")],
 }
-"""Engine → its modes."""
+"""Engine without servers → its modes."""
+SERVER_MODES = {server: server_modes(server) for server in servers.CHOICES}
+"""Server → its modes."""
+ENGINES = (*FILE_MODES, "postgresql", "mysql")
+
+
+def modes(engine: str, chosen: Sequence[str]) -> list[Mode]:
+    """The modes of an engine, on those of its servers that are chosen."""
+    if engine in FILE_MODES:
+        return FILE_MODES[engine]
+    return [mode for server in servers_of(engine, chosen) for mode in SERVER_MODES[server]]
+
+
+def servers_of(engine: str, chosen: Sequence[str]) -> list[str]:
+    """Those of the chosen servers that serve an engine."""
+    return [server for server in chosen if servers.CHOICES[server].kind.engine == engine]
 
 
 def first_mode(engine: str) -> Mode:
-    """The plainest mode of an engine whose databases can be opened twice."""
-    return MODES[engine][0]
+    """The plainest mode of an engine whose databases can be opened twice, on the server that the test is for."""
+    return (FILE_MODES[engine] if engine in FILE_MODES else SERVER_MODES[servers.chosen(engine)])[0]
 
 
 def make_config(engine: str, folder: Path, **more: Any) -> Config:

@@ -17,36 +17,65 @@ from typing import Any
 
 import pytest
 
-from matrix import MODES
+import servers
+from matrix import ENGINES, FILE_MODES, SERVER_MODES
 from servers import registry
 from trialstore.contract.modes import Mode
 
 VARIABLE = "TRIALSTORE_RESULTS"
 """Names the file to write; without it, nothing is written."""
+CLUSTER = "galera"
+"""What takes the place of an engine's name in tests on a cluster."""
 _DRIVERS = {"sqlite": "", "duckdb": "duckdb-engine", "postgresql": "psycopg", "mysql": "pymysql"}
 
 
-def mode_of(item: pytest.Item) -> str | None:
-    """The mode that a test is for, by its parameters or its marker; an engine's name where it is for all its modes."""
-    params: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
-    for value in params.values():
-        if isinstance(value, Mode):
-            return value.name
-    if isinstance(params.get("engine"), str) and params["engine"] in MODES:
+def params_of(item: pytest.Item) -> dict[str, Any]:
+    """The parameters of a test."""
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+def engine_of(item: pytest.Item) -> str | None:
+    """The engine that a test is for, on whichever server, by its parameters or its marker."""
+    params = params_of(item)
+    if any(isinstance(value, Mode) or value == CLUSTER for value in params.values()):
+        return None
+    if params.get("engine") in ENGINES:
         return str(params["engine"])
     marker = item.get_closest_marker("engine")
     return None if marker is None else str(marker.args[0])
 
 
+def mode_of(item: pytest.Item) -> str | None:
+    """The mode that a test is for; the engine's or the server's name where it is for all its modes."""
+    params = params_of(item)
+    for value in params.values():
+        if isinstance(value, Mode):
+            return value.name
+        if value == CLUSTER:
+            return CLUSTER
+    engine = engine_of(item)
+    if engine is None or engine in FILE_MODES:
+        return engine
+    return str(params.get("server_name") or servers.chosen(engine))
+
+
+def engine_of_mode(mode: str) -> str:
+    """The engine of a mode."""
+    kinds = {mode.name: engine for engine, modes in FILE_MODES.items() for mode in modes}
+    kinds |= {mode.name: servers.CHOICES[name].kind.engine for name, modes in SERVER_MODES.items() for mode in modes}
+    return kinds.get(mode, "mysql" if mode == CLUSTER else mode)
+
+
 def engine_version(mode: str) -> str:
     """Which server, or library, answers in a mode; empty while no server was started."""
-    engine = next((name for name, modes in MODES.items() if mode == name or mode in [m.name for m in modes]), mode)
+    engine = engine_of_mode(mode)
     if engine == "sqlite":
         return f"SQLite {sqlite3.sqlite_version}"
     if engine == "duckdb":
         return f"DuckDB {version('duckdb')}"
-    kept = registry.version_of(engine)
-    return f"{kept}, PgBouncer" if kept and mode == "pgbouncer" else kept
+    name = mode.replace("pgbouncer", "postgresql")
+    kept = registry.version_of(name)
+    return f"{kept}, PgBouncer" if kept and mode != name else kept
 
 
 class Results:
@@ -79,8 +108,7 @@ class Results:
 
 
 def _driver(mode: str) -> str:
-    engine = next((name for name, modes in MODES.items() if mode == name or mode in [m.name for m in modes]), mode)
-    name = _DRIVERS[engine]
+    name = _DRIVERS[engine_of_mode(mode)]
     try:
         return (
             f"{name} {version(name)}"

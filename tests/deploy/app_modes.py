@@ -1,6 +1,6 @@
 """A pytest plugin: `pytest -p deploy.app_modes --pyargs trialstore.contract` runs the contract suite as the app role.
 
-The owner makes each database ready before; the environment variable below says on which engine.
+The owner makes each database ready before; the environment variable below says on which kind of server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from matrix import ServerDatabases
 from trialstore.contract.modes import Config, Mode
 
 pytest_plugins = ["trialstore.contract.plugin"]
-VARIABLE = "TRIALSTORE_TEST_APP_ENGINE"
+VARIABLE = "TRIALSTORE_TEST_APP_SERVER"
 
 NOT_FOR_THE_APP = {
     "test_schema_policy": "It makes and changes tables, and the history, which is what the role must not do.",
@@ -33,7 +33,7 @@ class AppDatabases(ServerDatabases):
     @cached_property
     def roles(self) -> Roles:
         """The roles, made when the first database is."""
-        return Roles(self.engine)
+        return Roles(servers.CHOICES[self.server].kind.engine)
 
     def create(self, folder: Path) -> Config:
         """The config of a ready database: the role cannot fill an empty one."""
@@ -54,7 +54,8 @@ DATABASES = AppDatabases(os.environ.get(VARIABLE, ""))
 
 def pytest_trialstore_modes(config: pytest.Config) -> list[Mode]:
     """The one mode."""
-    return [Mode(f"{DATABASES.engine}-app", DATABASES.create, DATABASES.drop, DATABASES.create_ready)]
+    servers.choose(DATABASES.server)
+    return [Mode(f"{DATABASES.server}-app", DATABASES.create, DATABASES.drop, DATABASES.create_ready)]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -74,6 +75,6 @@ def pytest_sessionfinish() -> None:
     """Remove what was made on the server, and end it if it is this process's own."""
     if "roles" in vars(DATABASES):
         for name in DATABASES._ready:
-            servers.require(DATABASES.engine).drop_database(name)
+            servers.require_named(DATABASES.server).drop_database(name)
         DATABASES.roles.drop()
     servers.stop_all()

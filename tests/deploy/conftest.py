@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import servers
 from deploy.commands import Run, runner
 from matrix import first_mode
 from trialstore.contract.modes import Config
@@ -43,10 +44,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture
 def fresh(engine: str, tmp_path: Path) -> Structure:
     """What `apply` makes of an empty database."""
-    if engine not in _fresh:
+    server = servers.chosen(engine)
+    if server not in _fresh:
         with (
             database(engine, tmp_path) as config,
             SqlStorage({**config, "schema_policy": "update"}) as storage,
         ):
-            _fresh[engine] = structure(storage)
-    return _fresh[engine]
+            _fresh[server] = structure(storage)
+    return _fresh[server]

@@ -137,7 +137,7 @@ def test_the_application_gets_the_verbs_of_the_catalogue_and_no_other(dialect: s
 
 
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.engine(name)) for name in SERVERS])
-def roles(request: pytest.FixtureRequest) -> Iterator[Roles]:
+def roles(request: pytest.FixtureRequest, server_name: str | None) -> Iterator[Roles]:
     """The roles on a server, each in turn."""
     made = Roles(request.param)
     yield made
@@ -328,7 +328,7 @@ def test_the_application_runs_the_whole_contract_suite(engine: str, tmp_path: Pa
     # Where trialstore is installed from its work tree, its own settings and conftest.py lie beside the suite.
     command += ["-c", "pytest.ini", "--noconftest", "--import-mode=importlib", "--pyargs", "trialstore.contract"]
     url = server._url.render_as_string(hide_password=False)
-    environment = inherited.environment(**{VARIABLE: engine, "PYTHONPATH": str(TESTS), server.variable: url})
+    environment = inherited.environment(**{VARIABLE: server.name, "PYTHONPATH": str(TESTS), server.variable: url})
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     passed = re.search(r"(\d+) passed", done.stdout)

@@ -203,7 +203,7 @@ class Databases:
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def databases(tmp_path_factory: pytest.TempPathFactory, server_name: str | None) -> Iterator[Databases]:
     """The filled databases of this run."""
     with ExitStack() as stack:
         yield Databases(tmp_path_factory.mktemp("plans"), stack)

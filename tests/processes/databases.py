@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from matrix import first_mode
 from processes.helpers import make_experiment
-from servers import DatabaseServer, ServerMissing, galera, obtain, registry
+from servers import DatabaseServer, ServerMissing, galera, registry
 from trialstore.storage import SqlStorage
 
 SERVERS = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("postgresql", "mysql")]
@@ -49,15 +48,10 @@ def _on_cluster() -> Iterator[list[dict[str, Any]]]:
 @contextmanager
 def private_server(engine: str) -> Iterator[DatabaseServer]:
     """A server that the test may kill, whatever the environment names."""
-    variable = registry.KINDS[engine].variable
-    named = os.environ.pop(variable, None)
     try:
-        server = obtain(engine)
+        server = registry.start_private(registry.chosen(engine))
     except ServerMissing as reason:
-        registry.unavailable(engine, reason)
-    finally:
-        if named is not None:
-            os.environ[variable] = named
+        registry.unavailable(registry.chosen(engine), reason)
     try:
         yield server
     finally:

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from servers.base import DatabaseServer
 from servers.errors import ServerBroken, ServerMissing
-from servers.registry import obtain, require, stop_all
+from servers.registry import CHOICES, DEFAULT, choose, chosen, obtain, require, require_named, stop_all
 
-__all__ = ["DatabaseServer", "ServerBroken", "ServerMissing", "obtain", "require", "stop_all"]
+__all__ = [
+    "CHOICES",
+    "DEFAULT",
+    "DatabaseServer",
+    "ServerBroken",
+    "ServerMissing",
+    "choose",
+    "chosen",
+    "obtain",
+    "require",
+    "require_named",
+    "stop_all",
+]

@@ -17,6 +17,7 @@ from sqlalchemy import URL, make_url
 from servers.binaries import need_module
 from servers.errors import ServerBroken
 from servers.process import Command, ServerProcess
+from servers.unpacked import Release
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 ADMIN = "trialstore_admin"
@@ -26,6 +27,8 @@ class DatabaseServer(abc.ABC):
     """A database server and its administrator, who may create databases and users."""
 
     engine: ClassVar[str]
+    # What servers of this kind are called; several kinds may serve one engine.
+    name: ClassVar[str]
     # The environment variable that names a server to use instead of a private one.
     variable: ClassVar[str]
     # The module of the driver, and the extra of the library that installs it.
@@ -48,16 +51,19 @@ class DatabaseServer(abc.ABC):
             raise ServerBroken(f"{where} ({self._url!r}) does not answer: {error}") from error
 
     @classmethod
-    def obtain(cls) -> DatabaseServer:
-        """The server that the environment names, or else a private one that starts now."""
+    def obtain(cls, release: Release | None = None) -> DatabaseServer:
+        """The server that the environment names, unless a release is wanted, or else a private one that starts now."""
         need_module(cls.module, cls.extra)
         named = os.environ.get(cls.variable)
-        return cls(make_url(named).set(drivername=cls.drivername_for(""))) if named else cls.start()
+        if named and release is None:
+            return cls(make_url(named).set(drivername=cls.drivername_for("")))
+        return cls.start(release)
 
     @classmethod
     @abc.abstractmethod
-    def start(cls) -> DatabaseServer:
-        """A private server, with settings that differ from what the library sets, so that it must set them."""
+    def start(cls, release: Release | None = None) -> DatabaseServer:
+        """A private server of the machine's own programs or a release's, whose settings differ from those that the
+        library makes, so that it must make them."""
 
     @classmethod
     @abc.abstractmethod

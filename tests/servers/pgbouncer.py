@@ -11,8 +11,7 @@ from sqlalchemy import URL
 from servers.base import DatabaseServer, answers
 from servers.binaries import need_program
 from servers.process import ServerProcess
-from servers.registry import kept
-from servers.registry import require as require_server
+from servers.registry import chosen, kept, require_named
 
 # Debian's settings, except for:
 # - pool_mode, and pools so small that clients do share sessions;
@@ -96,7 +95,12 @@ class Bouncer:
 
 def require() -> Bouncer:
     """The process's bouncer before its PostgreSQL server; a test without is skipped or fails as for a server."""
-    return kept("pgbouncer", lambda: Bouncer(require_server("postgresql")))
+    return require_before(chosen("postgresql"))
+
+
+def require_before(server: str) -> Bouncer:
+    """As `require`, before one of the servers that tests can be run on."""
+    return kept(f"pgbouncer before {server}", lambda: Bouncer(require_named(server)))
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,7 @@ from servers.base import ADMIN, DatabaseServer
 from servers.binaries import need_program
 from servers.errors import ServerBroken
 from servers.process import ServerProcess
+from servers.unpacked import Release
 
 # Languages' orders come first: text that is compared by the database's collation must not sort by byte.
 LOCALES = (
@@ -37,7 +38,7 @@ lc_messages = 'C'
 class PostgresqlServer(DatabaseServer):
     """PostgreSQL, or what TRIALSTORE_TEST_POSTGRESQL_URL names and speaks its protocol."""
 
-    engine = "postgresql"
+    engine = name = "postgresql"
     variable = "TRIALSTORE_TEST_POSTGRESQL_URL"
     module = "psycopg"
     extra = "postgresql"
@@ -45,9 +46,10 @@ class PostgresqlServer(DatabaseServer):
     finish = signal.SIGINT
 
     @classmethod
-    def start(cls) -> DatabaseServer:
+    def start(cls, release: Release | None = None) -> DatabaseServer:
         """A private server whose administrator is its superuser."""
-        binaries = need_program("initdb", "postgresql").parent
+        initdb = need_program("initdb", "postgresql") if release is None else release.program("initdb")
+        binaries = initdb.parent
         process = ServerProcess("pg", ("postgres",), farewell=cls.crash)
         with process.closed_on_error():
             url = URL.create(cls.drivername_for(""), ADMIN, secrets.token_hex(8), database="postgres")

@@ -7,16 +7,53 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NoReturn, Protocol, TypeVar
 
 import pytest
 
 from servers.base import DatabaseServer
+from servers.binaries import need_module
 from servers.errors import ServerBroken, ServerMissing
 from servers.mariadb import MariadbServer
+from servers.mysql import NEWEST, MysqlServer
 from servers.postgresql import PostgresqlServer
+from servers.unpacked import Release
 
-KINDS: dict[str, type[DatabaseServer]] = {kind.engine: kind for kind in (PostgresqlServer, MariadbServer)}
+
+@dataclass(frozen=True)
+class Choice:
+    """A server that a run can be for: its kind, and which release, where that is not the machine's own."""
+
+    kind: type[DatabaseServer]
+    release: Release | None = None
+
+
+def _postgresql(version: int, suite: str) -> Choice:
+    release = Release(suite, (f"postgresql-{version}",), f"usr/lib/postgresql/{version}/bin")
+    return Choice(PostgresqlServer, release)
+
+
+def _mariadb(suite: str) -> Choice:
+    return Choice(MariadbServer, Release(suite, ("mariadb-server-core", "mariadb-client-core"), "usr/sbin"))
+
+
+CHOICES = {
+    "postgresql": Choice(PostgresqlServer),
+    "mariadb": Choice(MariadbServer),
+    "mysql": Choice(MysqlServer),
+    "postgresql-13": _postgresql(13, "bullseye"),
+    "postgresql-15": _postgresql(15, "bookworm"),
+    "postgresql-17": _postgresql(17, "trixie"),
+    "postgresql-18": _postgresql(18, "unstable"),
+    "mariadb-10.11": _mariadb("bookworm"),
+    "mariadb-11.8": _mariadb("trixie"),
+    "mysql-9.7": Choice(MysqlServer, NEWEST),
+}
+"""Name → server. Those without a version are the environment's or the machine's own, whatever version that is."""
+DEFAULT = ("postgresql", "mariadb", "mysql")
+"""The servers of a run for which none is named. Of several for one engine, a test is run on each."""
+_chosen = {"postgresql": "postgresql", "mysql": "mariadb"}
 
 
 class Stoppable(Protocol):
@@ -37,17 +74,45 @@ _kept: dict[str, Stoppable | ServerMissing | ServerBroken] = {}
 _lock = threading.RLock()
 
 
+def choose(name: str) -> None:
+    """Make a server the one of its engine, from now on."""
+    _chosen[CHOICES[name].kind.engine] = name
+
+
+def chosen(engine: str) -> str:
+    """The name of the server that an engine is tested on; the engine's own where it has no servers."""
+    return _chosen.get(engine, engine)
+
+
 def require(engine: str) -> DatabaseServer:
     """The process's server for "postgresql" or "mysql", started at first use.
 
     Where it cannot be had, the test is skipped with the reason, or fails if the environment variable CI is set.
     """
-    return kept(engine, lambda: obtain(engine))
+    return require_named(chosen(engine))
+
+
+def require_named(name: str) -> DatabaseServer:
+    """As `require`, of those in CHOICES."""
+    return kept(name, lambda: obtain_named(name))
 
 
 def obtain(engine: str) -> DatabaseServer:
     """A server for an engine, which the caller stops; raises ServerMissing or ServerBroken."""
-    return KINDS[engine].obtain()
+    return obtain_named(chosen(engine))
+
+
+def obtain_named(name: str) -> DatabaseServer:
+    """As `obtain`, of those in CHOICES."""
+    choice = CHOICES[name]
+    return choice.kind.obtain(choice.release)
+
+
+def start_private(name: str) -> DatabaseServer:
+    """As `obtain_named`, but a server that the test may kill, whatever the environment names."""
+    choice = CHOICES[name]
+    need_module(choice.kind.module, choice.kind.extra)
+    return choice.kind.start(choice.release)
 
 
 def kept(name: str, make: Callable[[], S]) -> S:
@@ -68,9 +133,9 @@ def kept(name: str, make: Callable[[], S]) -> S:
     return found  # type: ignore[return-value]  # what was kept under a name was made for that name
 
 
-def version_of(engine: str) -> str:
-    """The version of the process's server for an engine; empty while there is none."""
-    found = _kept.get(engine)
+def version_of(name: str) -> str:
+    """The version of one of CHOICES that this process started; empty while there is none."""
+    found = _kept.get(name)
     return found.version if isinstance(found, DatabaseServer) else ""
 
 

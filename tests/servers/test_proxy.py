@@ -10,18 +10,16 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import URL
 
-from servers import DatabaseServer, require
+from servers import DEFAULT, DatabaseServer, require_named
 from servers.base import Execute, connected
 from servers.proxy import Cut, Faults, Proxy
 from servers.wire import MysqlReader, PostgresqlReader
 
-ENGINES = ("postgresql", "mysql")
 
-
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=DEFAULT)
 def server(request: pytest.FixtureRequest) -> DatabaseServer:
     """The server that the other tests use too."""
-    return require(request.param)
+    return require_named(request.param)
 
 
 @pytest.fixture

@@ -7,18 +7,15 @@ from typing import Any
 
 import pytest
 
-from servers import DatabaseServer, ServerMissing, obtain, registry
+from servers import DatabaseServer, ServerMissing, registry
 from servers.load import TABLE, Load
 
-ENGINES = {"postgresql": "TRIALSTORE_TEST_POSTGRESQL_URL", "mysql": "TRIALSTORE_TEST_MYSQL_URL"}
 
-
-@pytest.fixture(params=ENGINES)
-def private(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[DatabaseServer]:
+@pytest.fixture(params=registry.DEFAULT)
+def private(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
     """A server that the test may kill, whatever the environment names."""
-    monkeypatch.delenv(ENGINES[request.param], raising=False)
     try:
-        server = obtain(request.param)
+        server = registry.start_private(request.param)
     except ServerMissing as reason:
         registry.unavailable(request.param, reason)
     yield server

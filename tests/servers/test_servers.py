@@ -16,20 +16,22 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from servers import DatabaseServer, ServerBroken, ServerMissing, obtain, registry, require, stop_all
+import servers
+from servers import DatabaseServer, ServerBroken, ServerMissing, registry, require, require_named, stop_all
 from servers.base import connected
+from servers.registry import obtain_named
 
-ENGINES = ("postgresql", "mysql")
-VARIABLES = ("TRIALSTORE_TEST_POSTGRESQL_URL", "TRIALSTORE_TEST_MYSQL_URL")
+VARIABLES = [servers.CHOICES[name].kind.variable for name in servers.DEFAULT]
 # Settings that a private server has and the library must not rely on.
 UNUSUAL = {
     "postgresql": ("SELECT current_setting('TimeZone'), 'a' < 'B'", ("Asia/Kathmandu", True)),
+    "mariadb": ("SELECT @@GLOBAL.time_zone, @@GLOBAL.sql_mode, 'a' = 'A'", ("+05:45", "", 1)),
     "mysql": ("SELECT @@GLOBAL.time_zone, @@GLOBAL.sql_mode, 'a' = 'A'", ("+05:45", "", 1)),
 }
 OWNER = """
 import os, sys, time
-from servers import require
-server = require(sys.argv[1])
+from servers import require_named
+server = require_named(sys.argv[1])
 print(server.pid, server.process.folder, flush=True)
 end = sys.argv[2]
 if end == "error":
@@ -44,10 +46,10 @@ if end != "exit":
 """
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=servers.DEFAULT)
 def server(request: pytest.FixtureRequest) -> DatabaseServer:
     """The server that the other tests use too."""
-    return require(request.param)
+    return require_named(request.param)
 
 
 @pytest.fixture
@@ -57,11 +59,11 @@ def start_private(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], D
         monkeypatch.delenv(variable, raising=False)
     started: list[DatabaseServer] = []
 
-    def start(engine: str) -> DatabaseServer:
+    def start(name: str) -> DatabaseServer:
         try:
-            started.append(obtain(engine))
+            started.append(obtain_named(name))
         except ServerMissing as reason:
-            registry.unavailable(engine, reason)
+            registry.unavailable(name, reason)
         return started[-1]
 
     yield start
@@ -69,7 +71,7 @@ def start_private(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], D
         one.stop()
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=servers.DEFAULT)
 def private(request: pytest.FixtureRequest, start_private: Callable[[str], DatabaseServer]) -> DatabaseServer:
     """A server that a test may kill."""
     return start_private(request.param)
@@ -117,7 +119,7 @@ def test_answers(server: DatabaseServer) -> None:
     assert server.admin("SELECT 1, 'a%'") == [(1, "a%")]
     assert server.admin("SELECT %s", "x") == [("x",)]
     assert re.fullmatch(r"(PostgreSQL|MariaDB|MySQL) \d+(\.\d+)+\S*", server.version)
-    assert require(server.engine) is server
+    assert require_named(server.name) is server
 
 
 def test_creates_and_drops_databases(server: DatabaseServer) -> None:
@@ -157,13 +159,14 @@ def test_copies_a_database() -> None:
     server.drop_database(name)
 
 
-def test_mysql_cannot_copy_a_database() -> None:
+@pytest.mark.parametrize("kind", ["mariadb", "mysql"])
+def test_mysql_and_mariadb_cannot_copy_a_database(kind: str) -> None:
     with pytest.raises(NotImplementedError):
-        require("mysql").create_database(template="mysql")
+        require_named(kind).create_database(template="mysql")
 
 
 def test_private_server_has_unusual_settings(private: DatabaseServer) -> None:
-    sql, expected = UNUSUAL[private.engine]
+    sql, expected = UNUSUAL[private.name]
     assert private.private
     assert private.admin(sql) == [expected]
     assert all(len(os.fsencode(path)) < 100 for path in private.process.folder.iterdir())
@@ -203,14 +206,14 @@ def test_stopped_server_is_replaced(private: DatabaseServer, monkeypatch: pytest
     another = registry.kept("x", lambda: private)
     assert another is private
     private.stop()
-    replacement = registry.kept("x", lambda: obtain(private.engine))
+    replacement = registry.kept("x", lambda: obtain_named(private.name))
     assert alive(replacement.pid)
     stop_all()
     assert not alive(replacement.pid)
 
 
 def test_forked_child_stops_nothing(private: DatabaseServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_kept", {private.engine: private})
+    monkeypatch.setattr(registry, "_kept", {private.name: private})
     child = os.fork()
     if child == 0:
         try:
@@ -230,6 +233,7 @@ def test_forked_child_stops_nothing(private: DatabaseServer, monkeypatch: pytest
         ("postgresql", "error"),
         ("postgresql", "terminate"),
         ("postgresql", "fork"),
+        ("mariadb", "kill"),
         ("mysql", "kill"),
     ],
 )
@@ -262,7 +266,7 @@ def test_ended_process_leaves_nothing(
 def test_server_of_the_environment(private: DatabaseServer, monkeypatch: pytest.MonkeyPatch) -> None:
     named = URL.create(**private.config("postgres" if private.engine == "postgresql" else "mysql"))
     monkeypatch.setenv(private.variable, named.render_as_string(hide_password=False))
-    server = obtain(private.engine)
+    server = obtain_named(private.name)
     assert (server.private, server.pid, server.version) == (False, None, private.version)
     assert server.socket_config("x") is None
     name = server.create_database()
@@ -280,11 +284,11 @@ def test_silent_server_of_the_environment_is_an_error(private: DatabaseServer, m
     monkeypatch.setattr(registry, "_kept", {})
     for _ in range(2):
         with pytest.raises(ServerBroken, match=private.variable) as caught:
-            require(private.engine)
+            require_named(private.name)
         assert private.config("x")["password"] not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ENGINES)
+@pytest.mark.parametrize("kind", servers.DEFAULT)
 @pytest.mark.parametrize(
     "ci, outcome",
     [
@@ -297,7 +301,7 @@ def test_silent_server_of_the_environment_is_an_error(private: DatabaseServer, m
     ],
 )
 def test_missing_server(
-    kind: str, ci: str | None, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
+    kind: str, ci: str | None, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if ci is None:
         monkeypatch.delenv("CI", raising=False)
@@ -306,7 +310,19 @@ def test_missing_server(
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr("servers.binaries.search", lambda name: None)
+    monkeypatch.setattr("servers.mysql.search", lambda name: None)
+    monkeypatch.setattr("servers.unpacked.KEYS", Path("no such file"))
+    monkeypatch.setenv("TRIALSTORE_TEST_CACHE", str(tmp_path))
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     monkeypatch.setattr(registry, "_kept", {})
     with pytest.raises(outcome, match=f"NOT TESTED ON {kind}: .*not (found|installed)"):
-        require(kind)
+        require_named(kind)
+
+
+def test_a_named_server_of_the_other_flavour_is_an_error(
+    start_private: Callable[[str], DatabaseServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = URL.create(**start_private("mariadb").config("mysql")).render_as_string(hide_password=False)
+    monkeypatch.setenv("TRIALSTORE_TEST_MYSQL_URL", named)
+    with pytest.raises(ServerBroken, match=r"the server of TRIALSTORE_TEST_MYSQL_URL is MariaDB \(\d"):
+        obtain_named("mysql")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import servers
 from matrix import first_mode
 from trialstore.contract.modes import Config
 from trialstore.storage import SqlStorage
@@ -42,10 +43,11 @@ def fresh(engine: str, tmp_path: Path) -> Structure:
 
 
 def fresh_structure(engine: str, folder: Path) -> Structure:
-    if engine not in _fresh:
+    server = servers.chosen(engine)
+    if server not in _fresh:
         with database(engine, folder) as config, SqlStorage(config) as storage:
-            _fresh[engine] = structure(storage)
-    return _fresh[engine]
+            _fresh[server] = structure(storage)
+    return _fresh[server]
 
 
 # --- the reference ----------------------------------------------------------------------------------------------------
@@ -76,7 +78,9 @@ def fresh_twin(reference: Reference, tmp_path: Path) -> Structure:
 
 
 @pytest.fixture(scope="module")
-def adopted(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlStorage]:
+def adopted(
+    reference: Reference, tmp_path_factory: pytest.TempPathFactory, server_name: str | None
+) -> Iterator[SqlStorage]:
     """A storage that has adopted a database of the reference; for reading only, since a module's tests share it."""
     with database(reference.engine, tmp_path_factory.mktemp("adopted")) as config:
         reference.load(config)
