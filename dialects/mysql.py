@@ -32,7 +32,7 @@ _KINDS = {
     ErrorKind.MISSING_OBJECT: (1051, 1054, 1072, 1091, 1146, 1305, 3821),
     ErrorKind.OBJECT_EXISTS: (1050, 1060, 1061, 1068, 1826),
     ErrorKind.PERMISSION: (1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836),
-    ErrorKind.BUSY: (1040, 1203, 1205, 1226, 1969, 3024, 3572),
+    ErrorKind.BUSY: (1040, 1203, 1205, 1226, 1317, 1969, 3024, 3572),
     ErrorKind.DEADLOCK: (1020, 1213, 1412, 1614, 3101),  # 1412: a table is newer than the snapshot
     ErrorKind.DISCONNECTED: (
         0,
@@ -88,7 +88,8 @@ _HINTS = {
     3159: _TLS,
     4226: _TLS,
     1665: "Set 'binlog_format' to ROW (or MIXED) on the server: the library's transactions are READ COMMITTED.",
-    1153: "Raise max_allowed_packet on the server.",
+    1153: "Write less at once, or let the administrator raise 'max_allowed_packet' on the server.",
+    1317: "Someone ended the statement (KILL QUERY).",
     **dict.fromkeys((1040, 1203, 1226), TOO_MANY),
 }
 # Messages of these kinds name tables, columns, users and hosts; those of the others may show values.
@@ -107,6 +108,11 @@ _WORDS = {
     ErrorKind.DEADLOCK: "the server undid it because it met another transaction",
     ErrorKind.BAD_VALUE: "a value does not fit its column",
 }
+_OWN_WORDS = {
+    1153: "it is larger than the server takes at once (max_allowed_packet)",
+    1317: "the statement was interrupted",
+}
+_READ_ONLY_SERVER = (1290, 1836)
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
@@ -214,8 +220,11 @@ class MySQLDialect(ServerDialect):
             kind = ErrorKind.OBJECT_EXISTS
         if isinstance(error, DBAPIError) and error.connection_invalidated and kind is ErrorKind.OTHER:
             kind = ErrorKind.DISCONNECTED
+        if number in _READ_ONLY_SERVER and self.hosts:  # another one may take the write
+            kind = ErrorKind.DISCONNECTED
         hint = _HINTS.get(number, ASK_FOR_RIGHTS if kind is ErrorKind.PERMISSION else "")
-        safe = message if kind in _NAMES_ONLY else _WORDS.get(kind, f"the server refused it: {kind.value}")
+        words = _OWN_WORDS.get(number) or _WORDS.get(kind, f"the server refused it: {kind.value}")
+        safe = message if kind in _NAMES_ONLY or number in _READ_ONLY_SERVER else words
         return DriverError(kind, f"error {number}", safe, hint)
 
     def new_id(self, cursor: Any) -> int | None:

@@ -200,6 +200,8 @@ class PostgreSQLDialect(ServerDialect):
             kind = ErrorKind.DISCONNECTED
         if kind is ErrorKind.OTHER and isinstance(error, DBAPIError) and error.connection_invalidated:
             kind = ErrorKind.DISCONNECTED
+        if code == "25006" and self.hosts:  # a primary that was turned read-only: another one may take the write
+            kind = ErrorKind.DISCONNECTED
         hint = _HINTS.get(code, ASK_FOR_RIGHTS if kind is ErrorKind.PERMISSION else "")
         return DriverError(kind, code, _safe_message(code, diag), hint)
 

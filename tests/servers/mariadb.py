@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from servers import mysql_family
+from servers import hostile, mysql_family
 from servers.base import ADMIN, DatabaseServer
 from servers.binaries import need_program
 from servers.mysql_family import MysqlFamilyServer, files
@@ -65,5 +65,8 @@ def prepare(process: ServerProcess, url: URL, install: Path, release: Release | 
         data.append(f"--basedir={release.folder() / 'usr'}")
     tables = ("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
     process.run(install, "--no-defaults", *data, *tables, *STORAGE)
-    init = process.write("init.sql", INIT.format(user=url.username, password=url.password))
+    statements = INIT.format(user=url.username, password=url.password)
+    if hostile.wanted():
+        statements += "".join(f"SET GLOBAL {name} = {value};\n" for name, value in hostile.MARIADB.items())
+    init = process.write("init.sql", statements)
     return [*data, f"--init-file={init}", *files(process)]

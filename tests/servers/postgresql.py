@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from servers import hostile
 from servers.base import ADMIN, DatabaseServer
 from servers.binaries import need_program
 from servers.errors import ServerBroken
@@ -50,7 +51,10 @@ class PostgresqlServer(DatabaseServer):
         """A private server whose administrator is its superuser."""
         initdb = need_program("initdb", "postgresql") if release is None else release.program("initdb")
         binaries = initdb.parent
-        process = ServerProcess("pg", ("postgres",), farewell=cls.crash)
+        german = hostile.german_locale() if hostile.wanted() else None
+        # Beside its own locales the server finds this one.
+        locales = {} if german is None else {"LOCPATH": f"{german}:/usr/lib/locale"}
+        process = ServerProcess("pg", ("postgres",), cls.crash, **locales)
         with process.closed_on_error():
             url = URL.create(cls.drivername_for(""), ADMIN, secrets.token_hex(8), database="postgres")
             data = _init(process, binaries, str(url.password))
@@ -101,6 +105,10 @@ def _init(process: ServerProcess, binaries: Path, password: str) -> Path:
             break
     with (data / "postgresql.conf").open("a", encoding="ascii") as conf:
         conf.write(SETTINGS)
+        if hostile.wanted():
+            conf.writelines(f"{name} = '{value}'\n" for name, value in hostile.POSTGRESQL.items())
+            if hostile.german_locale() is not None:
+                conf.write(f"lc_messages = '{hostile.GERMAN}'\n")
     return data
 
 

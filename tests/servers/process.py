@@ -29,7 +29,7 @@ LINGERING = 30.0
 class ServerProcess:
     """One server process and its folder, both in the care of a supervisor (see supervisor.py)."""
 
-    def __init__(self, name: str, accounts: Sequence[str], farewell: signal.Signals) -> None:
+    def __init__(self, name: str, accounts: Sequence[str], farewell: signal.Signals, **environment: str) -> None:
         """Make the folder; `accounts` are the users to run as instead of root, `farewell` the signal for the end."""
         self._owner = os.getpid()
         self._lock = threading.Lock()
@@ -42,7 +42,7 @@ class ServerProcess:
             "owner": self._owner,
             "account": self.account,
             # Nothing of the caller's settings (PGOPTIONS, LC_ALL, MYSQL_HOME, …) reaches a server.
-            "environment": {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+            "environment": {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **environment},
             "farewell": farewell,
             "prefix": f"ts-{name}-",
             "parent": str(parent_folder(traversable=bool(self.account))),

@@ -3,15 +3,29 @@
 -- name: session_settings
 -- returns: none
 -- params: time_zone, lock_wait
--- why: Values that do not fit are refused, not cut, whatever the server's default; its clock is read in UTC; no write
--- why: waits for another one for ever.
+-- why: Whatever the server's defaults: values that do not fit are refused, not cut; its clock is read in UTC; no write
+-- why: waits for another one for ever; no result is cut off, and no statement refused or changed, for what the library
+-- why: knows better; keys are checked; COMMIT begins no new transaction; and errors are told in English. What an
+-- why: administrator sets as a limit on time stays.
 -- own: A setting of this engine.
 SET
     SESSION sql_mode
     = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
     SESSION time_zone = :time_zone,
     SESSION innodb_lock_wait_timeout = :lock_wait,
-    SESSION lock_wait_timeout = :lock_wait;
+    SESSION lock_wait_timeout = :lock_wait,
+    SESSION sql_select_limit = 18446744073709551615,
+    SESSION max_join_size = 18446744073709551615,
+    SESSION sql_big_selects = 1,
+    SESSION sql_safe_updates = 0,
+    SESSION sql_auto_is_null = 0,
+    SESSION foreign_key_checks = 1,
+    SESSION unique_checks = 1,
+    SESSION completion_type = 0,
+    SESSION div_precision_increment = 4,
+    SESSION group_concat_max_len = 1048576,
+    SESSION max_sort_length = 1024,
+    SESSION /*M!100600 check_constraint_checks = 1, SESSION sql_if_exists = 0, SESSION */ lc_messages = 'en_US';
 
 -- name: session_isolation
 -- returns: none
@@ -19,7 +33,7 @@ SET
 -- why: Each statement of a write sees what was committed before it: a config that another process has just stored is
 -- why: found. Fewer gaps are locked as well, and so fewer deadlocks met.
 -- own: A setting of this engine.
-SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
 
 -- name: session_causal
 -- returns: none

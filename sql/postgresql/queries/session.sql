@@ -18,10 +18,33 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 -- name: session_settings
 -- returns: one
 -- params: -
--- why: Times are told in UTC whatever the server's zone; a pooler carries this setting over to its server connections.
+-- why: Whatever the server's, the database's or the role's defaults: times are told in UTC, and in the form that the
+-- why: driver reads; numbers are told with all their digits; literals, NULLs and names in descriptions are what the
+-- why: statements take them for; a commit is on disk when it returns; and foreign keys are checked. What an administrator
+-- why: sets as a limit (timeouts, default_transaction_read_only) stays. A pooler carries TimeZone, DateStyle and
+-- why: standard_conforming_strings over to its server connections.
 -- why: The process id that the server tells for itself is another one than the driver's if there is a pooler between.
 -- own: A setting of this engine.
-SELECT pg_backend_pid() AS server_pid, set_config('TimeZone', 'UTC', FALSE) AS time_zone;
+SELECT
+    pg_backend_pid() AS server_pid,
+    set_config('TimeZone', 'UTC', FALSE) AS time_zone,
+    set_config('DateStyle', 'ISO, YMD', FALSE) AS date_style,
+    set_config('IntervalStyle', 'postgres', FALSE) AS interval_style,
+    set_config('standard_conforming_strings', 'on', FALSE) AS standard_strings,
+    set_config('extra_float_digits', '1', FALSE) AS float_digits,
+    set_config('bytea_output', 'hex', FALSE) AS bytes_as,
+    set_config('array_nulls', 'on', FALSE) AS array_nulls,
+    set_config('transform_null_equals', 'off', FALSE) AS null_equals,
+    set_config('quote_all_identifiers', 'off', FALSE) AS quoted_names,
+    set_config('plan_cache_mode', 'auto', FALSE) AS plan_cache,
+    set_config('client_min_messages', 'warning', FALSE) AS least_message,
+    CASE
+        WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', FALSE)
+    END AS commits,
+    CASE
+        WHEN current_setting('session_replication_role') <> 'origin'
+            THEN set_config('session_replication_role', 'origin', FALSE)
+    END AS triggers;
 
 -- name: session_lock_timeout
 -- returns: one

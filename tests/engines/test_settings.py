@@ -1,0 +1,145 @@
+"""What a session relies on is set by the library; what an administrator shuts off or interrupts is gone along with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import servers
+from engines.databases import Database, engines, needs_private, on_servers, refusal
+from engines.test_hosts import with_hosts
+from servers import hostile
+from trialstore.contract.helpers import at, finish, make_experiment
+from trialstore.sql.session import Session
+from trialstore.storage import PermissionDenied, SqlStorage, Status, ValueRejected
+
+
+@contextmanager
+def global_settings(database: Database, settings: dict[str, str]) -> Iterator[None]:
+    """The server's defaults for new MariaDB sessions, set back afterwards."""
+    needs_private(database.server)
+    before = {name: database.server.admin(f"SELECT @@GLOBAL.{name}")[0][0] for name in settings}
+    try:
+        for name, value in settings.items():
+            database.server.admin(f"SET GLOBAL {name} = {value}")
+        yield
+    finally:
+        for name, value in before.items():
+            database.server.admin(f"SET GLOBAL {name} = %s", value)
+
+
+@contextmanager
+def hostile_defaults(database: Database) -> Iterator[None]:
+    """All that a server could have otherwise is."""
+    if database.server.engine == "mysql":
+        if not database.server.version.startswith("MariaDB"):
+            pytest.skip("the settings are MariaDB's, some of which MySQL calls otherwise or lacks")
+        with global_settings(database, hostile.MARIADB):
+            yield
+    else:
+        for name, value in hostile.POSTGRESQL.items():
+            database.admin(f"ALTER DATABASE {database.name} SET {name} = '{value}'")
+        yield
+
+
+def use(database: Database) -> None:
+    with SqlStorage(database.config(schema_policy="update")) as storage:
+        with make_experiment(storage, opt_targets={"score": "min"}) as experiment:
+            trials = [experiment.new_trial({"cache": number}, config={"n": number}) for number in range(40)]
+            trials[0].update_telemetry(Status.RUNNING, at(1), [(at(1), "back\\slash", 'it\'s \\ "x"')])
+            finish(trials[0])
+        data = storage.experiments["Exp"]
+        assert len(data.trials) == len(data.results_df) == 40
+        assert data.trials[1].telemetry_df.iloc[0].tolist() == [at(1), "back\\slash", 'it\'s \\ "x"']
+
+
+@on_servers
+def test_defaults_that_are_set_against_the_library_do_not_matter(database: Database) -> None:
+    with hostile_defaults(database):
+        use(database)
+
+
+@on_servers
+def test_the_next_host_takes_the_write_where_the_first_was_turned_read_only(database: Database) -> None:
+    engine = database.server.engine
+    other = servers.obtain(engine)
+    try:
+        _turned_read_only(database, other, engine)
+    finally:
+        other.stop()
+
+
+def _turned_read_only(database: Database, other: Any, engine: str) -> None:
+    needs_private(database.server)
+    config = database.config()
+    with SqlStorage(config):
+        pass
+    pair = Database(other, database.name)
+    other.admin(f"CREATE DATABASE {database.name}")
+    user = {"username": "writer", "password": "x"}
+    for each in (database, pair):
+        if engine == "postgresql":
+            each.admin("CREATE ROLE writer LOGIN SUPERUSER PASSWORD 'x'")
+        else:
+            each.admin("CREATE USER writer@'%' IDENTIFIED BY 'x'")
+            each.admin(f"GRANT ALL ON {each.name}.* TO writer@'%'")
+    SqlStorage({**pair.config(), **user}).dispose()
+    hosts = with_hosts({**config, **user, "retry_timeout": 20}, config["port"], pair.config()["port"])
+    storage = SqlStorage(hosts)
+    try:
+        make_experiment(storage, experiment_id="before").__enter__()
+        assert len(database.admin("SELECT exp_id FROM experiment")) == 1
+        _read_only(database, on=True)
+        make_experiment(storage, experiment_id="after").__enter__()
+        assert pair.admin("SELECT exp_id FROM experiment") == [("after",)]
+        with SqlStorage({**config, **user}) as alone:
+            error = refusal(lambda: make_experiment(alone, experiment_id="never").__enter__())
+        assert type(error) is PermissionDenied
+    finally:
+        storage.dispose()
+        _read_only(database, on=False)
+        if engine == "postgresql":
+            database.admin("DROP ROLE writer")
+        else:
+            database.admin("DROP USER writer@'%'")
+
+
+def _read_only(database: Database, *, on: bool) -> None:
+    word = "on" if on else "off"
+    if database.server.engine == "mysql":
+        database.server.admin(f"SET GLOBAL read_only = {word}")
+    else:
+        database.server.admin(f"ALTER SYSTEM SET default_transaction_read_only = {word}")
+        database.server.admin("SELECT pg_reload_conf(), pg_sleep(0.2)")
+
+
+@engines("mysql")
+def test_an_interrupted_statement_is_run_again(database: Database) -> None:
+    with SqlStorage(database.config()) as storage:
+        make_experiment(storage).__enter__()
+        attempts = []
+
+        def write(tx: Session) -> None:
+            attempts.append(1)
+            if len(attempts) == 1:
+                (connection,) = database.connections()
+                timer = threading.Timer(0.5, database.server.admin, (f"KILL QUERY {connection}",))
+                timer.start()
+                tx.run_migration("SELECT sleep(30) FROM experiment", "a long statement")
+                timer.join()
+
+        storage._database.write(write)
+        assert len(attempts) == 2
+
+
+@engines("mysql")
+def test_a_packet_that_is_too_large_is_called_that(database: Database) -> None:
+    with global_settings(database, {"max_allowed_packet": "65536"}), SqlStorage(database.config()) as storage:
+        error = refusal(lambda: storage._database.write(lambda tx: tx.run_migration(f"SELECT '{'x' * 70_000}'", "x")))
+    assert type(error) is ValueRejected
+    assert "max_allowed_packet" in error.message
+    assert "max_allowed_packet" in error.hint
