@@ -101,6 +101,8 @@ class StatementRunner(Protocol):
 
     def run(self, name: str, **params: Any) -> None: ...
 
+    def limit_waits(self, seconds: float | None) -> None: ...
+
 
 class Dialect(ABC):
     """One engine, bound to the settings of one storage (the URL keys and the engine's own options, already
@@ -129,6 +131,11 @@ class Dialect(ABC):
     """Length of the id columns, in characters."""
     refusals_stay: ClassVar[bool] = False
     """A connection that was opened while nothing could be written stays like that when it can be again."""
+    in_process: ClassVar[bool] = False
+    """The database runs in this process: an interrupt leaves no answer on its way, and a rollback frees everything."""
+    streams_apart: ClassVar[bool] = False
+    """The threads of a storage wait for one connection, so that a stream, in whose loop other calls are made, needs one
+    of its own."""
     close_before_fork: ClassVar[bool] = False
     """A forked child must not inherit open connections, not even unused ones."""
     default_policy: ClassVar[str] = "create"
@@ -212,6 +219,14 @@ class Dialect(ABC):
     def engine_options(self) -> dict[str, Any]:
         """Arguments of `sqlalchemy.create_engine` beside the URL: pool class and size, connect_args."""
 
+    def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
+        """A new connection of the driver's, with the arguments that SQLAlchemy has for it; None where the driver's own
+        way to connect will do."""
+        return None
+
+    def limit_waits(self, connection: Any, seconds: float | None) -> None:  # noqa: B027
+        """Let a connection of the driver's wait for an answer that long at most; None: for ever."""
+
     def connection_lost(self) -> None:  # noqa: B027 - only an engine of several hosts has something to do here
         """A connection was lost: where the settings name several hosts, the next one is to go to another."""
 
@@ -253,6 +268,11 @@ class Dialect(ABC):
     def in_memory(self) -> bool:
         """Whether the database lives in this process's memory, so that no other process can open it."""
         return False
+
+    def streams_whole(self) -> bool:
+        """Whether a stream must have been read to its end before another call can be made: its rows are then kept in
+        memory. Of a database in memory they are there already."""
+        return self.in_memory()
 
     def rows_written(self, cursor: Any) -> int:
         """How many rows the last statement of the driver's cursor has written: inserted, deleted, or changed. A row

@@ -83,6 +83,7 @@ class DuckDBDialect(FileDialect):
     least_versions = {"duckdb": (1, 4, 1)}
     transactional_ddl = True
     duplicates_may_pass = True  # keys are looked for among all committed rows, ON CONFLICT goes by the snapshot
+    streams_apart = True
     query_keys = QUERY_KEYS
     query_repeats = False
     options = {

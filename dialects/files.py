@@ -15,6 +15,7 @@ class FileDialect(Dialect):
     """A file, or memory (`:memory:` or no database at all)."""
 
     default_policy: ClassVar[str] = "update"
+    in_process: ClassVar[bool] = True
     # What a process knows of its open files, locks included, is memory that a fork copies, while the locks stay with
     # the parent: a child that uses what it inherited believes in locks that it does not hold.
     close_before_fork: ClassVar[bool] = True

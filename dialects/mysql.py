@@ -10,7 +10,7 @@ import functools
 import importlib
 import re
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from .base import DriverError, Server, SessionStep, StatementRunner
 from .errors import Busy, ConfigError, ErrorKind, QueryError
 from .mysql_login import REFUSED, TLS_KEYS, check_tls, guarded_logins, tls_arguments
-from .server import ASK_FOR_RIGHTS, SAFE_LOGIN, TOO_MANY, ServerDialect
+from .server import ASK_FOR_RIGHTS, NO_ANSWER, SAFE_LOGIN, TOO_MANY, ServerDialect
 
 QUERY_KEYS = ("unix_socket", *TLS_KEYS)
 
@@ -83,6 +83,7 @@ _HINTS = {
     2002: "Check 'unix_socket' in 'query', and that the server runs.",
     2003: "Check 'host' and 'port' (or 'unix_socket' in 'query'), and that the server runs.",
     2005: "Check 'host'.",
+    2013: NO_ANSWER,
     2026: "The server and this client do not agree on TLS: check the 'ssl_…' keys in 'query'.",
     REFUSED: SAFE_LOGIN,
     3159: _TLS,
@@ -156,6 +157,8 @@ class MySQLDialect(ServerDialect):
             "charset": "utf8mb4",
             "client_flag": 0,  # not FOUND_ROWS: a row counts when it was changed, not when it was looked at
             "connect_timeout": self.option("connect_timeout"),
+            "read_timeout": self.read_timeout,
+            "write_timeout": self.read_timeout,
             # As bytes: the driver would encode text as Latin-1, the server compares UTF-8.
             "password": (self.settings.get("password") or "").encode("utf-8"),
         }
@@ -164,8 +167,7 @@ class MySQLDialect(ServerDialect):
         arguments |= tls_arguments(query)
         arguments["auth_plugin_map"] = guarded_logins(in_clear=self.option("allow_cleartext_password"))
         several = {"creator": functools.partial(self._connect_to_one, arguments)} if self.hosts else {}
-        # A session ends its transactions itself; another ROLLBACK on the way to the pool is a round trip for nothing.
-        return {**self.pool_options(), "pool_reset_on_return": None, "connect_args": arguments, **several}
+        return {**self.pool_options(), "connect_args": arguments, **several}
 
     def _connect_to_one(self, arguments: dict[str, Any]) -> Any:
         """A connection to the first host that serves, beginning with the one that served last."""
@@ -173,16 +175,24 @@ class MySQLDialect(ServerDialect):
         names = {"user": self.settings.get("username"), "database": self.settings["database"]}
         for _ in self.hosts[1:]:
             try:
-                return self._connect_to_current(driver, {**arguments, **names})
+                return self._connect_to_current({**arguments, **names})
             except driver.err.OperationalError as exc:
                 if _KIND.get(exc.args[0]) not in _NEXT_HOST:
                     raise
                 self.connection_lost()
-        return self._connect_to_current(driver, {**arguments, **names})
+        return self._connect_to_current({**arguments, **names})
 
-    def _connect_to_current(self, driver: Any, arguments: dict[str, Any]) -> Any:
+    def _connect_to_current(self, arguments: dict[str, Any]) -> Any:
         host, port = self.hosts[self._host % len(self.hosts)]
-        return driver.connect(host=host, port=port or DEFAULT_PORT, **arguments)
+        return self.connect((), {"host": host, "port": port or DEFAULT_PORT, **arguments})
+
+    def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
+        from .pymysql_limits import LimitedConnection
+
+        return LimitedConnection(*arguments, **named)
+
+    def limit_waits(self, connection: Any, seconds: float | None) -> None:
+        connection.limit_waits(seconds)
 
     def connection_lost(self) -> None:
         self._host += 1
@@ -190,7 +200,7 @@ class MySQLDialect(ServerDialect):
     def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
         if write:
             return ()
-        seconds = max(1, round(self.option("busy_timeout")))
+        seconds = max(1, round(self.lock_wait))
         settings = {"time_zone": "+00:00", "lock_wait": seconds}
         causal = (SessionStep("session_causal"),) if self.hosts else ()
         return (SessionStep("session_settings", settings), SessionStep("session_isolation"), *causal)
@@ -234,8 +244,10 @@ class MySQLDialect(ServerDialect):
     def migration_lock(self, session: StatementRunner) -> Iterator[None]:
         # Of the connection, not of the transaction, which DDL ends; the server frees it when the connection breaks.
         seconds = max(1, round(self.migration_lock_timeout))
+        session.limit_waits(self.migration_wait)
         before = session.scalar("migration_statement_limit")
         if session.scalar("migration_lock", seconds=seconds) != 1:
+            session.limit_waits(self.read_timeout)
             raise Busy("Another connection holds the migration lock.", "", ErrorKind.BUSY)
         try:
             limit = float(self.option("migration_statement_timeout"))
@@ -243,9 +255,10 @@ class MySQLDialect(ServerDialect):
             session.begin(write=True)
             yield
         finally:
+            session.limit_waits(self.read_timeout)
             with suppress(QueryError):  # a broken connection has freed it
                 session.scalar("migration_unlock")
-                lock_wait = max(1, round(self.option("busy_timeout")))
+                lock_wait = max(1, round(self.lock_wait))
                 session.run("migration_timeouts", lock_wait=lock_wait, statement=before)
 
     def stream_cursor(self, connection: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from .base import DriverError, Server, SessionStep, StatementRunner
 from .errors import ErrorKind
 from .postgresql_login import check_query, login_arguments
-from .server import ASK_FOR_RIGHTS, SAFE_LOGIN, TOO_MANY, ServerDialect
+from .server import ASK_FOR_RIGHTS, NO_ANSWER, SAFE_LOGIN, TOO_MANY, ServerDialect
 
 # SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; a code that is not here goes by its class,
 # the first two characters.
@@ -116,6 +116,9 @@ _REFUSED = re.compile(
 
 
 DEFAULT_PORT = 5432
+# A host that is gone without a word is noticed within a minute, also while a migration may be silent for longer.
+_KEEPALIVES = {"keepalives": "1", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+_UNACKNOWLEDGED_S = 60.0
 
 
 class PostgreSQLDialect(ServerDialect):
@@ -143,6 +146,7 @@ class PostgreSQLDialect(ServerDialect):
         # autocommit: the driver must not open transactions of its own before our BEGIN.
         arguments = {"autocommit": True, "client_encoding": "utf8", "password": self.settings.get("password")}
         defaults = {"connect_timeout": str(self.option("connect_timeout")), "application_name": "trialstore"}
+        defaults |= {**_KEEPALIVES, "tcp_user_timeout": str(round(min(self.read_timeout, _UNACKNOWLEDGED_S) * 1000))}
         if "fallback_application_name" in self.query:
             del defaults["application_name"]
         arguments |= {key: value for key, value in defaults.items() if key not in self.query}
@@ -150,6 +154,16 @@ class PostgreSQLDialect(ServerDialect):
         # format: parameters by place, which the driver need not look up by name.
         options = {"use_native_hstore": False, "paramstyle": "format"}
         return {**self.pool_options(), **options, "connect_args": arguments}
+
+    def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
+        from .psycopg_limits import LimitedConnection
+
+        connection = LimitedConnection.connect(*arguments, **named)
+        connection.wait_limit = self.read_timeout
+        return connection
+
+    def limit_waits(self, connection: Any, seconds: float | None) -> None:
+        connection.wait_limit = seconds
 
     def _several_hosts(self) -> dict[str, str]:
         """For libpq, which goes to the next host itself: the first one that may be written to."""
@@ -176,7 +190,7 @@ class PostgreSQLDialect(ServerDialect):
             connection.prepare_threshold = None
 
     def _lock_timeout(self) -> dict[str, str]:
-        return {"milliseconds": str(max(1, round(self.option("busy_timeout") * 1000)))}  # 0 would mean: for ever
+        return {"milliseconds": str(max(1, round(self.lock_wait * 1000)))}  # 0 would mean: for ever
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
         begin = super().begin_steps(write=write)
@@ -207,12 +221,16 @@ class PostgreSQLDialect(ServerDialect):
 
     @contextmanager
     def migration_lock(self, session: StatementRunner) -> Iterator[None]:
-        session.begin(write=True)
         lock = max(1, round(self.migration_lock_timeout * 1000))  # 0 would mean: for ever
         statement = round(self.option("migration_statement_timeout") * 1000)
-        session.scalar("migration_timeouts", lock_ms=str(lock), statement_ms=str(statement))
-        session.scalar("migration_lock")  # of the transaction: freed with it, and so with a killed process
-        yield
+        session.limit_waits(self.migration_wait)
+        try:
+            session.begin(write=True)
+            session.scalar("migration_timeouts", lock_ms=str(lock), statement_ms=str(statement))
+            session.scalar("migration_lock")  # of the transaction: freed with it, and so with a killed process
+            yield
+        finally:
+            session.limit_waits(self.read_timeout)
 
     def lock_holder(self, session: StatementRunner) -> str | None:
         holder: str | None = session.scalar("migration_lock_holder")
@@ -265,6 +283,8 @@ def _without_code(error: BaseException, message: str) -> DriverError:
         part, hint = next((found for found in _AT_CONNECT if found[0] in message), ("", "Check 'host' and 'port'."))
         kind = ErrorKind.UNREACHABLE if part in _NOBODY_ANSWERS else ErrorKind.CANNOT_CONNECT
         return DriverError(kind, name, told, hint)
+    if (origin := type(getattr(error, "orig", error)).__name__) == "NoAnswer":
+        return DriverError(ErrorKind.DISCONNECTED, origin, message, NO_ANSWER)
     if name == "DataError":
         return DriverError(ErrorKind.BAD_VALUE, name, "the driver cannot send a value")
     lost = isinstance(error, DBAPIError) and (

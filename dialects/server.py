@@ -16,12 +16,14 @@ from .errors import ConfigError
 OPTIONS: Mapping[str, Option] = {
     "hosts": Option(None, (list, tuple)),  # instead of host and port: "host" or "host:port", the first that serves
     "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),
+    "read_timeout": Option(None, (int, float), least=1, most=86_400 * 7),  # None: READ_TIMEOUT_S or more
     "connect_timeout": Option(10, (int,), least=1, most=3600),
     # Let a server have the password itself over a connection that others may read, or that others may answer.
     "allow_cleartext_password": Option(False, (bool,)),
     "migration_lock_timeout": Option(None, (int, float), least=0, most=86_400),  # None: as busy_timeout
     "migration_statement_timeout": Option(900.0, (int, float), least=0, most=86_400 * 7),  # 0: none
 }
+READ_TIMEOUT_S, ROOM_S = 300.0, 30.0
 _HOST = re.compile(r"(?:\[([^\[\],\s]+)\]|([^:,\s\[\]]+))(?::(\d{1,5}))?")
 # What a role that may not do something is told, by every server.
 ASK_FOR_RIGHTS = "Ask the database's administrator for the right, or to run this."
@@ -29,6 +31,7 @@ SAFE_LOGIN = (
     "Demand TLS in 'query' (docs/config.md), or set 'allow_cleartext_password' to true where nobody else can read, or "
     "answer, this connection."
 )
+NO_ANSWER = "Look at the server and the network; raise 'read_timeout' for a statement that takes so long."
 TOO_MANY = "Close connections that are not in use, or ask the administrator to allow more."
 
 
@@ -70,6 +73,24 @@ class ServerDialect(Dialect):
     def migration_lock_timeout(self) -> float:
         own = self.option("migration_lock_timeout")
         return super().migration_lock_timeout if own is None else float(own)
+
+    @property
+    def read_timeout(self) -> float:
+        """Longest silence of the server, in seconds: unless the config says so, longer than it waits for locks."""
+        own = self.option("read_timeout")
+        return max(READ_TIMEOUT_S, float(self.option("busy_timeout")) + ROOM_S) if own is None else float(own)
+
+    @property
+    def lock_wait(self) -> float:
+        """Longest wait of the server for a lock, in seconds: it has to tell of that while somebody listens."""
+        return min(float(self.option("busy_timeout")), max(self.read_timeout - 1, self.read_timeout / 2))
+
+    @property
+    def migration_wait(self) -> float | None:
+        """Longest silence of the server in a migration, in seconds; None where its statements have no limit."""
+        statement = float(self.option("migration_statement_timeout"))
+        longest = max(statement, self.migration_lock_timeout) + ROOM_S
+        return max(longest, self.read_timeout) if statement else None
 
     def pool_options(self) -> dict[str, Any]:
         """Arguments of `create_engine` for the pool of connections."""

@@ -168,6 +168,10 @@ class SQLiteDialect(FileDialect):
             options |= {"pool_size": 5, "max_overflow": 20}
         return options
 
+    def streams_whole(self) -> bool:
+        # In the other modes a writer must wait until nobody reads.
+        return super().streams_whole() or self.option("journal_mode") != "wal"
+
     def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
         if not write:
             return (SessionStep("session_foreign_keys"), SessionStep("session_synchronous"))

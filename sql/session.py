@@ -8,6 +8,7 @@ database itself is quick.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -70,6 +71,11 @@ class Session:
                 raise QueryError(exc.message, "", ErrorKind.DISCONNECTED) from None
             info[key] = True
 
+    def limit_waits(self, seconds: float | None) -> None:
+        """Wait for an answer that long at most, from now on; where the database is on a server."""
+        if self._driver is not None:
+            self.dialect.limit_waits(self._driver, seconds)
+
     def begin(self, *, write: bool) -> None:
         """Open a transaction: a snapshot for reading, or one that may write."""
         self._in_transaction = True
@@ -110,10 +116,9 @@ class Session:
 
     def close(self) -> None:
         """Undo what is still open, so that the pool gets back an idle connection."""
-        if self._driver is not None:
-            # Rows that nobody fetched keep a snapshot open, also beyond the transaction, as long as the cursor lives;
-            # and that may be long, in the traceback of an error.
-            for cursor in (*self._more_cursors, self._cursor):
+        # Rows that nobody fetched keep a snapshot open, also beyond the transaction, as long as the cursor lives.
+        for cursor in (*self._more_cursors, self._cursor):
+            if self._driver is not None:
                 self._close_quietly(cursor)
         if self._in_transaction:
             self.rollback()
@@ -122,19 +127,36 @@ class Session:
         """Close a cursor, or a stream of rows, that nobody reads on; a connection that cannot do that is dropped."""
         try:
             rows.close()
-        except Exception:  # noqa: BLE001 - of a broken connection, whose error was told already or concerns nobody
+        except self._statements.driver_error:  # of a broken connection: told already, or of no concern to anybody
             self.drop()
+        except BaseException:  # an interrupt, or what a driver says that has lost its place in an answer
+            was_lost = self._driver is None
+            self._drop_interrupted()
+            if not was_lost:
+                raise
 
     def drop(self) -> None:
         """Let nobody get this connection again."""
         if self._driver is not None:
+            if self.dialect.in_process:
+                self._free()
             self._driver = self._cursor = None
             self._pooled.invalidate()
 
+    def _free(self) -> None:
+        """Let go of what the connection has locked: closing it does not, as long as a cursor of it lives, and that may
+        be long, in the traceback of an error."""
+        driver, failures = self._driver, (DBAPIError, self._statements.driver_error)
+        for cursor in (*self._more_cursors, self._cursor):
+            with suppress(*failures):
+                cursor.close()
+        with suppress(*failures):
+            self._ways.do_rollback(driver)
+
     def _drop_interrupted(self) -> None:
-        """After an interrupt, or a timer of the application's: the rest of an answer may still be on its way. A
-        database in this process's memory has no such way, and would be lost."""
-        if not self.dialect.in_memory():
+        """After an interrupt, or a timer of the application's: the rest of an answer may still be on its way. Where the
+        database is in this process there is no such way, and a rollback frees everything."""
+        if not self.dialect.in_process:
             self.drop()
 
     def _step(self, step: SessionStep) -> None:

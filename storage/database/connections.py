@@ -7,15 +7,15 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+import weakref
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import NullPool, PoolProxiedConnection, QueuePool
 
 from trialstore.dialects.errors import (
     Busy,
@@ -23,7 +23,6 @@ from trialstore.dialects.errors import (
     ConfigError,
     ConnectError,
     ErrorKind,
-    PermissionDenied,
     QueryError,
     ServerUnreachable,
     StorageError,
@@ -33,6 +32,7 @@ from trialstore.sql.statements import Statements, storage_error
 from trialstore.storage.config.keys import StorageConfig
 
 from . import forks
+from .checkout import Checkout
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -55,8 +55,12 @@ class Database:
     def _reset(self) -> None:
         self._lock = threading.RLock()  # a stream that is collected may end a session in any place
         self._engine: Engine | None = None
+        self._stream_engine: Engine | None = None
         self._statements: Statements | None = None
-        self._sessions = 0
+        self._in_memory: Any = None
+        """The driver's connection that is a database in memory."""
+        # Weak, so that nothing counts for ever that was lost by interrupts of what cleans up after interrupts.
+        self._in_use: weakref.WeakSet[Checkout] = weakref.WeakSet()
         self._unusable = ""
         self._version_checked = False
         self._locked_for_fork = False
@@ -81,6 +85,11 @@ class Database:
         with self._lock:
             return self._open()[0]
 
+    @property
+    def _sessions(self) -> int:
+        """How many sessions are open."""
+        return len(self._in_use)
+
     def _open(self) -> tuple[Engine, Statements]:
         """The engine and its statements; the lock is held."""
         if self._unusable:
@@ -91,24 +100,29 @@ class Database:
                 "Fork before threads use it, start children by 'spawn', or use a server.",
             )
         if self._engine is None or self._statements is None:
-            self._engine = self._create_engine()
+            self._engine = self._create_engine(self.dialect.engine_options())
+            if self.dialect.in_memory():
+                self._keep_memory(self._engine)
             self._statements = Statements.of(self.dialect, self._engine)
             if self.config.log_sql:
                 log = self._engine.logger
                 self._statements.watch = lambda sql, _many: log.info(sql)
         return self._engine, self._statements
 
-    def _create_engine(self) -> Engine:
+    def _create_engine(self, options: dict[str, Any]) -> Engine:
         # SQLAlchemy logs result rows at DEBUG: no setting of the application may let them through (echo goes round it).
         logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGING_NAME}").setLevel(logging.WARNING)
         try:
-            return create_engine(
+            engine = create_engine(
                 self.dialect.url(),
                 echo=self.config.log_sql,
                 hide_parameters=True,
                 logging_name=_LOGGING_NAME,
-                **self.dialect.engine_options(),
+                pool_reset_on_return=None,  # a session ends its transactions itself
+                **options,
             )
+            event.listen(engine, "do_connect", lambda _dialect, _record, args, named: self.dialect.connect(args, named))
+            return engine
         except (ValueError, TypeError, ArgumentError) as exc:
             if isinstance(exc, StorageError):
                 raise
@@ -134,37 +148,74 @@ class Database:
 
     def after_fork_in_child(self) -> None:
         """In the child: forget the parent's engine without closing anything; what was open may not be used."""
-        engine, busy = self._engine, self._sessions > 0 or not self._locked_for_fork
+        engine, streams, busy = self._engine, self._stream_engine, self._sessions > 0 or not self._locked_for_fork
         self._reset()
         if engine is not None:
             in_memory = self.dialect.in_memory()
             if in_memory:
                 self._unusable = "A storage in memory cannot be used in a forked child."
             in_use = busy and self.dialect.close_before_fork and not in_memory
-            forks.keep(engine, str(self.dialect.url()) if in_use else None)
+            forks.keep((engine, streams), str(self.dialect.url()) if in_use else None)
 
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """A session on a pooled connection, prepared for reading; whatever is open at the end is rolled back."""
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def session(self, *, for_stream: bool = False) -> Checkout:
+        """A context manager that gives a session on a pooled connection, prepared for reading; whatever is open at the
+        end is rolled back."""
+        return Checkout(self, for_stream=for_stream)
+
+    def opened(self, *, for_stream: bool) -> tuple[Engine, Statements]:
+        """The engine and its statements; of a stream that may not share its connection, an engine of its own."""
+        if self._engine is not None and self._statements is not None and not for_stream:
+            return self._engine, self._statements
         with self._lock:
             engine, statements = self._open()
-            self._sessions += 1
+            if not for_stream or not self.dialect.streams_apart or self.dialect.in_memory():
+                return engine, statements
+            if self._stream_engine is None:
+                options = self.dialect.engine_options()
+                pool = {"poolclass", "pool_size", "max_overflow", "pool_timeout"}
+                options = {key: value for key, value in options.items() if key not in pool}
+                self._stream_engine = self._create_engine({**options, "poolclass": NullPool})
+            return self._stream_engine, statements
+
+    def began(self, checkout: Checkout) -> None:
+        """Count a session, from before it has a connection."""
+        with self._lock:
+            self._in_use.add(checkout)
+
+    def ended(self, checkout: Checkout) -> None:
+        """Count a session no more."""
+        self._in_use.discard(checkout)
+
+    def replace_pool(self, engine: Engine) -> None:
+        """Begin with an empty pool: what the old one believes to be in use may be lost. A database in memory stays."""
+        engine.dispose(close=not self.dialect.in_memory())
+
+    def _keep_memory(self, engine: Engine) -> None:
+        """Give a database in memory a connection that nothing closes but `dispose`: a pool closes those that it has
+        doubts about."""
+
+        def keep(connection: Any, _record: Any) -> None:
+            self._in_memory = connection
+
+        event.listen(engine, "do_connect", lambda *_: self._in_memory)
+        event.listen(engine, "connect", keep)
+        for close in ("do_close", "do_terminate"):
+            setattr(engine.dialect, close, lambda _connection: None)
+
+    def start(self, connection: PoolProxiedConnection, statements: Statements) -> Session:
+        """A session on a connection whose server is new enough."""
+        self._check_version(connection)
+        return Session(connection, self.dialect, statements)
+
+    def prepare(self, session: Session) -> None:
+        """Prepare a session for reading."""
         try:
-            with closing(self._connect(engine, statements)) as connection:
-                self._check_version(connection)
-                session = Session(connection, self.dialect, statements)
-                try:
-                    self._prepare(session)
-                    yield session
-                except (ConnectError, PermissionDenied):
-                    if self.dialect.refusals_stay and not self.dialect.in_memory():
-                        session.drop()
-                    raise
-                finally:
-                    session.close()
-        finally:
-            with self._lock:
-                self._sessions -= 1
+            session.prepare(write=False)
+        except StorageError as exc:
+            # This is where a file that is no database is first noticed.
+            raise type(exc)(f"{self.config.label}: {exc.message}", *exc.args[1:]) from None
 
     def _check_version(self, connection: PoolProxiedConnection) -> None:
         if not self._version_checked:
@@ -175,14 +226,7 @@ class Database:
                 raise ConnectError(f"{self.config.label}: {server} answers.", f"At least version {least} is needed.")
             self._version_checked = True
 
-    def _prepare(self, session: Session) -> None:
-        try:
-            session.prepare(write=False)
-        except StorageError as exc:
-            # This is where a file that is no database is first noticed.
-            raise type(exc)(f"{self.config.label}: {exc.message}", *exc.args[1:]) from None
-
-    def _connect(self, engine: Engine, statements: Statements) -> PoolProxiedConnection:
+    def connect(self, engine: Engine, statements: Statements) -> PoolProxiedConnection:
         """A connection from the pool, made after the last time that one was lost: the older ones may be, too."""
         while True:
             connection = self._from_pool(engine, statements)
@@ -220,11 +264,16 @@ class Database:
     def read_one(self, function: Callable[[Session], _T]) -> _T:
         """The result of `function`, which runs one statement: that is a snapshot by itself, without a transaction."""
 
-        def attempt() -> _T:
-            with self.session() as session:
-                return function(session)
+        return self.retry(lambda: self._in_session(function))
 
-        return self.retry(attempt)
+    def _in_session(self, function: Callable[[Session], _T]) -> _T:
+        checkout = self.session()
+        try:
+            with checkout as session:
+                return function(session)
+        except BaseException:
+            checkout.close()  # an interrupt may come on the way into the block or out of it, too
+            raise
 
     def write(self, function: Callable[[Session], _T], *, repeatable: bool = False) -> _T:
         """The result of `function`, all that it wrote committed, or nothing.
@@ -241,31 +290,30 @@ class Database:
     def _transaction(self, function: Callable[[Session], _T], *, write: bool, repeatable: bool = False) -> _T:
         lost: list[CommitUnknown] = []
 
-        def attempt() -> _T:
-            with self.session() as session:
-                session.in_doubt = bool(lost)
+        def attempt(session: Session) -> _T:
+            session.in_doubt = bool(lost)
+            if write:
+                session.prepare(write=True)
+            try:
+                session.begin(write=write)
+                result = function(session)
+            except BaseException:
+                session.rollback()
+                raise
+            try:
                 if write:
-                    session.prepare(write=True)
-                try:
-                    session.begin(write=write)
-                    result = function(session)
-                except BaseException:
-                    session.rollback()
+                    session.commit()
+                else:
+                    session.end_read()
+            except CommitUnknown as exc:
+                if not repeatable:
                     raise
-                try:
-                    if write:
-                        session.commit()
-                    else:
-                        session.end_read()
-                except CommitUnknown as exc:
-                    if not repeatable:
-                        raise
-                    lost.append(exc)
-                    raise QueryError(exc.message, exc.hint, ErrorKind.DISCONNECTED) from None
-                return result
+                lost.append(exc)
+                raise QueryError(exc.message, exc.hint, ErrorKind.DISCONNECTED) from None
+            return result
 
         try:
-            return self.retry(attempt)
+            return self.retry(lambda: self._in_session(attempt))
         except (QueryError, ConnectError) as exc:
             if not lost:
                 raise
@@ -305,9 +353,12 @@ class Database:
     def dispose(self) -> None:
         """Close all pooled connections; the next use opens new ones."""
         with self._lock:
-            if self._engine is not None:
-                self._engine.dispose()
-            self._engine = None
+            for engine in (self._engine, self._stream_engine):
+                if engine is not None:
+                    engine.dispose()
+            if self._in_memory is not None:
+                self._in_memory.close()
+            self._engine = self._stream_engine = self._in_memory = None
             self._statements = None
 
 

@@ -31,9 +31,9 @@ def tell(database: Forkable) -> None:
     _TOLD.add(database)
 
 
-def keep(engine: Any, in_use: str | None) -> None:
-    """Keep the parent's engine as it is; `in_use` is the URL of a database that this child may not open any more."""
-    _of_parent.append(engine)
+def keep(engines: Any, in_use: str | None) -> None:
+    """Keep the parent's engines as they are; `in_use` is the URL of a database that this child may not open."""
+    _of_parent.append(engines)
     if in_use is not None:
         _left_open.add(in_use)
 

@@ -105,8 +105,13 @@ def _git(folder: str, *arguments: str) -> str | None:
         _LOG.debug("git %s could not be run: %s", arguments[0], type(error).__name__)
         return None
     if done.returncode != 0:
-        reason = os.fsdecode(done.stderr).partition("\n")[0]
+        reason = _text(done.stderr).partition("\n")[0]
         # Remote URLs may hold a password, so git's own words are logged for no question but those about the work tree.
         _LOG.debug("git %s failed: %s", arguments[0], reason if arguments[0] == "rev-parse" else done.returncode)
         return None
-    return os.fsdecode(done.stdout).removesuffix("\n")
+    return _text(done.stdout).removesuffix("\n")
+
+
+def _text(answer: bytes) -> str:
+    r"""What git prints, as text that a database can hold: a byte of a name that is not UTF-8 becomes `\xff`."""
+    return answer.decode("utf-8", "backslashreplace")

@@ -75,6 +75,9 @@ class Proxy:
         """May be replaced at any time; what is connected already begins the new chances too."""
         self.cuts: Counter[Cut] = Counter()
         """How many connections were cut where."""
+        self.silent_after: int | None = None
+        """After so many more messages of clients nothing goes through any more, in no direction, and nothing is closed;
+        who connects then meets a port that says nothing. None: never."""
         self.connections = 0
         """How many clients have come."""
         self.round_trips = 0
@@ -110,6 +113,18 @@ class Proxy:
     def cut_all(self) -> int:
         """Cut all connections, of which there were as many as returned."""
         return self._run(self._cut_all())
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing goes through any more."""
+        return self.silent_after is not None and self.silent_after <= 0
+
+    def falls_silent(self) -> bool:
+        """Whether the message at hand, and all after it, are kept back."""
+        if self.silent_after is not None and not self.silent:
+            self.silent_after -= 1
+            return False
+        return self.silent
 
     def cut_next_commit(self, where: Cut = Cut.COMMIT_ANSWER) -> None:
         """Cut the next commit that comes; called several times, several."""
@@ -184,6 +199,9 @@ class _Link:
     async def run(self) -> None:
         """Forward in both directions until one side ends, or the connection is to be cut."""
         try:
+            if self.proxy.silent:
+                await self.done.wait()
+                return
             with contextlib.suppress(OSError):
                 reader, writer = await asyncio.open_connection(*self.proxy.target)
                 self.writers.append(writer)
@@ -230,6 +248,9 @@ class _Link:
         reader = self.proxy.reader()
         while data := await self.client[0].read(CHUNK):
             for message, commits in reader.messages(data):
+                if self.proxy.falls_silent():
+                    await self.done.wait()
+                    return
                 self.proxy.round_trips += reader.asks(message)
                 fate = self._fate(commits)
                 if fate in (Cut.REQUEST, Cut.COMMIT_REQUEST):
@@ -243,6 +264,9 @@ class _Link:
     async def _answers(self, server: asyncio.StreamReader) -> None:
         _, client = self.client
         while data := await server.read(CHUNK):
+            if self.proxy.silent:
+                await self.done.wait()
+                return
             if self.pending is not None:
                 # The server answers when it has done what was asked, so that a commit whose answer begins is done.
                 if self.pending is Cut.ANSWER:
