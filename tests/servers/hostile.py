@@ -73,6 +73,7 @@ MARIADB = {
     "lc_time_names": "'de_DE'",
     "default_week_format": "3",
 }
+NOT_FOR_TESTS = ("tx_read_only", "sql_safe_updates")  # what the tests themselves could not work with
 GERMAN = "de_DE.UTF-8"
 
 

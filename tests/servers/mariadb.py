@@ -67,6 +67,7 @@ def prepare(process: ServerProcess, url: URL, install: Path, release: Release | 
     process.run(install, "--no-defaults", *data, *tables, *STORAGE)
     statements = INIT.format(user=url.username, password=url.password)
     if hostile.wanted():
-        statements += "".join(f"SET GLOBAL {name} = {value};\n" for name, value in hostile.MARIADB.items())
+        settings = {name: value for name, value in hostile.MARIADB.items() if name not in hostile.NOT_FOR_TESTS}
+        statements += "".join(f"SET GLOBAL {name} = {value};\n" for name, value in settings.items())
     init = process.write("init.sql", statements)
     return [*data, f"--init-file={init}", *files(process)]
