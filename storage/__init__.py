@@ -43,11 +43,11 @@ from trialstore.dialects.errors import (
 )
 
 from .base_storage import Storage
-from .config.file import from_config
 from .config.keys import config_from_url
 from .new_trial import NewTrial
 from .sql_storage import SqlStorage
 from .status import Status
+from .storage_factory import from_config
 from .tunables.groups import TunableGroups
 from .writing.leases import KeepLease
 

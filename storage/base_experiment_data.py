@@ -9,10 +9,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from .base_storage import Direction
-    from .base_trial_data import TrialData
+    from .base_trial_data import TrialData, TunableConfigTrialGroupData
     from .base_tunable_config_data import TunableConfigData
-    from .base_tunable_config_trial_group_data import TunableConfigTrialGroupData
+    from .objectives import Direction
 
 
 class ExperimentData(ABC):

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from trialstore.dialects.errors import TrialError
 
 from .new_trial import NewTrial
+from .objectives import Direction
 from .status import Status
 from .tunables.values import Tunables
 
 if TYPE_CHECKING:
     from .base_experiment_data import ExperimentData
-
-Direction = Literal["min", "max"]
 
 
 class Storage(ABC):

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .base_experiment_data import ExperimentData
-from .base_storage import Direction, Storage
+from .base_storage import Storage
 from .config.keys import check_config
 from .database.connections import Database
+from .objectives import Direction
 from .reading.experiment_data import read_experiments
 from .schema.policy import open_schema, update_schema
 from .tunables.values import Tunables

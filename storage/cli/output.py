@@ -1,4 +1,4 @@
-"""Consoles, tables and text forms for the command line. rich is imported when something is printed."""
+"""Consoles, tables, text forms and errors for the command line. rich is imported when something is printed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Literal
+
+import click
+
+from trialstore.dialects.errors import StorageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +35,13 @@ def _console(stream: IO[str], width: int | None, *, terminal: bool) -> Console:
     from rich.console import Console
 
     return Console(file=stream, width=width, force_terminal=terminal, markup=False, highlight=False, emoji=False)
+
+
+def show_error(error: StorageError) -> None:
+    """Print an error and what to do about it."""
+    click.echo(f"Error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"Hint: {error.hint}", err=True)
 
 
 def print_table(

@@ -20,9 +20,9 @@ from trialstore.storage.schema.deployment import (
 
 from .exit_codes import BROKEN, FINE, PENDING, SchemaCommands
 from .output import clean, console, moment, print_table
-from .program import Target, storage_options
 from .schema_checks import adopt, resolve, verify
 from .schema_offline import grants, script
+from .target import Target, storage_options
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _to = click.option("--to", type=click.IntRange(min=1), metavar="VERSION", help="Up to this version (default: newest).")

@@ -15,7 +15,7 @@ from trialstore.storage.schema.resolution import Unfinished, find_unfinished
 from trialstore.storage.schema.resolution import resolve as resolve_migration
 
 from .exit_codes import BROKEN, FINE, USAGE
-from .program import Target, storage_options
+from .target import Target, storage_options
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -1,9 +1,8 @@
-"""The commands that read: `trialstore list` and `trialstore show`."""
+"""The command `trialstore show`: an experiment, or one of its trials."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +11,16 @@ import click
 from trialstore.dialects.errors import ExperimentMissing, StorageError, TrialMissing, nearest
 
 from .output import clean, console, moment, percent, print_fields, print_table, settings
-from .program import Target, storage_options
 from .summary import (
-    best_trial,
     config_scores,
     config_values,
     improvement,
     last_activity,
+    objectives_shown,
     scores,
-    status_counts,
+    trials_by_status,
 )
+from .target import Target, storage_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,47 +30,6 @@ if TYPE_CHECKING:
     from trialstore.storage.base_trial_data import TrialData
 
 _BEST_CONFIGS = 5
-
-
-@click.command("list")
-@storage_options
-def list_experiments(target: Target) -> None:
-    """List the experiments with their trials and best scores."""
-    with target.open_to_read() as storage:
-        rows = [_experiment_row(data) for data in storage.experiments.values()]
-    out = console()
-    if not rows:
-        out.print("There are no experiments yet.")
-        return
-    columns = ("experiment", "trials", "objectives", "best", "last active (UTC)", "description")
-    print_table(out, "", columns, rows, may_omit_last=True)
-
-
-def _experiment_row(data: ExperimentData) -> tuple[object, ...]:
-    results = data.results_df
-    objectives = data.objectives
-    return (
-        data.experiment_id,
-        _trials_by_status(results),
-        _objectives(objectives),
-        _best_score(results, *next(iter(objectives.items()))) if objectives else None,
-        moment(last_activity(results), seconds=False),
-        data.description,
-    )
-
-
-def _trials_by_status(results: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(f"{count} {name}" for name, count in status_counts(results).items()) or ("none",)
-
-
-def _objectives(objectives: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(f"{name} ({direction})" for name, direction in objectives.items()) or ("none",)
-
-
-def _best_score(results: pd.DataFrame, metric: str, direction: str) -> object:
-    found = scores(results, metric)
-    best = best_trial(found, direction)
-    return None if best is None else found[best]
 
 
 @click.command("show")
@@ -132,8 +90,8 @@ def _show_experiment(out: Console, data: ExperimentData, limit: int, sort: str) 
             "Description": data.description,
             "Configuration": config,
             "Git": " of ".join(filter(None, (commit, repo))) or "not in a git work tree",
-            "Objectives": ", ".join(_objectives(data.objectives)),
-            "Trials": ", ".join(_trials_by_status(results)),
+            "Objectives": ", ".join(objectives_shown(data.objectives)),
+            "Trials": ", ".join(trials_by_status(results)),
             "Last activity": moment(last_activity(results)) + " UTC",
         },
     )

@@ -18,7 +18,7 @@ from trialstore.sql.catalogue import Statement, load_catalogue
 from trialstore.sql.session import Session
 
 from .output import clean, console, print_table, shown
-from .program import Target, storage_options
+from .target import Target, storage_options
 
 if TYPE_CHECKING:
     from trialstore.storage.sql_storage import SqlStorage

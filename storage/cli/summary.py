@@ -38,6 +38,16 @@ def status_counts(results: pd.DataFrame) -> dict[str, int]:
     return {status.name: int(counts[status.name]) for status in Status if status.name in counts}
 
 
+def trials_by_status(results: pd.DataFrame) -> tuple[str, ...]:
+    """How many trials have each status, as text; at least one entry."""
+    return tuple(f"{count} {name}" for name, count in status_counts(results).items()) or ("none",)
+
+
+def objectives_shown(objectives: Mapping[str, str]) -> tuple[str, ...]:
+    """The objectives with their directions, as text; at least one entry."""
+    return tuple(f"{name} ({direction})" for name, direction in objectives.items()) or ("none",)
+
+
 def scores(results: pd.DataFrame, metric: str) -> dict[int, float]:
     """Trial id → finite value of a metric, of the trials that succeeded and have one."""
     import pandas as pd

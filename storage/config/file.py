@@ -1,4 +1,4 @@
-"""Storage configs from JSON5 files: reading them, replacing `$NAME` references, opening the storage described."""
+"""Storage configs from JSON5 files: reading them, and replacing `$NAME` references."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trialstore.dialects.base import Option
 from trialstore.dialects.errors import ConfigError, nearest
 
 from .keys import from_text, known_keys
-
-if TYPE_CHECKING:
-    from trialstore.storage.base_storage import Storage
 
 _CLASSES = (
     "trialstore.storage.SqlStorage",
@@ -32,28 +29,6 @@ _DOLLAR = re.compile(rf"\$\$|\$({_IDENTIFIER})|\$\{{({_IDENTIFIER})\}}|\$\{{")
 _ESCAPE = re.compile(r"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|.)", re.IGNORECASE | re.DOTALL)
 
 
-def from_config(config: str, global_configs: list[str] | None = None, **kwargs: Any) -> Storage:
-    """Open the storage that a config file describes.
-
-    `config` is the path of a JSON5 file or JSON5 text; it holds `{"class": ..., "config": {...}}` or the config alone.
-    `global_configs` are more files or texts, merged in order, and `kwargs` overlay them: together they are the
-    storage's `global_config` and supply the values of `$NAME` references, before the environment does.
-    Raises `ConfigError`, which names the file and the key, and what the storage itself raises.
-    """
-    global_config: dict[str, Any] = {}
-    for source in global_configs or []:
-        global_config.update(_read_object(source, _describe(source)))
-    global_config.update(kwargs)
-    settings = load_config(config, global_config)
-
-    from trialstore.storage.sql_storage import SqlStorage
-
-    try:
-        return SqlStorage(config=settings, global_config=global_config)
-    except ConfigError as exc:
-        raise ConfigError(f"{_describe(config)}: {exc.message}", exc.hint) from None
-
-
 def load_config(config: str | os.PathLike[str], global_config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the config of a storage from a JSON5 file, or from JSON5 text that starts with `{`.
 
@@ -62,8 +37,8 @@ def load_config(config: str | os.PathLike[str], global_config: Mapping[str, Any]
     whole, and taken as they stand otherwise; one that begins with `$` is written with `$$` there.
     Raises `ConfigError` naming the file and the key or line, never a value.
     """
-    where = _describe(config)
-    document = _read_object(config, where)
+    where = describe(config)
+    document = read_object(config, where)
     if "class" in document or "config" in document:
         settings = _settings(document, where)
     elif "drivername" in document:
@@ -162,7 +137,7 @@ def is_text(config: str | os.PathLike[str]) -> bool:
     return isinstance(config, str) and config.lstrip("\ufeff \t\r\n").startswith("{")
 
 
-def _describe(config: str | os.PathLike[str]) -> str:
+def describe(config: str | os.PathLike[str]) -> str:
     """Return the source's name for errors; what might be a config or a URL is not repeated: it may hold a password."""
     if is_text(config):
         return "The config text"
@@ -172,7 +147,8 @@ def _describe(config: str | os.PathLike[str]) -> str:
     return f"Config file {name!r}"
 
 
-def _read_object(config: str | os.PathLike[str], where: str) -> dict[str, Any]:
+def read_object(config: str | os.PathLike[str], where: str) -> dict[str, Any]:
+    """The object in a JSON5 file or text, as it stands; `where` names it in errors. Raises `ConfigError`."""
     import json5
 
     text = config if isinstance(config, str) and is_text(config) else _read_file(config, where)

@@ -18,6 +18,7 @@ Value = int | str
 Config = dict[str, Value]
 
 WORKLOAD_FILE = Path(__file__).with_name("workload.sql")
+TARGET_SYSTEM = f"SQLite {sqlite3.sqlite_version}"
 
 DEFAULTS: Config = {
     "page_size": 4096,

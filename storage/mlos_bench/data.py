@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from trialstore.storage.base_experiment_data import ExperimentData
-    from trialstore.storage.base_trial_data import TrialData
+    from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGroupData
     from trialstore.storage.base_tunable_config_data import TunableConfigData
-    from trialstore.storage.base_tunable_config_trial_group_data import TunableConfigTrialGroupData
 
 
 def as_text() -> AbstractContextManager[None]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trialstore.sql.session import Session
-from trialstore.storage.base_trial_data import TrialData
+from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGroupData
 from trialstore.storage.base_tunable_config_data import TunableConfigData
-from trialstore.storage.base_tunable_config_trial_group_data import TunableConfigTrialGroupData
 from trialstore.storage.database.connections import Database
 from trialstore.storage.status import Status
 from trialstore.storage.values import rows

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 from trialstore.dialects.errors import ConfigError, ValueRejected, nearest
-from trialstore.storage.values.encoding import Scalar, check_name, encode, parse_untyped, python_value
+from trialstore.storage.values.checks import check_name
+from trialstore.storage.values.encoding import Scalar, encode, parse_untyped, python_value
 
 
 class TunablesLike(Protocol):

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from .encoding import DECODERS, check_mapping, check_name, decode, encode
+from .checks import check_mapping, check_name
+from .encoding import DECODERS, decode, encode
 
 Row = tuple[str, str | None, str | None]
 """Name, text and type of a value."""

@@ -13,7 +13,8 @@ from trialstore.dialects.errors import TrialError, ValueRejected
 from trialstore.sql.session import Session
 from trialstore.storage.status import Status
 from trialstore.storage.values import rows
-from trialstore.storage.values.encoding import LARGEST_INT32, python_value
+from trialstore.storage.values.checks import LARGEST_INT32
+from trialstore.storage.values.encoding import python_value
 
 LONGEST_LEASE = dt.timedelta(days=366)
 MOST_AT_ONCE = 10_000

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from trialstore.dialects.errors import ExperimentMissing, ValueRejected
 from trialstore.sql.session import Session
-from trialstore.storage.base_storage import Direction, Storage
+from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
 from trialstore.storage.new_trial import NewTrial
+from trialstore.storage.objectives import Direction, check_objectives
 from trialstore.storage.status import Status
 from trialstore.storage.tunables.values import Tunables, config_hash, own_copy, values_of, with_values
 from trialstore.storage.values import rows
-from trialstore.storage.values.encoding import MAX_TEXT, check_mapping, check_name, check_text, int_id, is_name, to_utc
+from trialstore.storage.values.checks import MAX_TEXT, check_name, check_text, int_id, is_name, to_utc
 
 from .claims import new_call_id
 from .configs import find_or_create_configs
@@ -74,7 +74,7 @@ class Experiment(StoredTrials):
         check_text(root_env_config, "root_env_config", MAX_TEXT)
         if description is not None:
             check_text(description, "description", MAX_TEXT)
-        _check_objectives(opt_targets, opt_weights, id_length)
+        check_objectives(opt_targets, opt_weights, id_length)
         repo, commit, path = git_info(root_env_config)
         return cls(
             database,
@@ -93,7 +93,7 @@ class Experiment(StoredTrials):
         cls, database: Database, experiment_id: str, tunables: Tunables, opt_targets: Mapping[str, Direction]
     ) -> Experiment | None:
         """The stored experiment of that id, or None."""
-        _check_objectives(opt_targets, {}, database.dialect.id_length)
+        check_objectives(opt_targets, {}, database.dialect.id_length)
         if not is_name(experiment_id, database.dialect.id_length):
             return None
 
@@ -260,19 +260,3 @@ class Experiment(StoredTrials):
         )
         if last is not None:
             self._trial_id = last + 1
-
-
-def _check_objectives(targets: Mapping[str, Direction], weights: Mapping[str, float], id_length: int) -> None:
-    check_mapping(targets, "opt_targets")
-    check_mapping(weights, "opt_weights")
-    for target, direction in targets.items():
-        check_name(target, "Objective", id_length)
-        if direction not in ("min", "max"):
-            raise ValueRejected(
-                f"Objective {target!r}: the direction is neither 'min' nor 'max'.", "Give one of the two."
-            )
-    for target, weight in weights.items():
-        if target not in targets:
-            raise ValueRejected(f"Weight for {target!r}, which is no objective.", "Add it to opt_targets.")
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not math.isfinite(weight):
-            raise ValueRejected(f"The weight of {target!r} is no finite number.", "Give a float.")

@@ -14,7 +14,7 @@ from trialstore.storage.database.connections import Database
 from trialstore.storage.status import Status
 from trialstore.storage.tunables.values import with_stored
 from trialstore.storage.values import rows
-from trialstore.storage.values.encoding import LARGEST_INT32, int_id, to_utc
+from trialstore.storage.values.checks import LARGEST_INT32, int_id, to_utc
 
 from .claims import Claim, check_limit, check_runner_id, lease_us, release
 from .trial import Trial

@@ -11,7 +11,7 @@ from trialstore.sql.session import Session
 from trialstore.storage.database.connections import Database
 from trialstore.storage.tunables.values import config_hash, values_of, with_stored
 from trialstore.storage.values import rows
-from trialstore.storage.values.encoding import check_name
+from trialstore.storage.values.checks import check_name
 
 from .configs import find_or_create_configs
 

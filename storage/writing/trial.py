@@ -20,7 +20,8 @@ from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
 from trialstore.storage.status import Status
 from trialstore.storage.values import rows
-from trialstore.storage.values.encoding import check_name, encode, to_utc
+from trialstore.storage.values.checks import check_name, to_utc
+from trialstore.storage.values.encoding import encode
 
 from .claims import check_runner_id, lease_us, release
 

@@ -21,11 +21,13 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from trialstore.storage import SchemaTooOld, SqlStorage, Status
+from trialstore.storage.cli import main
+from trialstore.storage.cli.demo import _Display
 from trialstore.storage.cli.output import clean, moment, print_table, settings, shown
-from trialstore.storage.cli.program import COMMANDS, Target, main, read_target, storage_options
+from trialstore.storage.cli.program import COMMANDS
+from trialstore.storage.cli.target import Target, read_target, storage_options
 from trialstore.storage.config.keys import config_from_url
 from trialstore.storage.demo import benchmark, plot
-from trialstore.storage.demo.command import _Display
 from trialstore.storage.demo.corpus import find_sources
 from trialstore.storage.demo.interrupt import StopRequest
 

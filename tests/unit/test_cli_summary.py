@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from trialstore.storage.cli.demo_report import print_report, rank_configs
 from trialstore.storage.cli.summary import (
     best_trial,
     config_scores,
@@ -22,7 +23,6 @@ from trialstore.storage.cli.summary import (
     scores,
     status_counts,
 )
-from trialstore.storage.demo.report import print_report, rank_configs
 
 if TYPE_CHECKING:
     from trialstore.storage.base_experiment_data import ExperimentData

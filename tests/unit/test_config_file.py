@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialstore.dialects.errors import ConfigError
-from trialstore.storage.config.file import from_config, load_config
+from trialstore.storage.config.file import load_config
 from trialstore.storage.config.keys import known_keys
+from trialstore.storage.storage_factory import from_config
 
 CLASS = "trialstore.storage.SqlStorage"
 
@@ -383,7 +384,7 @@ def test_global_configs_are_merged_in_order_and_keywords_overlay_them(file: Path
 
 def test_the_storage_is_given_the_merged_global_config(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, Any]] = []
-    monkeypatch.setattr("trialstore.storage.sql_storage.SqlStorage", lambda **arguments: given.append(arguments))
+    monkeypatch.setattr("trialstore.storage.storage_factory.SqlStorage", lambda **arguments: given.append(arguments))
     from_config('{drivername: "sqlite", database: "$DB"}', ["{a: 1, b: 1}", "{b: 2, c: 2}"], c=3, DB="x")
     assert given == [
         {

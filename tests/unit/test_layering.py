@@ -217,7 +217,7 @@ def test_python_holds_no_sql() -> None:
 
 
 # The command line's default file says by its name what it is; nothing else may name an engine.
-ALLOWED_ENGINE_NAMES = {"storage/cli/program.py": {"'trialstore.sqlite'"}}
+ALLOWED_ENGINE_NAMES = {"storage/cli/target.py": {"'trialstore.sqlite'"}}
 
 
 def test_engines_are_named_only_in_the_dialects_and_the_demo() -> None:

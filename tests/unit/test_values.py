@@ -13,15 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialstore.dialects.errors import ValueRejected
-from trialstore.storage.values.encoding import (
-    MAX_VALUE_BYTES,
-    check_name,
-    decode,
-    encode,
-    parse_untyped,
-    python_value,
-    to_utc,
-)
+from trialstore.storage.values.checks import check_name, to_utc
+from trialstore.storage.values.encoding import MAX_VALUE_BYTES, decode, encode, parse_untyped, python_value
 
 UTC = dt.timezone.utc
 

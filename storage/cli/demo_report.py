@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trialstore.storage.base_experiment_data import ExperimentData
-from trialstore.storage.cli.output import percent, print_table, settings
-from trialstore.storage.cli.summary import ConfigScore, config_scores, config_values, improvement, scores
+from trialstore.storage.demo.plot import Curve, can_draw, print_plot, save_plot
+from trialstore.storage.demo.search import WEIGHTS, cost
+from trialstore.storage.demo.settings import DEFAULTS
 
-from .plot import Curve, can_draw, print_plot, save_plot
-from .search import WEIGHTS, cost
-from .settings import DEFAULTS
+from .output import percent, print_table, settings
+from .summary import ConfigScore, config_scores, config_values, improvement, scores
 
 if TYPE_CHECKING:
     import pandas as pd

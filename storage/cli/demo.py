@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,20 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trialstore.dialects.errors import StorageError
-from trialstore.storage.cli.program import Target, storage_options
+from trialstore.storage.demo.benchmark import EXPERIMENT_ID, Options, Outcome, run_benchmark
+from trialstore.storage.demo.interrupt import StopRequest
+from trialstore.storage.demo.settings import DEFAULTS, TARGET_SYSTEM
 
-from .benchmark import EXPERIMENT_ID, Options, Outcome, run_benchmark
-from .interrupt import StopRequest
-from .settings import DEFAULTS
+from .target import Target, storage_options
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
     from trialstore.storage.base_storage import Storage
+    from trialstore.storage.demo.corpus import Corpus
     from trialstore.storage.status import Status
-
-    from .corpus import Corpus
 
 _PLOT_FILE = "trialstore-demo.png"
 _PLOT_SUFFIXES = (".png", ".svg", ".pdf")
@@ -75,7 +73,7 @@ def demo(
     Tunes the settings of SQLite for a workload of Python's own sources, in a temporary folder (set TMPDIR to measure
     another disk). Run again, it goes on with the same experiment.
     """
-    from trialstore.storage.cli.output import console
+    from .output import console
 
     out = console()
     options = Options(experiment, trials, repeats, seconds, seed)
@@ -96,8 +94,9 @@ def _say_interrupted(target: Target, experiment: str, outcome: Outcome) -> None:
 def _finish(
     out: Console, target: Target, storage: Storage, experiment: str, plot_file: str | None, outcome: Outcome
 ) -> None:
-    from .plot import can_draw
-    from .report import draw, print_report
+    from trialstore.storage.demo.plot import can_draw
+
+    from .demo_report import draw, print_report
 
     if outcome.out_of_time:
         out.print("The time is up: trials that are still pending run when the demo is started again.\n")
@@ -162,7 +161,7 @@ class _Display:
     def prepared(self, corpus: Corpus, stored_trials: int) -> None:
         """Say what is tuned, on what data, and where the results go."""
         self._out.print(
-            f"Tuning SQLite {sqlite3.sqlite_version} for {len(corpus.files)} files of Python's library "
+            f"Tuning {TARGET_SYSTEM} for {len(corpus.files)} files of Python's library "
             f"({corpus.lines:,} lines, {corpus.size_bytes / 1e6:.1f} MB); results go to {self._storage!r}.",
             soft_wrap=True,
         )
@@ -172,13 +171,13 @@ class _Display:
 
     def trial_begins(self, trial: Storage.Trial) -> None:
         """Show what is tried."""
-        from trialstore.storage.cli.output import settings
+        from .output import settings
 
         self._progress.update(self._task, description=settings(trial.tunables, DEFAULTS))
 
     def trial_ended(self, trial: Storage.Trial, status: Status, metrics: dict[str, Any], reason: str) -> None:
         """Show how it went."""
-        from trialstore.storage.cli.output import settings
+        from .output import settings
 
         self._done += 1
         self._progress.update(self._task, completed=self._done)

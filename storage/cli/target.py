@@ -1,0 +1,106 @@
+"""The storage that a command works on, and the options that name it."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trialstore.dialects.errors import ConfigError
+from trialstore.dialects.registry import DEFAULT_BACKEND
+
+if TYPE_CHECKING:
+    from trialstore.storage.base_storage import Storage
+    from trialstore.storage.database.connections import Database
+
+DEFAULT_FILE = "trialstore.sqlite"
+_DEFAULT_CONFIG = {"drivername": DEFAULT_BACKEND, "database": DEFAULT_FILE}
+
+
+@dataclass(frozen=True)
+class Target:
+    """The storage that a command works on: its config, and the options that named it. The repr shows neither."""
+
+    config: dict[str, Any]
+    options: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Target()"
+
+    @property
+    def arguments(self) -> str:
+        """The options as text to be typed after another command; a URL that may hold a secret is left to the reader."""
+        shown = ["URL" if "@" in word or "?" in word else shlex.quote(word) for word in self.options]
+        return "".join(f" {word}" for word in shown)
+
+    @contextmanager
+    def open(self, **overrides: Any) -> Iterator[Storage]:
+        """Open the storage, `overrides` laid over its config."""
+        from trialstore.storage.sql_storage import SqlStorage
+
+        with self._named():
+            storage = SqlStorage({**self.config, **overrides})
+        with storage:
+            yield storage
+
+    @contextmanager
+    def database(self, **overrides: Any) -> Iterator[Database]:
+        """The database below the storage, not looked at yet, for commands about its schema."""
+        from trialstore.storage.config.keys import check_config
+        from trialstore.storage.database.connections import Database
+
+        with self._named():
+            database = Database(check_config({**self.config, **overrides}))
+        try:
+            yield database
+        finally:
+            database.dispose()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say in a ConfigError which file the config is from."""
+        try:
+            yield
+        except ConfigError as exc:
+            source = f"{self.options[1]}: " if self.options[:1] == ("--config",) else ""
+            raise ConfigError(f"{source}{exc.message}", exc.hint) from None
+
+    def open_to_read(self) -> Any:
+        """Open the storage for a command that neither creates nor changes a database."""
+        return self.open(schema_policy="verify", lazy_schema_create=False)
+
+
+def storage_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options --config and --url; it gets what they mean as keyword `target`."""
+
+    @click.option(
+        "--config", "config_file", metavar="FILE", help="JSON5 file, or JSON5 text, that describes the storage."
+    )
+    @click.option("--url", metavar="URL", help="Database, such as engine://user:password@host/database.")
+    @functools.wraps(command)
+    def with_target(*args: Any, config_file: str | None, url: str | None, **kwargs: Any) -> Any:
+        return command(*args, target=read_target(config_file, url), **kwargs)
+
+    return with_target
+
+
+def read_target(config_file: str | None, url: str | None) -> Target:
+    """The storage that the options name; without either, the default file in the current folder."""
+    if config_file is not None and url is not None:
+        raise click.UsageError("--config and --url exclude each other: give one of them.")
+    if config_file is not None:
+        from trialstore.storage.config.file import is_text, load_config
+
+        # A text may hold a password, and is nowhere repeated.
+        shown = "TEXT" if is_text(config_file) else config_file
+        return Target(load_config(config_file, {}), ("--config", shown))
+    if url is not None:
+        from trialstore.storage.config.keys import config_from_url
+
+        return Target(config_from_url(url), ("--url", url))
+    return Target(dict(_DEFAULT_CONFIG))
