@@ -19,10 +19,10 @@ from trialstore.storage.tunables.values import Tunables, config_hash, own_copy, 
 from trialstore.storage.values import rows
 from trialstore.storage.values.checks import MAX_TEXT, check_name, check_text, int_id, is_name, to_utc
 
+from .claiming import ClaimableTrials
 from .claims import new_call_id
 from .configs import find_or_create_configs
 from .git import git_info
-from .loading import StoredTrials
 from .merge import merge_experiments
 from .trial import Trial
 
@@ -40,7 +40,7 @@ class _Draft:
     metadata: list[rows.Row]
 
 
-class Experiment(StoredTrials):
+class Experiment(ClaimableTrials):
     """An experiment in a SQL database."""
 
     def __init__(

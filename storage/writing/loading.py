@@ -16,7 +16,6 @@ from trialstore.storage.tunables.values import with_stored
 from trialstore.storage.values import rows
 from trialstore.storage.values.checks import LARGEST_INT32, int_id, to_utc
 
-from .claims import Claim, check_limit, check_runner_id, lease_us, release
 from .trial import Trial
 
 _LOG = logging.getLogger(__name__)
@@ -120,48 +119,6 @@ class StoredTrials(Storage.Experiment):
                 Status.parse(row.status),
                 row.trial_runner_id,
             )
-
-    def claim_trials(
-        self,
-        trial_runner_id: int,
-        *,
-        limit: int = 1,
-        lease: dt.timedelta = dt.timedelta(minutes=5),
-        timestamp: dt.datetime | None = None,
-    ) -> list[Storage.Trial]:
-        """Due trials that this runner now holds, oldest first; see `Storage.Experiment.claim_trials`."""
-        runner_id, most, us = check_runner_id(trial_runner_id), check_limit(limit), lease_us(lease)
-        ts = None if timestamp is None else self._database.dialect.encode_ts(to_utc(timestamp))
-        left_out: dict[str, None] = {}
-
-        def leave_out(error: TrialError) -> None:
-            left_out.setdefault(error.message)
-
-        claim = Claim(self._experiment_id, runner_id, most, us, ts, self._stored_tunables, leave_out)
-        claimed = self._database.write(claim.run, repeatable=True) if most else []
-        for message in left_out:
-            _LOG.warning("Left out: %s", message)
-        return [
-            self._trial(
-                each.trial_id, each.config_id, each.tunables, each.metadata, Status.READY, runner_id, each.fence
-            )
-            for each in claimed
-        ]
-
-    def release_expired(self, timestamp: dt.datetime | None = None) -> list[int]:
-        """Take back trials whose lease has ended; see `Storage.Experiment.release_expired`."""
-        ts = None if timestamp is None else self._database.dialect.encode_ts(to_utc(timestamp))
-        released: set[int] = set()
-
-        def take_back(tx: Session) -> list[int]:
-            if not tx.in_doubt:
-                released.clear()
-            found = [row.trial_id for row in tx.many("lease_expired", exp_id=self._experiment_id, ts=ts)]
-            released.update(found)
-            release(tx, self._experiment_id, found)
-            return sorted(released)
-
-        return self._database.write(take_back, repeatable=True)
 
     def load(
         self, last_trial_id: int = -1
