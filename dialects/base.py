@@ -122,6 +122,8 @@ class Dialect(ABC):
     """Folder of the migrations, relative to sql/ or absolute."""
     least_versions: ClassVar[Mapping[str, tuple[int, ...]]]
     """Flavour of the server → the oldest version of it that the SQL files are written for."""
+    newest_tested: ClassVar[Mapping[str, tuple[int, ...]]] = {}
+    """Flavour of the server → the newest version of it that is tested; newer ones are used, with a line in the log."""
     transactional_ddl: ClassVar[bool]
     """DDL can be rolled back, so a migration and its history row commit together."""
     duplicates_may_pass: ClassVar[bool] = False

@@ -130,7 +130,8 @@ class PostgreSQLDialect(ServerDialect):
     extra = "postgresql"
     sql_folders = ("queries", "postgresql/queries")
     migrations_folder = "postgresql/migrations"
-    least_versions = {"postgresql": (12,)}
+    least_versions = {"postgresql": (13,)}
+    newest_tested = {"postgresql": (18,)}
     transactional_ddl = True
     open_query = ("host", "hostaddr", "port", "service", "passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl")
 

@@ -220,10 +220,15 @@ class Database:
     def _check_version(self, connection: PoolProxiedConnection) -> None:
         if not self._version_checked:
             server = self.dialect.identify(connection.dbapi_connection)
+            label = self.config.label
             least_version = self.dialect.least_versions[server.flavour]
             if server.version < least_version:
                 least = ".".join(map(str, least_version))
-                raise ConnectError(f"{self.config.label}: {server} answers.", f"At least version {least} is needed.")
+                raise ConnectError(f"{label}: {server} answers.", f"At least version {least} is needed.")
+            newest = self.dialect.newest_tested.get(server.flavour)
+            if newest is not None and server.version[: len(newest)] > newest:
+                tested = ".".join(map(str, newest))
+                _LOG.info("%s: %s answers, which is newer than the newest tested version, %s.", label, server, tested)
             self._version_checked = True
 
     def connect(self, engine: Engine, statements: Statements) -> PoolProxiedConnection:

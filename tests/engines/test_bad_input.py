@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,30 @@ def test_a_server_that_is_too_old_is_refused(engine: str, tmp_path: Path, monkey
     monkeypatch.undo()
     with SqlStorage({**config, "lazy_schema_create": True}) as storage:
         assert storage._database.read(lambda tx: tx.many("schema_tables")) == []
+
+
+@pytest.mark.parametrize("beyond, lines", [(-1, 1), (0, 0), (1, 0)])
+def test_a_server_that_is_newer_than_those_tested_works_and_is_named_once_in_the_log(
+    engine: str,
+    beyond: int,
+    lines: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cls = dialect_class(engine)
+    config = matrix.make_config(engine, tmp_path)
+    with SqlStorage({**config, "lazy_schema_create": True}) as storage, storage._database.session() as session:
+        server = storage._database.dialect.identify(session._driver)
+    tested = (server.version[0] + beyond, *server.version[1:2]) if beyond else server.version[:2]
+    monkeypatch.setattr(cls, "newest_tested", {server.flavour: tested})
+    caplog.set_level(logging.INFO, logger="trialstore")
+    with SqlStorage(config) as storage:
+        assert storage.experiments == {}
+        assert storage.experiments == {}
+    told = [record.getMessage() for record in caplog.records if "newest tested version" in record.getMessage()]
+    assert len(told) == lines
+    assert all(str(server) in line and ".".join(map(str, tested)) in line for line in told)
 
 
 NAMES = {

@@ -96,7 +96,7 @@ def test_each_of_the_two_servers_reads_its_own_collation() -> None:
     assert as_read_by("mariadb", sql).rstrip().endswith("COLLATE  utf8mb4_nopad_bin")
 
 
-# What MySQL 8.0 and MariaDB 10.6 do not both have.
+# What MySQL 8.0 and MariaDB 10.11 do not both have.
 _NOT_COMMON = {
     "RETURNING": r"\bRETURNING\b",
     "INSERT … AS new": r"\)\s+AS\s+new\b",
