@@ -31,7 +31,7 @@ CREATE TEMPORARY TABLE trialstore_guard (passed INTEGER) ENGINE = InnoDB;
 INSERT INTO trialstore_guard (passed)
 SELECT 'Nothing was changed: another connection holds the migration lock.'
 FROM dual
-WHERE coalesce(is_used_lock(concat('trialstore ', md5(database()))), 0) <> connection_id();
+WHERE coalesce(is_used_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))), 0) <> connection_id();
 
 -- part: empty
 INSERT INTO trialstore_guard (passed)

@@ -87,16 +87,18 @@ SET
 -- name: migration_lock
 -- returns: scalar
 -- params: seconds
--- why: One migrator at a time, in each database; 1 when it is held. The server frees it with the connection.
+-- why: One migrator at a time, in each database; 1 when it is held. The server frees it with the connection. A name
+-- why: has at most 64 characters, as many as a database's, and is hashed by what MySQL 9.6 has not removed (md5, sha1).
+-- why: In small letters, since some servers take the name of a database in any case.
 -- own: Every engine has its own kind of lock that needs no table.
-SELECT get_lock(concat('trialstore ', md5(database())), :seconds) AS locked;
+SELECT get_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50)), :seconds) AS locked;
 
 -- name: migration_unlock
 -- returns: scalar
 -- params: -
 -- why: The lock is the connection's, which goes back to the pool.
 -- own: Every engine has its own kind of lock that needs no table.
-SELECT release_lock(concat('trialstore ', md5(database()))) AS freed;
+SELECT release_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))) AS freed;
 
 -- name: migration_lock_holder
 -- returns: scalar
@@ -106,7 +108,7 @@ SELECT release_lock(concat('trialstore ', md5(database()))) AS freed;
 -- own: Every engine has its own kind of lock that needs no table.
 SELECT concat('connection ', h.id, coalesce(concat(' of user ', p.user, ' from ', p.host), '')) AS holder
 FROM (
-    SELECT is_used_lock(concat('trialstore ', md5(database()))) AS id
+    SELECT is_used_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))) AS id
 ) AS h
 LEFT JOIN information_schema.processlist AS p
     ON p.id = h.id
