@@ -76,22 +76,11 @@ WHERE exp_id = :exp_id
     AND CASE WHEN trial_runner_id IS NULL THEN 0 ELSE 1 END BETWEEN :assigned_min AND :assigned_max
 ORDER BY trial_id;
 
--- name: trial_state
--- returns: one
--- params: exp_id, trial_id
--- why: Where a trial stands, and whether its last claim still holds, read in the transaction that is to change it.
-SELECT
-    status, trial_runner_id, ts_end, lease_fence,
-    CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held,
-    CASE WHEN claim_id IS NULL THEN 0 ELSE 1 END AS claimed
-FROM trial
-WHERE exp_id = :exp_id
-    AND trial_id = :trial_id;
-
 -- name: trial_hold
 -- returns: one
 -- params: exp_id, trial_id
--- why: As trial_state, and nobody can take the trial until the transaction ends.
+-- why: Where a trial stands, and whether its last claim still holds. Nobody can take or change the trial until the
+-- why: transaction ends, so that what is decided by this row still is so when it is written.
 SELECT
     status, trial_runner_id, ts_end, lease_fence,
     CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held,

@@ -50,14 +50,21 @@ class ClaimableTrials(StoredTrials):
     def release_expired(self, timestamp: dt.datetime | None = None) -> list[int]:
         """Take back trials whose lease has ended; see `Storage.Experiment.release_expired`."""
         ts = None if timestamp is None else self._database.dialect.encode_ts(to_utc(timestamp))
-        released: set[int] = set()
+        tried: dict[int, int] = {}  # trial id → number of the claim that an earlier run was to end
 
         def take_back(tx: Session) -> list[int]:
-            if not tx.in_doubt:
-                released.clear()
-            found = [row.trial_id for row in tx.many("lease_expired", exp_id=self._experiment_id, ts=ts)]
-            released.update(found)
-            release(tx, self._experiment_id, found)
-            return sorted(released)
+            # What an earlier run, whose commit was not answered, has taken back is not found any more.
+            before = [
+                trial_id for trial_id, fence in sorted(tried.items()) if tx.in_doubt and has_ended(tx, trial_id, fence)
+            ]
+            found = {row.trial_id: row.fence for row in tx.many("lease_expired", exp_id=self._experiment_id, ts=ts)}
+            tried.update(found)
+            release(tx, self._experiment_id, list(found))
+            return sorted({*before, *found})
+
+        def has_ended(tx: Session, trial_id: int, fence: int) -> bool:
+            """Whether that claim has ended; the row's lock is waited for, which the earlier run may still have."""
+            state = tx.one("trial_hold", exp_id=self._experiment_id, trial_id=trial_id)
+            return state is not None and (state.lease_fence != fence or not state.claimed)
 
         return self._database.write(take_back, repeatable=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trialstore.dialects.errors import ExperimentMissing, ValueRejected
+from trialstore.dialects.errors import ErrorKind, ExperimentMissing, QueryError, ValueRejected
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
@@ -164,7 +164,9 @@ class Experiment(ClaimableTrials):
             git_commit=self._git_commit,
         )
         if not created:  # another process was faster
-            return self._reload(tx)
+            if (found := self._reload(tx)) is None:  # and it was deleted since
+                raise QueryError("Another process deletes the same experiment.", "Run it again.", ErrorKind.DEADLOCK)
+            return found
         objectives = [
             (target, direction, self._opt_weights.get(target)) for target, direction in self._opt_targets.items()
         ]

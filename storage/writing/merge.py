@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from trialstore.dialects.errors import ExperimentMissing, TrialError, ValueRejected
@@ -44,12 +45,31 @@ def merge_experiments(
 
     def merge(tx: Session) -> int | None:
         first = trial_id = next_trial_id(tx)
-        for source_id in dict.fromkeys(source_ids):
-            _check_source(tx, experiment_id, source_id)
-            trial_id += _merge_one(tx, database, experiment_id, tunables, source_id, trial_id)
+        sources = [
+            _read_source(tx, database, experiment_id, tunables, source_id) for source_id in dict.fromkeys(source_ids)
+        ]
+        completed = {digest: params for source in sources for digest, params in source.completed.items()}
+        config_ids = find_or_create_configs(tx, completed)  # of all sources at once, see there
+        merged: set[tuple[str, int]] = set()
+        for source in sources:
+            trials = [row for row in source.trials if (row.origin_exp_id, row.origin_trial_id) not in merged]
+            merged.update((row.origin_exp_id, row.origin_trial_id) for row in trials)
+            _copy(tx, experiment_id, source, trials, config_ids, trial_id)
+            trial_id += len(trials)
         return trial_id - 1 if trial_id > first else None
 
     return database.write(merge, repeatable=True)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is to be merged of one experiment: trials, and what becomes of their configs: source config id → the id that
+    it keeps, or else the hash of the config completed by our values; hash → rows of PARAM of the completed ones."""
+
+    exp_id: str
+    trials: Sequence[Any]
+    configs: dict[int, int | str]
+    completed: dict[str, list[rows.Row]]
 
 
 def _check_source(tx: Session, experiment_id: str, source_id: str) -> None:
@@ -68,18 +88,50 @@ def _check_source(tx: Session, experiment_id: str, source_id: str) -> None:
         )
 
 
-def _merge_one(
-    tx: Session, database: Database, experiment_id: str, tunables: Any, source_id: str, first_trial_id: int
-) -> int:
+def _read_source(tx: Session, database: Database, experiment_id: str, tunables: Any, source_id: str) -> _Source:
+    """What is new in a source. Raises ValueRejected for a tunable, or a value of one, that this experiment lacks."""
+    _check_source(tx, experiment_id, source_id)
     trials = tx.many("merge_trials", exp_id=experiment_id, source_exp_id=source_id)
-    configs = _translate_configs(tx, database, tunables, source_id, {row.config_id for row in trials})
+    names = set(values_of(tunables))
+    found = rows.by_config(tx.tuples("config_params_of_experiment", exp_id=source_id))
+    source = _Source(source_id, trials, {}, {})
+    for config_id in sorted({row.config_id for row in trials}):
+        values = found[config_id]
+        if unknown := sorted(set(values) - names):
+            raise ValueRejected(
+                f"Experiment {source_id!r} has tunables that this one lacks: {', '.join(map(repr, unknown))}.",
+                "Add them to this experiment's tunables.",
+            )
+        completed = with_stored(_defaults(tunables), values)  # raises for a value that our tunables do not admit
+        if set(values) == names:
+            source.configs[config_id] = config_id
+            continue
+        digest = source.configs[config_id] = config_hash(completed)
+        source.completed[digest] = rows.param_rows(values_of(completed), "Tunable", database.dialect.id_length)
+    return source
+
+
+def _copy(
+    tx: Session,
+    experiment_id: str,
+    source: _Source,
+    trials: Sequence[Any],
+    config_ids: Mapping[str, int],
+    first_trial_id: int,
+) -> None:
+    """Copy trials of a source, with all that belongs to them, under ids from `first_trial_id` on."""
     if not trials:
-        return 0
+        return
+
+    def config_id(of_source: int) -> int:
+        kept = source.configs[of_source]
+        return config_ids[kept] if isinstance(kept, str) else kept
+
     tx.bulk(
         "trial_insert",
         ("trial_id", "config_id", "trial_runner_id", "ts_start", "ts_end", "status"),
         [
-            (trial_id, configs[row.config_id], row.trial_runner_id, row.ts_start, row.ts_end, row.status)
+            (trial_id, config_id(row.config_id), row.trial_runner_id, row.ts_start, row.ts_end, row.status)
             for trial_id, row in enumerate(trials, first_trial_id)
         ],
         exp_id=experiment_id,
@@ -93,34 +145,8 @@ def _merge_one(
     )
     merged = {"first_trial_id": first_trial_id, "last_trial_id": first_trial_id + len(trials) - 1}
     for statement in _COPIES:
-        tx.count(statement, exp_id=experiment_id, source_exp_id=source_id, **merged)
-    _LOG.info("Merged %d trials of experiment %s into %s", len(trials), source_id, experiment_id)
-    return len(trials)
-
-
-def _translate_configs(
-    tx: Session, database: Database, tunables: Any, source_id: str, config_ids: set[int]
-) -> dict[int, int]:
-    """Source config id → config id here: the same where both have the same tunables, else one completed by our
-    values."""
-    names = set(values_of(tunables))
-    found = rows.by_config(tx.tuples("config_params_of_experiment", exp_id=source_id))
-    translated = {}
-    for config_id in sorted(config_ids):
-        values = found[config_id]
-        if unknown := sorted(set(values) - names):
-            raise ValueRejected(
-                f"Experiment {source_id!r} has tunables that this one lacks: {', '.join(map(repr, unknown))}.",
-                "Add them to this experiment's tunables.",
-            )
-        completed = with_stored(_defaults(tunables), values)  # raises for a value that our tunables do not admit
-        if set(values) == names:
-            translated[config_id] = config_id
-            continue
-        param_rows = rows.param_rows(values_of(completed), "Tunable", database.dialect.id_length)
-        digest = config_hash(completed)
-        translated[config_id] = find_or_create_configs(tx, {digest: param_rows})[digest]
-    return translated
+        tx.count(statement, exp_id=experiment_id, source_exp_id=source.exp_id, **merged)
+    _LOG.info("Merged %d trials of experiment %s into %s", len(trials), source.exp_id, experiment_id)
 
 
 def _defaults(tunables: Any) -> Any:

@@ -53,10 +53,13 @@ class Trial(Storage.Trial):
         trial_runner_id = check_runner_id(trial_runner_id)
 
         def assign(tx: Session) -> int:
+            state = self._state(tx)
             if self._fence is not None:  # who has lost the trial must not keep it for a runner that may be gone
-                self._check_holder(self._state(tx, hold=True))
+                self._check_holder(state)
+            if state.trial_runner_id is not None and state.status != Status.PENDING.name:
+                return int(state.trial_runner_id)
             tx.count("trial_set_runner", trial_runner_id=trial_runner_id, **self._key)
-            return int(self._state(tx).trial_runner_id)
+            return trial_runner_id
 
         self._trial_runner_id = self._database.write(assign, repeatable=True)
         return self._trial_runner_id
@@ -66,7 +69,7 @@ class Trial(Storage.Trial):
         new = rows.param_rows(new_config_data, "Trial metadata", self._database.dialect.id_length, nested=True)
 
         def add(tx: Session) -> None:
-            self._check_holder(self._state(tx, hold=True))
+            self._check_holder(self._state(tx))
             there = {row[0]: row for row in tx.tuples("trial_params", **self._key)}
             if tx.in_doubt and all(there.get(row[0]) == row for row in new):
                 return
@@ -106,17 +109,20 @@ class Trial(Storage.Trial):
             _LOG.warning("Trial %s succeeded without its objectives: %s", self, ", ".join(missing))
 
         def complete(tx: Session) -> None:
-            if not tx.count(
-                "trial_finish", ts_end=event["ts"], status=status.name, fence=self._fence or 0, **self._key
-            ):
+            changed = {**self._held, "ts_end": event["ts"], "status": status.name}
+            if not tx.count("trial_finish", **changed):
                 state = self._state(tx)
                 mine = self._fence is None or state.lease_fence == self._fence
                 if tx.in_doubt and mine and (state.status, state.ts_end) == (status.name, event["ts"]):
                     return
                 self._check_holder(state)
-                raise AlreadyCompleted(
-                    f"Trial {self} is {state.status} already.", "Its status and metrics are final; make a new trial."
-                )
+                # The row may have been another's a moment ago, and be free by now: then this time it is changed.
+                ended = state.ts_end is not None or Status.parse(state.status).is_completed()
+                if ended or not tx.count("trial_finish", **changed):
+                    raise AlreadyCompleted(
+                        f"Trial {self} is {state.status} already.",
+                        "Its status and metrics are final; make a new trial.",
+                    )
             tx.count("trial_status_put", **event)
             tx.bulk("result_insert", rows.METRIC, results, **self._key)
 
@@ -130,16 +136,18 @@ class Trial(Storage.Trial):
             )
 
         def start(tx: Session) -> Status | None:
-            if not tx.count(
-                "trial_start", ts_start=event["ts"], status=status.name, fence=self._fence or 0, **self._key
-            ):
+            changed = {**self._held, "ts_start": event["ts"], "status": status.name}
+            if not tx.count("trial_start", **changed):
                 state = self._state(tx)
                 self._check_holder(state)
                 kept = Status.parse(state.status)
                 if tx.in_doubt and kept is status:
                     return None
-                if kept.is_running() or kept.is_completed():
-                    return kept  # any other row was as it was to become, and need not count as changed
+                if kept.is_running() or kept.is_completed() or state.ts_end is not None:
+                    return kept
+                # Any other row was another's a moment ago, and is free by now; or it was as it was to become, and need
+                # not count as changed.
+                tx.count("trial_start", **changed)
             tx.count("trial_status_put", **event)
             return None
 
@@ -157,7 +165,7 @@ class Trial(Storage.Trial):
         points = self._points(metrics)
 
         def append(tx: Session) -> None:
-            self._check_holder(self._state(tx, hold=self._fence is not None))
+            self._check_holder(self._state(tx))
             tx.count("trial_status_add", **event)
             tx.bulk("telemetry_insert", POINT, points, **self._key)
 
@@ -206,7 +214,7 @@ class Trial(Storage.Trial):
         self._held_fence()
 
         def give_back(tx: Session) -> None:
-            state = self._state(tx, hold=True)
+            state = self._state(tx)
             if tx.in_doubt and (not state.held or state.lease_fence != self._fence):
                 return  # somebody else may have it by now
             self._check_lease(state)
@@ -241,8 +249,10 @@ class Trial(Storage.Trial):
                 "Stop working on it; nothing was written. Renew leases in time (KeepLease).",
             )
 
-    def _state(self, tx: Session, *, hold: bool = False) -> Any:
-        state = tx.one("trial_hold" if hold else "trial_state", **self._key)
+    def _state(self, tx: Session) -> Any:
+        """Where the trial stands, which nobody can change before the transaction ends: a look without its lock, after
+        a statement that changed nothing, may see what was not there yet when that statement looked."""
+        state = tx.one("trial_hold", **self._key)
         if state is None:
             raise TrialMissing(f"Trial {self} does not exist.", "Was it, or its experiment, deleted?")
         return state

@@ -85,7 +85,7 @@ WHERE exp_id = :exp_id
 -- why: Trials whose lease has ended, by the given time or else by the clock; those that their holder is just writing to
 -- why: are passed over.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
-SELECT trial_id
+SELECT trial_id, lease_fence AS fence
 FROM trial
 WHERE exp_id = :exp_id
     AND status IN ('READY', 'RUNNING')
@@ -124,8 +124,17 @@ ORDER BY p.trial_id, p.param_id;
 -- params: hashes
 -- why: The configs with these hashes, as far as there are any, in one statement; as ASCII, because text of JSON has no
 -- why: set of characters in common with the column otherwise.
+-- why: One that has a parameter was stored by another transaction, which stored all of them.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
-SELECT c.config_id, c.config_hash
+SELECT
+    c.config_id, c.config_hash,
+    (
+        SELECT p.param_id
+        FROM config_param AS p
+        WHERE p.config_id = c.config_id
+        ORDER BY p.param_id
+        LIMIT 1
+    ) AS first_param
 FROM json_table(:hashes, '$[*]' COLUMNS (hash VARCHAR(64) PATH '$')) AS j
 INNER JOIN config AS c
     ON c.config_hash = CONVERT(j.hash USING ascii);

@@ -1,21 +1,21 @@
 -- What the other engines say with ON CONFLICT. Not INSERT IGNORE, which lets values be cut and references be missing: a
--- column set to what it is changes nothing, and the row then does not count.
+-- column set to what it is changes nothing, and the row then does not count. Only hashes of configs, which are always of
+-- one length and refer to nothing, are inserted with IGNORE: it locks a config that is there already for sharing only,
+-- while ON DUPLICATE KEY would lock it against everybody who has just found it and stores a trial of it.
 
 -- name: config_insert
 -- returns: id
 -- params: config_hash
 -- why: A new config, whose id the server sends with the number of rows: none when another process stored it first.
-INSERT INTO config (config_hash)
-VALUES (:config_hash)
-ON DUPLICATE KEY UPDATE config_hash = config_hash;
+INSERT IGNORE INTO config (config_hash)
+VALUES (:config_hash);
 
 -- name: config_insert_all
 -- returns: count
 -- params: config_hash
 -- why: Several new configs, whose ids are then found by config_find_all; fewer when another process stored one first.
-INSERT INTO config (config_hash)
-VALUES (:config_hash)
-ON DUPLICATE KEY UPDATE config_hash = config_hash;
+INSERT IGNORE INTO config (config_hash)
+VALUES (:config_hash);
 
 -- name: experiment_insert
 -- returns: count

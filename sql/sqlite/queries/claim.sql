@@ -90,7 +90,7 @@ WHERE exp_id = :exp_id
 -- params: exp_id, ts
 -- why: Trials whose lease has ended, by the given time or else by the clock.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
-SELECT trial_id
+SELECT trial_id, lease_fence AS fence
 FROM trial
 WHERE exp_id = :exp_id
     AND status IN ('READY', 'RUNNING')
@@ -131,8 +131,17 @@ ORDER BY p.trial_id, p.param_id;
 -- returns: many
 -- params: hashes
 -- why: The configs with these hashes, as far as there are any, in one statement.
+-- why: One that has a parameter was stored by another transaction, which stored all of them.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
-SELECT config_id, config_hash
+SELECT
+    config_id, config_hash,
+    (
+        SELECT p.param_id
+        FROM config_param AS p
+        WHERE p.config_id = config.config_id
+        ORDER BY p.param_id
+        LIMIT 1
+    ) AS first_param
 FROM config
 WHERE config_hash IN (
         SELECT j.value

@@ -15,7 +15,8 @@ ORDER BY trial_id + 0;
 -- name: trial_hold
 -- returns: one
 -- params: exp_id, trial_id
--- why: As trial_state. BEGIN IMMEDIATE has shut out all other writers already.
+-- why: Where a trial stands, and whether its last claim still holds. BEGIN IMMEDIATE has shut out all other writers
+-- why: already.
 SELECT
     status, trial_runner_id, ts_end, lease_fence,
     CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held,
