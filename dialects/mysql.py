@@ -149,7 +149,8 @@ class MySQLDialect(ServerDialect):
         check_tls(self.query)
 
     def url(self) -> URL:
-        return self.address()
+        # Of SQLAlchemy's two names, "mariadb" is refused by MySQL, and "mysql" takes whichever server answers.
+        return self.address().set(drivername=f"mysql+{self.driver}")
 
     def engine_options(self) -> dict[str, Any]:
         query = self.query

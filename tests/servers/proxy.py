@@ -263,7 +263,10 @@ class _Link:
 
     async def _answers(self, server: asyncio.StreamReader) -> None:
         _, client = self.client
+        first = True
         while data := await server.read(CHUNK):
+            if first:
+                data, first = self.proxy.reader().greeting(data), False
             if self.proxy.silent:
                 await self.done.wait()
                 return

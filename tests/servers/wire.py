@@ -18,6 +18,9 @@ class Reader(Protocol):
     def asks(self, message: bytes) -> bool:
         """Whether the client waits for an answer when it has sent this: a round trip."""
 
+    def greeting(self, data: bytes) -> bytes:
+        """What the client gets of the first that the server says: no offer of TLS, behind which nothing is seen."""
+
 
 class PostgresqlReader:
     """Messages of PostgreSQL's protocol, version 3: a letter, a length, and content.
@@ -51,6 +54,9 @@ class PostgresqlReader:
     def asks(self, message: bytes) -> bool:
         return message[:1] in (b"Q", b"S")  # a query, or the end of one in parts (Sync)
 
+    def greeting(self, data: bytes) -> bytes:
+        return data  # the client asks for TLS first, and the private servers have none
+
     def _commits(self, kind: bytes, content: bytes) -> bool:
         if kind == b"Q":
             return COMMIT.match(content) is not None
@@ -71,6 +77,7 @@ class MysqlReader:
     """
 
     QUERY = 3
+    TLS = 0x08  # in the second byte of the server's capabilities
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -87,6 +94,13 @@ class MysqlReader:
 
     def asks(self, message: bytes) -> bool:
         return message[3] == 0  # what the client begins
+
+    def greeting(self, data: bytes) -> bytes:
+        if data[4:5] != b"\x0a":  # an error
+            return data
+        # The text of the version, the number of the connection, a part of the challenge and a 0 stand before.
+        at = data.index(b"\0", 5) + 1 + 4 + 8 + 1 + 1
+        return data[:at] + bytes([data[at] & ~self.TLS]) + data[at + 1 :]
 
 
 READERS: dict[str, type[PostgresqlReader | MysqlReader]] = {"postgresql": PostgresqlReader, "mysql": MysqlReader}
