@@ -1,5 +1,5 @@
 -- What the other engines say with ON CONFLICT. Not INSERT IGNORE, which lets values be cut and references be missing: a
--- column set to what it is changes nothing, and the row then does not count. Only hashes of configs, which are always of
+-- column set to what it is changes nothing, and the row then does not count. Only hashes of configs, which always have
 -- one length and refer to nothing, are inserted with IGNORE: it locks a config that is there already for sharing only,
 -- while ON DUPLICATE KEY would lock it against everybody who has just found it and stores a trial of it.
 

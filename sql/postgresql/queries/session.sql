@@ -20,7 +20,7 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 -- params: -
 -- why: Whatever the server's, the database's or the role's defaults: times are told in UTC, and in the form that the
 -- why: driver reads; numbers are told with all their digits; literals, NULLs and names in descriptions are what the
--- why: statements take them for; a commit is on disk when it returns; and foreign keys are checked. What an administrator
+-- why: statements take them for; a commit is on disk when it returns; foreign keys are checked. What an administrator
 -- why: sets as a limit (timeouts, default_transaction_read_only) stays. A pooler carries TimeZone, DateStyle and
 -- why: standard_conforming_strings over to its server connections.
 -- why: The process id that the server tells for itself is another one than the driver's if there is a pooler between.
