@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,9 @@ import servers
 from trialstore.contract.modes import Mode, needs
 
 pytest_plugins = ["trialstore.contract.plugin"]
+CONFIGS = {"config", "shared_config", "process_config", "private_config"}
+"""Fixtures of the contract suite, whose modes name the servers already."""
+UNIT = Path(__file__).with_name("unit")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,10 +80,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", engines(metafunc.config))
     chosen = [matrix.servers_of(engine, chosen_servers(metafunc.config)) for engine in engines(metafunc.config)]
     several = [name for names in chosen if len(names) > 1 for name in names]
-    if several:
+    if several and not CONFIGS & set(metafunc.fixturenames) and not _is_unit(metafunc):
         # Which engine a test is of is known when its fixtures' parameters are: what does not fit is left out then.
         without = pytest.param(None, id=pytest.HIDDEN_PARAM)
         metafunc.parametrize("server_name", [without, *several], indirect=True, scope="session")
+
+
+def _is_unit(metafunc: pytest.Metafunc) -> bool:
+    return UNIT in metafunc.definition.path.parents
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -37,7 +37,7 @@ def params_of(item: pytest.Item) -> dict[str, Any]:
 def engine_of(item: pytest.Item) -> str | None:
     """The engine that a test is for, on whichever server, by its parameters or its marker."""
     params = params_of(item)
-    if any(isinstance(value, Mode) or value == CLUSTER for value in params.values()):
+    if any(isinstance(value, Mode) or _is_cluster(value) for value in params.values()):
         return None
     if params.get("engine") in ENGINES:
         return str(params["engine"])
@@ -51,12 +51,16 @@ def mode_of(item: pytest.Item) -> str | None:
     for value in params.values():
         if isinstance(value, Mode):
             return value.name
-        if value == CLUSTER:
+        if _is_cluster(value):
             return CLUSTER
     engine = engine_of(item)
     if engine is None or engine in FILE_MODES:
         return engine
     return str(params.get("server_name") or servers.chosen(engine))
+
+
+def _is_cluster(value: object) -> bool:
+    return isinstance(value, str) and value == CLUSTER  # an array is compared by elements
 
 
 def engine_of_mode(mode: str) -> str:
