@@ -199,6 +199,23 @@ class Storage(ABC):
             """
 
         @abstractmethod
+        def unfit_trials(self) -> dict[int, str]:
+            """PENDING trials that cannot be run with the tunables of this experiment object, by id, with the reason:
+            their tunables are others, or something that is stored with them cannot be read.
+
+            `claim_trials` and `pending_trials` leave them out; each is looked at, and logged, once by this object.
+            `cancel_trials` ends them. Trials that are due later count as well.
+            """
+
+        @abstractmethod
+        def cancel_trials(self, trial_ids: Iterable[int]) -> list[int]:
+            """Complete PENDING trials that nobody holds as CANCELED, whatever is stored with them; the ids of those
+            that were canceled, ascending.
+
+            Others, and ids of no trial, are left as they are. One transaction. Raises ValueRejected for what is no id.
+            """
+
+        @abstractmethod
         def release_expired(self, timestamp: dt.datetime | None = None) -> list[int]:
             """Return trials whose lease ended before `timestamp` (now, by the database's clock, if not given) to
             PENDING, without a runner, for the next `claim_trials`; their ids, ascending.

@@ -17,6 +17,7 @@ from .output import show_error
 from .target import DEFAULT_FILE
 
 COMMANDS = {
+    "cancel": "trialstore.storage.cli.cancel:cancel",
     "demo": "trialstore.storage.cli.demo:demo",
     "schema": "trialstore.storage.cli.schema:schema",
     "list": "trialstore.storage.cli.list:list_experiments",

@@ -46,6 +46,7 @@ STAND_INS: Mapping[str, Any] = {
     "ids": "[1, 2]",
     "last_trial_id": 0,
     "lease_us": 300_000_000,
+    "left_out": "[1]",
     "library_version": "0",
     "lock_ms": "30000",
     "metric_id": "metric",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trialstore.dialects.base import Dialect
 from trialstore.storage.base_experiment_data import ExperimentData
-from trialstore.storage.values.encoding import parse_untyped
+from trialstore.storage.values.encoding import DECODERS, Unreadable, parse_untyped
 from trialstore.storage.values.rows import Stored, group_ids, shown_values, stored, untyped
 
 if TYPE_CHECKING:
@@ -120,13 +120,16 @@ def _one_type(by_key: Mapping[int, str | None], kinds: set[str | None], keys: Se
     complete = None not in found
     if kinds == {"f"}:
         texts: Iterable[Any] = found if complete else ("nan" if text is None else text for text in found)
-        return pd.Series(np.fromiter(map(float, texts), "float64", len(found)))
+        with suppress(ValueError):  # no number
+            return pd.Series(np.fromiter(map(float, texts), "float64", len(found)))
+        return None
     if kinds == {"s"}:
         return pd.Series(found, dtype=object)
     if kinds == {"b"} and complete:
-        return pd.Series(np.fromiter(map("True".__eq__, found), "bool", len(found)))
+        with suppress(KeyError):  # no bool
+            return pd.Series(np.fromiter(map(DECODERS["b"], found), "bool", len(found)))  # type: ignore[arg-type]
     if kinds == {"i"} and complete:
-        with suppress(OverflowError):  # no int64
+        with suppress(OverflowError, ValueError):  # no int64, or no number
             return pd.Series(np.fromiter(map(int, found), "int64", len(found)))  # type: ignore[arg-type]
     return None
 
@@ -161,7 +164,9 @@ def _column(items: Sequence[Stored | None]) -> Any:
 
 
 def _is_number(item: Stored) -> bool:
-    return item.kind in ("i", "f") or (item.kind is None and not isinstance(parse_untyped(item.text or ""), str))
+    if item.kind is None:
+        return not isinstance(parse_untyped(item.text or ""), str)
+    return item.kind in ("i", "f") and not isinstance(item.value, Unreadable)
 
 
 def _number(item: Stored) -> int | float | None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from trialstore.dialects.errors import ConfigError, ValueRejected, nearest
 from trialstore.storage.values.checks import check_name
-from trialstore.storage.values.encoding import Scalar, encode, parse_untyped, python_value
+from trialstore.storage.values.encoding import Scalar, Unreadable, encode, parse_untyped, python_value
 
 
 class TunablesLike(Protocol):
@@ -95,6 +95,11 @@ def with_stored(tunables: _T, stored: Mapping[str, tuple[str | None, str | None,
         )
     values = {}
     for name, (text, kind, value) in stored.items():
+        if isinstance(value, Unreadable):
+            raise ValueRejected(
+                f"The stored value of tunable {name!r} is none of its type {kind!r}.",
+                "Was it changed by another program?",
+            )
         if kind is None and text is not None:
             values[name] = _like(current[name], text) if isinstance(tunables, Mapping) else text
         else:

@@ -62,7 +62,7 @@ DECODERS: dict[str | None, Callable[[str], Any]] = {
     "f": float,
     "i": int,
     "s": str,
-    "b": "True".__eq__,
+    "b": {"True": True, "False": False}.__getitem__,
     "j": json.loads,
     "e": _escaped,
     "n": lambda text: json.loads(_escaped(text)),
@@ -70,15 +70,29 @@ DECODERS: dict[str | None, Callable[[str], Any]] = {
 """Type → what makes the value of a text. For many values; `decode` does the same for one, whatever it is."""
 
 
+UNREADABLE = (ValueError, KeyError, RecursionError, OverflowError)
+"""What decoders raise for text that is no value of its type."""
+
+
 def decode(text: str | None, kind: str | None) -> Any:
-    """The value that was stored as this text with this type."""
+    """The value that was stored as this text with this type. Raises ValueRejected for text that is none."""
     if text is None:
         return None
     if kind is None:
         return parse_untyped(text)
     if kind not in DECODERS:
         raise ValueRejected(f"A stored value has the unknown type {kind!r}.", "Was it written by a newer trialstore?")
-    return DECODERS[kind](text)
+    try:
+        return DECODERS[kind](text)
+    except UNREADABLE:
+        pass
+    raise ValueRejected(f"A stored text is no value of its type {kind!r}.", "Was it changed by another program?")
+
+
+class Unreadable(str):
+    """The text of a stored value that is none of its type: shown where it is read, and never run with."""
+
+    __slots__ = ()
 
 
 def parse_untyped(text: str) -> int | float | str:

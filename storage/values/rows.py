@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from trialstore.dialects.errors import ValueRejected
+
 from .checks import check_mapping, check_name
-from .encoding import DECODERS, decode, encode
+from .encoding import DECODERS, UNREADABLE, Unreadable, decode, encode
 
 Row = tuple[str, str | None, str | None]
 """Name, text and type of a value."""
@@ -36,7 +38,12 @@ class Stored(NamedTuple):
 def stored(text: str | None, kind: str | None) -> Stored:
     """The value of a row."""
     value_of = _value_of.get()
-    return Stored(text, kind, decode(text, kind)) if value_of is None else Stored(text, None, value_of(text))
+    if value_of is not None:
+        return Stored(text, None, value_of(text))
+    try:
+        return Stored(text, kind, decode(text, kind))
+    except ValueRejected:  # one such value must not keep all the others from being read
+        return Stored(text, kind, Unreadable(text))
 
 
 @contextmanager
@@ -115,8 +122,11 @@ def values_by_id(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, Any]]:
             convert = decoder(kind)
             if convert is None or text is None:
                 values[name] = stored(text, kind).value
-            else:
+                continue
+            try:
                 values[name] = convert(text)
+            except UNREADABLE:
+                values[name] = Unreadable(text)
     return found
 
 
@@ -135,13 +145,19 @@ def shown_values(texts: Sequence[str | None], kinds: Sequence[str | None]) -> li
     types = set(kinds)
     convert = DECODERS.get(types.pop()) if len(types) == 1 else None
     if convert is not None and None not in texts:
-        return list(map(convert, texts))  # type: ignore[arg-type]
+        with suppress(*UNREADABLE):
+            return list(map(convert, texts))  # type: ignore[arg-type]
     return [stored(text, kind).shown for text, kind in zip(texts, kinds, strict=True)]
 
 
 def decoded(param_rows: Iterable[Row]) -> dict[str, Any]:
     """What rows of PARAM will be read back as."""
     return {name: decode(text, kind) for name, text, kind in param_rows}
+
+
+def unreadable(values: Mapping[str, Any]) -> list[str]:
+    """The names of values that cannot be read."""
+    return sorted(name for name, value in values.items() if isinstance(value, Unreadable))
 
 
 def plain(values: Mapping[str, Stored]) -> dict[str, Any]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
+from collections.abc import Iterable
+from typing import Any
 
-from trialstore.dialects.errors import TrialError
+from trialstore.dialects.errors import ValueRejected
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.status import Status
-from trialstore.storage.values.checks import to_utc
+from trialstore.storage.values.checks import int_id, to_utc
 
-from .claims import Claim, check_limit, check_runner_id, lease_us, release
+from .claims import Claim, check_limit, check_runner_id, id_list, lease_us, release
 from .loading import StoredTrials
-
-_LOG = logging.getLogger(__name__)
 
 
 class ClaimableTrials(StoredTrials):
@@ -31,15 +30,9 @@ class ClaimableTrials(StoredTrials):
         """Due trials that this runner now holds, oldest first; see `Storage.Experiment.claim_trials`."""
         runner_id, most, us = check_runner_id(trial_runner_id), check_limit(limit), lease_us(lease)
         ts = None if timestamp is None else self._database.dialect.encode_ts(to_utc(timestamp))
-        left_out: dict[str, None] = {}
-
-        def leave_out(error: TrialError) -> None:
-            left_out.setdefault(error.message)
-
-        claim = Claim(self._experiment_id, runner_id, most, us, ts, self._stored_tunables, leave_out)
+        claim = Claim(self._experiment_id, runner_id, most, us, ts, self._runnable, self._unfit)
         claimed = self._database.write(claim.run, repeatable=True) if most else []
-        for message in left_out:
-            _LOG.warning("Left out: %s", message)
+        self._unfit.report(self._experiment_id)
         return [
             self._trial(
                 each.trial_id, each.config_id, each.tunables, each.metadata, Status.READY, runner_id, each.fence
@@ -68,3 +61,34 @@ class ClaimableTrials(StoredTrials):
             return state is not None and (state.lease_fence != fence or not state.claimed)
 
         return self._database.write(take_back, repeatable=True)
+
+    def cancel_trials(self, trial_ids: Iterable[int]) -> list[int]:
+        """Cancel PENDING trials that nobody holds; see `Storage.Experiment.cancel_trials`."""
+        if isinstance(trial_ids, (str, bytes)) or not isinstance(trial_ids, Iterable):
+            raise ValueRejected(f"trial_ids of type {type(trial_ids).__name__}.", "Give a list of trial ids.")
+        ids = sorted({_trial_id(each) for each in trial_ids})
+        tried: set[int] = set()
+
+        def cancel(tx: Session) -> list[int]:
+            found = tx.many("cancel_find", exp_id=self._experiment_id, ids=id_list(ids))
+            # What an earlier run, whose commit was not answered, has cancelled is not pending any more.
+            before = [row.trial_id for row in found if tx.in_doubt and row.trial_id in tried and _is_cancelled(row)]
+            free = [row.trial_id for row in found if row.status == Status.PENDING.name and not row.held]
+            if free:
+                tried.update(free)
+                tx.count("cancel_take", exp_id=self._experiment_id, ids=id_list(free))
+                tx.count("claim_event", exp_id=self._experiment_id, ids=id_list(free), status=Status.CANCELED.name)
+            return sorted({*before, *free})
+
+        return self._database.write(cancel, repeatable=True) if ids else []
+
+
+def _trial_id(each: Any) -> int:
+    number = int_id(each)
+    if number is None:
+        raise ValueRejected("trial_ids: one is no trial id.", "Give ints, as unfit_trials() has them.")
+    return number
+
+
+def _is_cancelled(row: Any) -> bool:
+    return bool(row.status == Status.CANCELED.name)

@@ -16,8 +16,12 @@ from trialstore.storage.values import rows
 from trialstore.storage.values.checks import LARGEST_INT32
 from trialstore.storage.values.encoding import python_value
 
+from .unfit import Unfit
+
 LONGEST_LEASE = dt.timedelta(days=366)
 MOST_AT_ONCE = 10_000
+MOST_LOOKED_AT = 100
+"""Trials that are looked at beyond those that are wanted, when some of those were not fit."""
 
 
 @dataclass(frozen=True)
@@ -82,40 +86,24 @@ class Claim:
         limit: int,
         lease: int,
         ts: Any,
-        tunables_of: Callable[[int, Mapping[str, rows.Stored]], Any],
-        leave_out: Callable[[TrialError], None],
+        runnable: Callable[[int, Mapping[str, rows.Stored], Mapping[str, Any]], Any],
+        unfit: Unfit,
     ) -> None:
         self._exp_id = exp_id
         self._limit = limit
         self._wanted = {"exp_id": exp_id, "trial_runner_id": runner_id, "ts": ts}
         self._taking = {"trial_runner_id": runner_id, "lease_us": lease, "claim_id": new_call_id()}
-        self._tunables_of = tunables_of
-        self._leave_out = leave_out
+        self._runnable = runnable
+        self._unfit = unfit
         self._tried: set[int] = set()
 
     def run(self, tx: Session) -> list[Claimed]:
         """The trials taken in this transaction, or by an earlier run whose commit was not answered."""
-        again = self._taken_before(tx) if tx.in_doubt and self._tried else []
-        if again:
-            tunables = self._tunables(tx, again, set())
-            found = again
-        else:
-            found, tunables = self._find(tx)
-            self._take(tx, [row.trial_id for row in found])
-        if not found:
-            return []
-        ids = id_list(row.trial_id for row in found)
-        metadata = rows.values_by_id(tx.tuples("trial_params_of_trials", exp_id=self._exp_id, ids=ids))
-        return [
-            Claimed(
-                row.trial_id,
-                row.config_id,
-                row.fence,
-                tunables[row.trial_id],
-                metadata.get(row.trial_id, {}),
-            )
-            for row in found
-        ]
+        if tx.in_doubt and self._tried and (again := self._taken_before(tx)):
+            return self._read(tx, again)
+        found = self._find(tx)
+        self._take(tx, [trial.trial_id for trial in found])
+        return found
 
     def _taken_before(self, tx: Session) -> Sequence[Any]:
         ids = sorted(self._tried)
@@ -124,32 +112,37 @@ class Claim:
         claim_id = self._taking["claim_id"]
         return tx.many("claim_repeated", exp_id=self._exp_id, ids=id_list(ids), claim_id=claim_id)
 
-    def _find(self, tx: Session) -> tuple[list[Any], dict[int, Any]]:
-        """Trials to take, with their tunables; one that cannot be run must not keep the others from it."""
-        bad: set[int] = set()
+    def _find(self, tx: Session) -> list[Claimed]:
+        """Trials to take. Those that are known not to be fit are left out by the database; while more of them are
+        found, ever more trials are looked at, up to some at once: their rows stay locked until the end."""
+        good: list[Claimed] = []
+        most, looked_at = self._limit, 0
         while True:
-            most = self._limit + len(bad)
-            found = tx.many("claim_find", most=most, **self._wanted)
-            tunables = self._tunables(tx, found, bad)
-            good = [row for row in found if row.trial_id in tunables][: self._limit]
-            if len(good) == self._limit or len(found) < most:
-                return good, tunables
+            seen = [*self._unfit.ids, *(trial.trial_id for trial in good)]
+            found = tx.many("claim_find", most=most, left_out=id_list(seen), **self._wanted)
+            good += self._read(tx, found)
+            if len(good) >= self._limit or len(found) < most:
+                return good[: self._limit]
+            looked_at += len(found)
+            most = max(self._limit - len(good), min(looked_at, MOST_LOOKED_AT))
 
-    def _tunables(self, tx: Session, found: Sequence[Any], bad: set[int]) -> dict[int, Any]:
-        """Trial id → tunables; the ids of trials that cannot be run are added to `bad`."""
+    def _read(self, tx: Session, found: Sequence[Any]) -> list[Claimed]:
+        """The trials of these rows that can be run."""
         if not found:
-            return {}
+            return []
         ids = id_list(row.trial_id for row in found)
         configs = rows.by_config(tx.tuples("config_params_of_trials", exp_id=self._exp_id, ids=ids))
-        tunables = {}
+        metadata = rows.values_by_id(tx.tuples("trial_params_of_trials", exp_id=self._exp_id, ids=ids))
+        good = []
         for row in found:
+            own = metadata.get(row.trial_id, {})
             try:
-                tunables[row.trial_id] = self._tunables_of(row.trial_id, configs[row.config_id])
+                tunables = self._runnable(row.trial_id, configs[row.config_id], own)
             except TrialError as exc:
-                if row.trial_id not in bad:
-                    self._leave_out(exc)
-                bad.add(row.trial_id)
-        return tunables
+                self._unfit.add(row.trial_id, exc)
+            else:
+                good.append(Claimed(row.trial_id, row.config_id, row.fence, tunables, own))
+        return good
 
     def _take(self, tx: Session, trial_ids: list[int]) -> None:
         if trial_ids:

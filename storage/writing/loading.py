@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterator, Mapping
+from itertools import compress
 from typing import Any
 
 from trialstore.dialects.errors import TrialError, TrialMissing, ValueRejected
@@ -17,10 +18,12 @@ from trialstore.storage.values import rows
 from trialstore.storage.values.checks import LARGEST_INT32, int_id, to_utc
 
 from .trial import Trial
+from .unfit import Unfit
 
 _LOG = logging.getLogger(__name__)
 
 _PENDING = (Status.PENDING.name,) * 3
+_LATEST = dt.datetime(9999, 12, 31, tzinfo=dt.timezone.utc)
 _PENDING_OR_RUNNING = (Status.PENDING.name, Status.READY.name, Status.RUNNING.name)
 
 
@@ -28,6 +31,10 @@ class StoredTrials(Storage.Experiment):
     """The part of an experiment that reads its trials."""
 
     _database: Database
+
+    def __init__(self, **known: Any) -> None:
+        super().__init__(**known)
+        self._unfit = Unfit()
 
     def _trial(
         self,
@@ -69,27 +76,59 @@ class StoredTrials(Storage.Experiment):
         if found is None:
             return None
         row, config, metadata = found
-        tunables = self._stored_tunables(number, rows.params(config))
-        status = Status.parse(row.status)
-        return self._trial(
-            number, row.config_id, tunables, rows.plain(rows.params(metadata)), status, row.trial_runner_id
-        )
+        own = rows.plain(rows.params(metadata))
+        tunables = self._runnable(number, rows.params(config), own)
+        return self._trial(number, row.config_id, tunables, own, Status.parse(row.status), row.trial_runner_id)
 
-    def _stored_tunables(self, trial_id: int, stored: Mapping[str, rows.Stored]) -> Any:
+    def _runnable(self, trial_id: int, config: Mapping[str, rows.Stored], metadata: Mapping[str, Any]) -> Any:
+        """The tunables of a trial with these stored values and metadata. Raises TrialError where it cannot be run."""
+        trial = f"Trial {self._experiment_id}:{trial_id} cannot be run"
+        if names := rows.unreadable(metadata):
+            raise TrialError(
+                f"{trial}: its metadata {', '.join(map(repr, names))} cannot be read.",
+                "Was it changed by another program?",
+            )
         try:
-            return with_stored(self._tunables, stored)
+            return with_stored(self._tunables, config)
         except ValueRejected as exc:
-            raise TrialError(f"Trial {self._experiment_id}:{trial_id} cannot be run: {exc.message}", exc.hint) from None
+            raise TrialError(f"{trial}: {exc.message}", exc.hint) from None
 
     def pending_trials(
         self, timestamp: dt.datetime, *, running: bool, trial_runner_assigned: bool | None = None
     ) -> Iterator[Trial]:
         """Trials that are due; see `Storage.Experiment.pending_trials`."""
         statuses = _PENDING_OR_RUNNING if running else _PENDING
-        bounds = (0, 1) if trial_runner_assigned is None else (int(trial_runner_assigned),) * 2
+        ts = self._database.dialect.encode_ts(to_utc(timestamp))
+        try:
+            for row, config, metadata in self._due(ts, statuses, trial_runner_assigned):
+                try:
+                    tunables = self._runnable(row.trial_id, config, metadata)
+                except TrialError as exc:  # one such trial must not keep the others from being run
+                    self._unfit.add(row.trial_id, exc)
+                    continue
+                status = Status.parse(row.status)
+                yield self._trial(row.trial_id, row.config_id, tunables, metadata, status, row.trial_runner_id)
+        finally:
+            self._unfit.report(self._experiment_id)
+
+    def unfit_trials(self) -> dict[int, str]:
+        """PENDING trials that cannot be run, with the reason; see `Storage.Experiment.unfit_trials`."""
+        unfit = {}
+        for row, config, metadata in self._due(self._database.dialect.encode_ts(_LATEST), _PENDING, None):
+            try:
+                self._runnable(row.trial_id, config, metadata)
+            except TrialError as exc:
+                unfit[row.trial_id] = exc.message
+        return unfit
+
+    def _due(
+        self, ts: Any, statuses: tuple[str, str, str], assigned: bool | None
+    ) -> list[tuple[Any, dict[str, rows.Stored], dict[str, Any]]]:
+        """Rows of the trials that are due, each with its stored config and metadata."""
+        bounds = (0, 1) if assigned is None else (int(assigned),) * 2
         chosen = {
             "exp_id": self._experiment_id,
-            "ts": self._database.dialect.encode_ts(to_utc(timestamp)),
+            "ts": ts,
             **{f"status_{number}": status for number, status in enumerate(statuses, start=1)},
             "assigned_min": bounds[0],
             "assigned_max": bounds[1],
@@ -105,20 +144,7 @@ class StoredTrials(Storage.Experiment):
         trials, config_rows, metadata_rows = self._database.read(read)
         configs = rows.by_config(config_rows)
         metadata = rows.values_by_id(metadata_rows)
-        for row in trials:
-            try:
-                tunables = self._stored_tunables(row.trial_id, configs[row.config_id])
-            except TrialError as exc:  # one such trial must not keep the others from being run
-                _LOG.warning("Left out: %s", exc)
-                continue
-            yield self._trial(
-                row.trial_id,
-                row.config_id,
-                tunables,
-                metadata.get(row.trial_id, {}),
-                Status.parse(row.status),
-                row.trial_runner_id,
-            )
+        return [(row, configs[row.config_id], metadata.get(row.trial_id, {})) for row in trials]
 
     def load(
         self, last_trial_id: int = -1
@@ -142,7 +168,23 @@ class StoredTrials(Storage.Experiment):
         ]
         # Trials share configs; each caller's dict is its own.
         values = [dict(configs[config_id]) for _trial_id, config_id, _status in trials]
-        return [trial_id for trial_id, _config_id, _status in trials], values, scores, status
+        ids = [trial_id for trial_id, _config_id, _status in trials]
+        readable = [self._is_readable(*each) for each in zip(ids, values, scores, strict=True)]
+        self._unfit.report(self._experiment_id)
+        return (
+            list(compress(ids, readable)),
+            list(compress(values, readable)),
+            list(compress(scores, readable)),
+            list(compress(status, readable)),
+        )
+
+    def _is_readable(self, trial_id: int, config: Mapping[str, Any], scores: Mapping[str, Any] | None) -> bool:
+        """Whether somebody can learn from an ended trial: nothing that is stored with it is unreadable."""
+        names = [*rows.unreadable(config), *rows.unreadable(scores or {})]
+        if names:
+            what = ", ".join(map(repr, names))
+            self._unfit.add(trial_id, TrialError(f"Trial {self._experiment_id}:{trial_id}: {what} cannot be read."))
+        return not names
 
     def load_tunable_config(self, config_id: int) -> dict[str, Any]:
         """The values of a config, name → value. Raises LookupError (TrialMissing) for an unknown id."""

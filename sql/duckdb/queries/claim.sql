@@ -3,8 +3,9 @@
 
 -- name: claim_find
 -- returns: many
--- params: exp_id, trial_runner_id, ts, most
+-- params: exp_id, trial_runner_id, ts, most, left_out
 -- why: Trials that are due, by the given time or else by the clock, and free or meant for this runner; oldest first.
+-- why: Left out are those of which the caller knows that they cannot be run, and those that this call has found already.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
 FROM trial
@@ -13,6 +14,9 @@ WHERE exp_id = :exp_id
     AND ts_start <= coalesce(:ts, CAST(current_timestamp AT TIME ZONE 'UTC' AS TIMESTAMP))
     AND ts_end IS NULL
     AND (trial_runner_id IS NULL OR trial_runner_id = :trial_runner_id)
+    AND trial_id NOT IN (
+        SELECT unnest(CAST(:left_out AS INTEGER[]))
+    )
 ORDER BY ts_start, trial_id
 LIMIT :most;
 
@@ -26,6 +30,31 @@ SET
     status = 'READY', trial_runner_id = :trial_runner_id, claim_id = :claim_id,
     lease_fence = coalesce(lease_fence, 0) + 1,
     lease_ends = CAST(current_timestamp AT TIME ZONE 'UTC' AS TIMESTAMP) + to_microseconds(CAST(:lease_us AS BIGINT))
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT unnest(CAST(:ids AS INTEGER[]))
+    );
+
+-- name: cancel_find
+-- returns: many
+-- params: exp_id, ids
+-- why: Where some trials stand, before those that nobody runs or holds are canceled.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+SELECT trial_id, status, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT unnest(CAST(:ids AS INTEGER[]))
+    )
+ORDER BY trial_id;
+
+-- name: cancel_take
+-- returns: count
+-- params: exp_id, ids
+-- why: The trials found to be free are canceled.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+UPDATE trial
+SET status = 'CANCELED', ts_end = CAST(current_timestamp AT TIME ZONE 'UTC' AS TIMESTAMP)
 WHERE exp_id = :exp_id
     AND trial_id IN (
         SELECT unnest(CAST(:ids AS INTEGER[]))

@@ -5,8 +5,9 @@
 
 -- name: claim_find
 -- returns: many
--- params: exp_id, trial_runner_id, ts, most
+-- params: exp_id, trial_runner_id, ts, most, left_out
 -- why: Trials that are due, by the given time or else by the clock, and free or meant for this runner; oldest first.
+-- why: Left out are those of which the caller knows that they cannot be run, and those that this call has found already.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
 FROM trial
@@ -15,6 +16,10 @@ WHERE exp_id = :exp_id
     AND ts_start <= coalesce(:ts, utc_timestamp(6))
     AND ts_end IS NULL
     AND (trial_runner_id IS NULL OR trial_runner_id = :trial_runner_id)
+    AND trial_id NOT IN (
+        SELECT j.id
+        FROM json_table(:left_out, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
+    )
 ORDER BY ts_start, trial_id
 LIMIT :most
 FOR UPDATE SKIP LOCKED;
@@ -32,6 +37,30 @@ SET
     t.status = 'READY', t.trial_runner_id = :trial_runner_id, t.claim_id = :claim_id,
     t.lease_fence = coalesce(t.lease_fence, 0) + 1,
     t.lease_ends = utc_timestamp(6) + INTERVAL :lease_us MICROSECOND;
+
+-- name: cancel_find
+-- returns: many
+-- params: exp_id, ids
+-- why: Where some trials stand, before those that nobody runs or holds are canceled.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+SELECT t.trial_id, t.status, CASE WHEN t.lease_ends IS NULL THEN 0 ELSE 1 END AS held
+FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
+STRAIGHT_JOIN trial AS t
+    ON t.exp_id = :exp_id
+    AND t.trial_id = j.id
+ORDER BY t.trial_id
+FOR UPDATE;
+
+-- name: cancel_take
+-- returns: count
+-- params: exp_id, ids
+-- why: The trials found to be free are canceled.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
+STRAIGHT_JOIN trial AS t
+    ON t.exp_id = :exp_id
+    AND t.trial_id = j.id
+SET t.status = 'CANCELED', t.ts_end = utc_timestamp(6);
 
 -- name: lease_release
 -- returns: count

@@ -3,8 +3,9 @@
 
 -- name: claim_find
 -- returns: many
--- params: exp_id, trial_runner_id, ts, most
+-- params: exp_id, trial_runner_id, ts, most, left_out
 -- why: Trials that are due, by the given time or else by the clock, and free or meant for this runner; oldest first.
+-- why: Left out are those of which the caller knows that they cannot be run, and those that this call has found already.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
 FROM trial
@@ -13,6 +14,10 @@ WHERE exp_id = :exp_id
     AND ts_start <= coalesce(:ts, now())
     AND ts_end IS NULL
     AND (trial_runner_id IS NULL OR trial_runner_id = :trial_runner_id)
+    AND trial_id NOT IN (
+        SELECT CAST(j.id AS INTEGER)
+        FROM json_array_elements_text(CAST(:left_out AS JSON)) AS j (id)
+    )
 ORDER BY ts_start, trial_id
 LIMIT :most
 FOR UPDATE SKIP LOCKED;
@@ -27,6 +32,34 @@ SET
     status = 'READY', trial_runner_id = :trial_runner_id, claim_id = :claim_id,
     lease_fence = coalesce(lease_fence, 0) + 1,
     lease_ends = clock_timestamp() + CAST(:lease_us AS DOUBLE PRECISION) * INTERVAL '1 microsecond'
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT CAST(j.id AS INTEGER)
+        FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
+    );
+
+-- name: cancel_find
+-- returns: many
+-- params: exp_id, ids
+-- why: Where some trials stand, before those that nobody runs or holds are canceled.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+SELECT trial_id, status, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT CAST(j.id AS INTEGER)
+        FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
+    )
+ORDER BY trial_id
+FOR UPDATE;
+
+-- name: cancel_take
+-- returns: count
+-- params: exp_id, ids
+-- why: The trials found to be free are canceled.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+UPDATE trial
+SET status = 'CANCELED', ts_end = clock_timestamp()
 WHERE exp_id = :exp_id
     AND trial_id IN (
         SELECT CAST(j.id AS INTEGER)

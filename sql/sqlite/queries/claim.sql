@@ -4,8 +4,9 @@
 
 -- name: claim_find
 -- returns: many
--- params: exp_id, trial_runner_id, ts, most
+-- params: exp_id, trial_runner_id, ts, most, left_out
 -- why: Trials that are due, by the given time or else by the clock, and free or meant for this runner; oldest first.
+-- why: Left out are those of which the caller knows that they cannot be run, and those that this call has found already.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
 FROM trial
@@ -14,6 +15,10 @@ WHERE exp_id = :exp_id
     AND ts_start <= coalesce(:ts, strftime('%Y-%m-%d %H:%M:%f999', 'now'))
     AND ts_end IS NULL
     AND (trial_runner_id IS NULL OR trial_runner_id = :trial_runner_id)
+    AND trial_id NOT IN (
+        SELECT j.value
+        FROM json_each(:left_out) AS j
+    )
 ORDER BY ts_start, trial_id
 LIMIT :most;
 
@@ -27,6 +32,33 @@ SET
     status = 'READY', trial_runner_id = :trial_runner_id, claim_id = :claim_id,
     lease_fence = coalesce(lease_fence, 0) + 1,
     lease_ends = strftime('%Y-%m-%d %H:%M:%f000', 'now', CAST(:lease_us / 1000000.0 AS TEXT) || ' seconds')
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT j.value
+        FROM json_each(:ids) AS j
+    );
+
+-- name: cancel_find
+-- returns: many
+-- params: exp_id, ids
+-- why: Where some trials stand, before those that nobody runs or holds are canceled.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+SELECT trial_id, status, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT j.value
+        FROM json_each(:ids) AS j
+    )
+ORDER BY trial_id;
+
+-- name: cancel_take
+-- returns: count
+-- params: exp_id, ids
+-- why: The trials found to be free are canceled.
+-- own: Every engine reads its clock, and lists of ids, in its own words.
+UPDATE trial
+SET status = 'CANCELED', ts_end = strftime('%Y-%m-%d %H:%M:%f000', 'now')
 WHERE exp_id = :exp_id
     AND trial_id IN (
         SELECT j.value

@@ -1,0 +1,32 @@
+"""The command `trialstore cancel`: ends trials that nobody has begun."""
+
+from __future__ import annotations
+
+import click
+
+from trialstore.dialects.errors import ExperimentMissing, nearest
+
+from .target import Target, storage_options
+
+
+@click.command("cancel")
+@click.argument("experiment")
+@click.argument("trials", type=int, nargs=-1, required=True, metavar="TRIAL...")
+@storage_options
+@click.pass_context
+def cancel(ctx: click.Context, target: Target, experiment: str, trials: tuple[int, ...]) -> None:
+    """Cancel PENDING trials of an experiment by their ids, also such as cannot be run (unfit_trials() lists those).
+
+    Trials that somebody holds or has begun are left as they are, and make the exit code 1.
+    """
+    with target.open(schema_policy="verify", lazy_schema_create=False) as storage:
+        found = storage.get_experiment_by_id(experiment, {}, {})
+        if found is None:
+            hint = nearest(experiment, storage.experiments) or "There are no experiments yet."
+            raise ExperimentMissing(f"There is no experiment {experiment!r}.", hint)
+        canceled = found.cancel_trials(trials)
+    if canceled:
+        click.echo(f"Canceled: {', '.join(map(str, canceled))}")
+    if left := sorted(set(trials) - set(canceled)):
+        click.echo(f"Not PENDING, held, or not there: {', '.join(map(str, left))}", err=True)
+        ctx.exit(1)
