@@ -1,7 +1,7 @@
 """MySQL and MariaDB through PyMySQL. Which of the two answers is asked of the server, not of the config.
 
 Neither can roll back DDL, so migrations run statement by statement, each recorded when it is done. The SQL is of the
-part that MySQL 8.0 and MariaDB 10.11 have in common.
+part that MySQL 8.0.22 and MariaDB 10.11 have in common.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ _NEXT_HOST = (ErrorKind.UNREACHABLE, ErrorKind.DISCONNECTED, ErrorKind.BUSY)
 
 
 class MySQLDialect(ServerDialect):
-    """MySQL 8.0 or newer, and MariaDB 10.11 or newer."""
+    """MySQL 8.0.22 or newer, and MariaDB 10.11 or newer."""
 
     name = "mysql"
     driver = "pymysql"
@@ -130,7 +130,7 @@ class MySQLDialect(ServerDialect):
     extra = "mysql"
     sql_folders = ("queries", "mysql/queries")
     migrations_folder = "mysql/migrations"
-    least_versions = {"mysql": (8, 0), "mariadb": (10, 11)}
+    least_versions = {"mysql": (8, 0, 22), "mariadb": (10, 11)}
     newest_tested = {"mysql": (9, 7), "mariadb": (11, 8)}
     transactional_ddl = False
     query_keys = QUERY_KEYS

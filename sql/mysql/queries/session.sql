@@ -104,12 +104,12 @@ SELECT release_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50)
 -- returns: scalar
 -- params: -
 -- why: Whom to ask, or to end, when the lock is not free. Users without the right PROCESS see their own connections
--- why: only.
+-- why: only. Each server has its own list of connections: MySQL is about to remove MariaDB's.
 -- own: Every engine has its own kind of lock that needs no table.
 SELECT concat('connection ', h.id, coalesce(concat(' of user ', p.user, ' from ', p.host), '')) AS holder
 FROM (
     SELECT is_used_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))) AS id
 ) AS h
-LEFT JOIN information_schema.processlist AS p
+LEFT JOIN /*!80022 performance_schema. */ /*M!100600 information_schema. */ processlist AS p
     ON p.id = h.id
 WHERE h.id IS NOT NULL;
