@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from .base import DriverError, Server, SessionStep, StatementRunner
 from .errors import ErrorKind
 from .postgresql_login import check_query, login_arguments
+from .postgresql_startup import startup_code
 from .server import ASK_FOR_RIGHTS, NO_ANSWER, SAFE_LOGIN, TOO_MANY, ServerDialect
 
 # SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; a code that is not here goes by its class,
@@ -110,6 +111,7 @@ _NOBODY_ANSWERS = (
     ),
     *("not ready", "read-only", "session is", "resolve"),
 )
+_UNKNOWN_REFUSAL = "Check 'host', 'port', 'username', 'password' and 'database'."
 _REFUSED = re.compile(
     r"connection (failed|to server|timeout|is bad)|failed to resolve|could not translate", re.IGNORECASE
 )
@@ -159,7 +161,15 @@ class PostgreSQLDialect(ServerDialect):
     def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
         from .psycopg_limits import LimitedConnection
 
-        connection = LimitedConnection.connect(*arguments, **named)
+        import psycopg
+
+        try:
+            connection = LimitedConnection.connect(*arguments, **named)
+        except psycopg.OperationalError as exc:
+            # Its text is the server's, in the server's language; what is English is understood without a question.
+            if exc.sqlstate is None and not _understood(str(exc)):
+                exc.sqlstate = startup_code(named, float(self.option("connect_timeout")))
+            raise
         connection.wait_limit = self.read_timeout
         return connection
 
@@ -272,6 +282,11 @@ def _safe_message(code: str, diag: Any) -> str:
     return "a value does not fit its column" if code.startswith("22") else "the server refused it"
 
 
+def _understood(message: str) -> bool:
+    """Whether the text of a refusal says by itself what it means."""
+    return bool(_FULL.search(message) or _RESTARTING.search(message) or any(part in message for part, _ in _AT_CONNECT))
+
+
 def _without_code(error: BaseException, message: str) -> DriverError:
     """An error of the client's side: no connection was made, or it broke."""
     name = type(error).__name__
@@ -281,9 +296,11 @@ def _without_code(error: BaseException, message: str) -> DriverError:
             return DriverError(ErrorKind.BUSY, name, told, TOO_MANY)
         if _RESTARTING.search(message):
             return DriverError(ErrorKind.UNREACHABLE, name, told, "Run it again when the server is up.")
-        part, hint = next((found for found in _AT_CONNECT if found[0] in message), ("", "Check 'host' and 'port'."))
-        kind = ErrorKind.UNREACHABLE if part in _NOBODY_ANSWERS else ErrorKind.CANNOT_CONNECT
-        return DriverError(kind, name, told, hint)
+        part, hint = next((found for found in _AT_CONNECT if found[0] in message), ("", _UNKNOWN_REFUSAL))
+        # In a language that is not understood it may be a limit on connections of this role, which is worth waiting
+        # for where the same login has succeeded before.
+        passing = not part or part in _NOBODY_ANSWERS
+        return DriverError(ErrorKind.UNREACHABLE if passing else ErrorKind.CANNOT_CONNECT, name, told, hint)
     if (origin := type(getattr(error, "orig", error)).__name__) == "NoAnswer":
         return DriverError(ErrorKind.DISCONNECTED, origin, message, NO_ANSWER)
     if name == "DataError":
