@@ -159,9 +159,9 @@ class PostgreSQLDialect(ServerDialect):
         return {**self.pool_options(), **options, "connect_args": arguments}
 
     def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
-        from .psycopg_limits import LimitedConnection
-
         import psycopg
+
+        from .psycopg_limits import LimitedConnection
 
         try:
             connection = LimitedConnection.connect(*arguments, **named)

@@ -6,8 +6,8 @@ import socket
 import struct
 
 import pytest
-from engines.fake_servers import Talk, listening
 
+from engines.fake_servers import Talk, listening
 from trialstore.storage import SqlStorage, StorageError
 
 
