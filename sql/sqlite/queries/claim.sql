@@ -6,7 +6,7 @@
 -- returns: many
 -- params: exp_id, trial_runner_id, ts, most, left_out
 -- why: Trials that are due, by the given time or else by the clock, and free or meant for this runner; oldest first.
--- why: Left out are those of which the caller knows that they cannot be run, and those that this call has found already.
+-- why: Left out are those that the caller knows cannot be run, and those that this call has found already.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
 FROM trial
