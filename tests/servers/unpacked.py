@@ -43,7 +43,7 @@ Acquire::Retries "3";
 """
 SCRIPT = """\
 #!/bin/sh
-exec {loader} --library-path {libraries} {program} "$@"
+exec {loader}{name} --library-path {libraries} {program} "$@"
 """
 
 
@@ -129,7 +129,10 @@ def mirror() -> str:
 
 def put_behind_scripts(root: Path, programs: Path, final: Path) -> None:
     """Replace programs by scripts that start them with the loader and the libraries of the root's future place."""
-    loader = final / _loader(root).relative_to(root)
+    found = _loader(root)
+    loader = final / found.relative_to(root)
+    # By the name it is called by, Python finds its files and those of a virtual environment. Old loaders keep none.
+    name = ' --argv0 "$0"' if b"--argv0" in found.read_bytes() else ""
     folders = [path for pattern in ("lib/*-linux-gnu", "usr/lib/*-linux-gnu") for path in sorted(root.glob(pattern))]
     libraries = ":".join(str(final / path.relative_to(root)) for path in folders)
     for program in sorted(programs.iterdir()) if programs.exists() else ():
@@ -137,7 +140,7 @@ def put_behind_scripts(root: Path, programs: Path, final: Path) -> None:
             # A program looks for its own files, and for others, beside where it is.
             real = program.with_name(f"{program.name}.real")
             program.rename(real)
-            text = SCRIPT.format(loader=loader, libraries=libraries, program=final / real.relative_to(root))
+            text = SCRIPT.format(loader=loader, name=name, libraries=libraries, program=final / real.relative_to(root))
             program.write_text(text, encoding="utf-8")
             program.chmod(0o755)
 
