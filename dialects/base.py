@@ -298,6 +298,13 @@ class Dialect(ABC):
         moment: dt.datetime = value.replace(tzinfo=dt.timezone.utc)
         return moment
 
+    def read_ts(self, value: Any) -> dt.datetime | None:
+        """The time that a column holds; None for NULL, and for what another program stored and is no time: one such
+        row must not keep all others from being read."""
+        with suppress(ValueError, TypeError, AttributeError, OverflowError):
+            return None if value is None else self.decode_ts(value)
+        return None
+
     def column_chunks(self, cursor: Any, size: int) -> Iterator[Sequence[Sequence[Any]]]:
         """The columns of the rows that the driver's cursor has, at most `size` rows at once, never none; times as
         `numpy_times` takes them. Overridden where the driver has its rows by columns."""
@@ -305,12 +312,13 @@ class Dialect(ABC):
             yield list(zip(*rows, strict=True))
 
     def numpy_times(self, values: Sequence[Any]) -> Any:
-        """What `decode_ts` makes of the values of a column, None where they are None, as a NumPy array of type
-        `datetime64[us]`, in UTC. Overridden where there is a faster way."""
+        """What `read_ts` makes of the values of a column, as a NumPy array of type `datetime64[us]`, in UTC. Overridden
+        where there is a faster way."""
         import numpy as np
 
         if type(self).decode_ts is not Dialect.decode_ts:  # else they are such times already
-            values = [None if value is None else self.decode_ts(value).replace(tzinfo=None) for value in values]
+            moments = map(self.read_ts, values)
+            values = [None if moment is None else moment.replace(tzinfo=None) for moment in moments]
         return np.array(values, dtype="datetime64[us]")
 
     def record_batches(
@@ -353,8 +361,7 @@ class Dialect(ABC):
         cursor.close()
 
     def arrow_times(self, values: Sequence[Any]) -> Any:
-        """What `decode_ts` makes of the values of a column, None where they are None, as a `pyarrow.Array`."""
+        """What `read_ts` makes of the values of a column, as a `pyarrow.Array`."""
         import pyarrow as pa
 
-        decoded = [None if value is None else self.decode_ts(value) for value in values]
-        return pa.array(decoded, pa.timestamp("us", tz="UTC"))
+        return pa.array(list(map(self.read_ts, values)), pa.timestamp("us", tz="UTC"))

@@ -222,8 +222,8 @@ class SQLiteDialect(FileDialect):
 
         # NumPy reads other texts than Python does: it is for those that encode_ts makes.
         texts = [value for value in values if value is not None]
-        if "".join(texts).translate(_WITHOUT_DIGITS) == "-- ::." * len(texts):
-            with suppress(ValueError):
+        with suppress(ValueError, TypeError):  # no times, or no texts
+            if "".join(texts).translate(_WITHOUT_DIGITS) == "-- ::." * len(texts):
                 return np.array(values, dtype="datetime64[us]")
         return super().numpy_times(values)
 
@@ -232,7 +232,7 @@ class SQLiteDialect(FileDialect):
 
         try:
             return pa.array(values, pa.string()).cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
-        except pa.ArrowInvalid:  # text that Python reads as a time, and Arrow does not
+        except (pa.ArrowInvalid, pa.ArrowTypeError):  # what Python reads as a time, and Arrow does not, or no time
             return super().arrow_times(values)
 
 

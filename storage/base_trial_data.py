@@ -26,7 +26,7 @@ class TrialData(ABC):
         experiment_id: str,
         trial_id: int,
         tunable_config_id: int,
-        ts_start: dt.datetime,
+        ts_start: dt.datetime | None,
         ts_end: dt.datetime | None,
         status: Status,
         trial_runner_id: int | None = None,
@@ -69,8 +69,8 @@ class TrialData(ABC):
         return self._trial_runner_id
 
     @property
-    def ts_start(self) -> dt.datetime:
-        """When it started, or is to start (UTC)."""
+    def ts_start(self) -> dt.datetime | None:
+        """When it started, or is to start (UTC); None only where another program stored what is no time."""
         return self._ts_start
 
     @property

@@ -112,7 +112,7 @@ def run_benchmark(storage: Storage, options: Options, observer: Observer, stop: 
 def _cancel_abandoned(storage: Storage, experiment: Storage.Experiment) -> None:
     now = dt.datetime.now(dt.timezone.utc)
     for trial_id, data in storage.experiments[experiment.experiment_id].trials.items():
-        if data.status.is_running() and data.ts_start < now - _ABANDONED:
+        if data.status.is_running() and data.ts_start is not None and data.ts_start < now - _ABANDONED:
             trial = experiment.get_trial_by_id(trial_id)
             if trial is not None:
                 _finish(trial, Status.CANCELED)

@@ -14,7 +14,7 @@ from mlos_bench.storage import (
     base_tunable_config_data,
     base_tunable_config_trial_group_data,
 )
-from mlos_bench.util import utcify_nullable_timestamp, utcify_timestamp
+from mlos_bench.util import utcify_nullable_timestamp
 
 from trialstore.storage import status as core_status
 from trialstore.storage.values import rows
@@ -115,7 +115,7 @@ class SqlTrialData(base_trial_data.TrialData):
             "trial_id": core.trial_id,
             "tunable_config_id": core.tunable_config_id,
             "trial_runner_id": core.trial_runner_id,
-            "ts_start": utcify_timestamp(core.ts_start, origin="utc"),
+            "ts_start": utcify_nullable_timestamp(core.ts_start, origin="utc"),
             "ts_end": utcify_nullable_timestamp(core.ts_end, origin="utc"),
             "status": their_status(core.status),
         }

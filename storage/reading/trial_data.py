@@ -95,15 +95,15 @@ class SqlTrialData(TrialData):
     @classmethod
     def of(cls, database: Database, experiment_id: str, row: Any, group_id: int) -> SqlTrialData:
         """The trial in a row `trial_id, config_id, trial_runner_id, ts_start, ts_end, status`."""
-        decode_ts = database.dialect.decode_ts
+        read_ts = database.dialect.read_ts
         return cls(
             database,
             group_id,
             experiment_id=experiment_id,
             trial_id=row.trial_id,
             tunable_config_id=row.config_id,
-            ts_start=decode_ts(row.ts_start),
-            ts_end=None if row.ts_end is None else decode_ts(row.ts_end),
+            ts_start=read_ts(row.ts_start),
+            ts_end=read_ts(row.ts_end),
             status=Status.parse(row.status),
             trial_runner_id=row.trial_runner_id,
         )

@@ -119,6 +119,31 @@ def is_mysql(storage: SqlStorage) -> bool:
     return storage._database.dialect.name in ("mysql", "mariadb")
 
 
+LATE = {
+    "sqlite": ["'long ago'", "'20000-01-01 00:00:00.000000'", "5"],
+    "postgresql": ["'infinity'", "'20000-01-01 00:00:00+00'"],
+    "duckdb": ["TIMESTAMP '20000-01-01 00:00:00'", "TIMESTAMP 'infinity'"],
+}
+
+
+def test_a_trial_whose_times_cannot_be_read_is_shown_without_them(storage: SqlStorage) -> None:
+    """MySQL has no such times."""
+    with make_experiment(storage) as experiment:
+        for number in range(2):
+            finish(experiment.new_trial({"cache": number}), number)
+        waiting = experiment.new_trial({})
+        for late in LATE.get(storage._database.dialect.name, []):
+            execute(storage, f"UPDATE trial SET ts_end = {late} WHERE trial_id = 1")
+            execute(storage, f"UPDATE trial SET ts_start = {late} WHERE trial_id = 1")
+            data = storage.experiments["Exp"]
+            assert list(data.results_df["trial_id"]) == [1, 2, 3]
+            assert [trial.ts_start is None for trial in data.trials.values()] == [True, False, False]
+            assert experiment.load()[0] == [1, 2]
+            (group,) = [each for each in data.tunable_config_trial_groups.values() if 1 in each.trials]
+            assert len(group.results_df) == 1
+        assert [trial.trial_id for trial in experiment.claim_trials(1)] == [waiting.trial_id]
+
+
 @pytest.mark.parametrize("change", ["value_type = '?'", "metric_value = 'x'"])
 def test_a_result_that_cannot_be_read_costs_its_trial_alone(storage: SqlStorage, change: str) -> None:
     with make_experiment(storage) as experiment:
