@@ -44,10 +44,12 @@ SET
 -- why: Where some trials stand, before those that nobody runs or holds are canceled.
 -- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT t.trial_id, t.status, CASE WHEN t.lease_ends IS NULL THEN 0 ELSE 1 END AS held
-FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
-STRAIGHT_JOIN trial AS t
-    ON t.exp_id = :exp_id
-    AND t.trial_id = j.id
+FROM trial AS t
+WHERE t.exp_id = :exp_id
+    AND t.trial_id IN (
+        SELECT j.id
+        FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
+    )
 ORDER BY t.trial_id
 FOR UPDATE;
 

@@ -151,5 +151,5 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
 -- params: -
 -- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
 -- own: Every engine asks for a plan in its own words.
-EXPLAIN
+EXPLAIN /*!80000 FORMAT=TRADITIONAL */
 SELECT 1;
