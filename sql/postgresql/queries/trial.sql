@@ -6,8 +6,14 @@
 -- why: all rows.
 SELECT
     trial_id, config_id, trial_runner_id,
-    CASE WHEN ts_start BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 00:00:00+00' THEN ts_start END AS ts_start,
-    CASE WHEN ts_end BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 00:00:00+00' THEN ts_end END AS ts_end,
+    CASE
+        WHEN ts_start BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 00:00:00+00'
+            THEN ts_start
+    END AS ts_start,
+    CASE
+        WHEN ts_end BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 00:00:00+00'
+            THEN ts_end
+    END AS ts_end,
     status
 FROM trial
 WHERE exp_id = :exp_id
@@ -21,8 +27,14 @@ ORDER BY trial_id;
 -- why: all rows.
 SELECT
     trial_id, config_id, trial_runner_id,
-    CASE WHEN ts_start BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 00:00:00+00' THEN ts_start END AS ts_start,
-    CASE WHEN ts_end BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 00:00:00+00' THEN ts_end END AS ts_end,
+    CASE
+        WHEN ts_start BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 00:00:00+00'
+            THEN ts_start
+    END AS ts_start,
+    CASE
+        WHEN ts_end BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 00:00:00+00'
+            THEN ts_end
+    END AS ts_end,
     status
 FROM trial
 WHERE exp_id = :exp_id
