@@ -17,14 +17,18 @@ from typing import Any
 _VERSION = 3 << 16
 _SOCKET_FOLDERS = ("/var/run/postgresql", "/tmp")  # noqa: S108 - where libpq and its distributions look
 _LONGEST = 65_536
+_PASSING = ("53", "57")  # classes of codes: no room, not ready
 
 
 def startup_code(arguments: Mapping[str, Any], timeout: float) -> str | None:
-    """The SQLSTATE with which one of the hosts that libpq was given refuses a client's first message; None where none
-    does. `timeout` in seconds holds for each host."""
+    """The SQLSTATE with which one of the hosts that libpq was given has no room, or is not ready, for any client; None
+    where none says so. `timeout` in seconds holds for each host.
+
+    Other refusals are not looked at: this message comes without TLS, which may be all that the server has against it.
+    """
     for host, port in _addresses(arguments):
         with suppress(OSError, ValueError, struct.error):
-            if code := _ask(host, port, arguments, timeout):
+            if (code := _ask(host, port, arguments, timeout)) and code.startswith(_PASSING):
                 return code
     return None
 

@@ -44,3 +44,12 @@ def test_a_refusal_in_any_language_is_known_by_its_code(code: str, text: str, na
         assert type(caught.value).__name__ == name
         assert hint in caught.value.hint.lower()
         assert b"never-asked-for" not in b"".join(server.received)
+
+
+def test_a_refusal_of_this_client_alone_keeps_the_words_of_the_server() -> None:
+    text = "Passwort-Authentifizierung fehlgeschlagen"
+    with listening(refusing("28P01", text)) as server:
+        config = {"drivername": "postgresql", "host": "127.0.0.1", "port": server.port, "database": "bench"}
+        with pytest.raises(StorageError, match=text) as caught:
+            SqlStorage({**config, "username": "me", "password": "never-asked-for", "retry_timeout": 0.2})
+        assert "'password'" in caught.value.hint
