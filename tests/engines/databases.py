@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from trialstore.storage import SqlStorage, StorageError
 
 SERVERS = ("postgresql", "mysql")
 Config = dict[str, Any]
+NOTICED_S = 60.0
 
 
 def engines(*names: str) -> pytest.MarkDecorator:
@@ -48,6 +50,10 @@ class Database:
         """As `config`; the database then has the schema and an experiment "Exp" with one pending trial."""
         with SqlStorage(self.config()) as storage, make_experiment(storage) as experiment:
             experiment.new_trial({})
+        late = time.monotonic() + NOTICED_S
+        while self.connections():  # a server takes a moment to notice that a client has gone
+            assert time.monotonic() < late, "connections that were closed are still there"
+            time.sleep(0.01)
         return self.config()
 
     def admin(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
