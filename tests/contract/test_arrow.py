@@ -384,8 +384,6 @@ def test_a_passing_error_is_retried_until_the_first_batch(
 def test_an_error_after_the_first_batch_ends_the_stream(
     storage: SqlStorage, experiment: Storage.Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if storage._database.dialect.streams_whole():
-        pytest.skip("what is in memory already is read whole, so that other calls can be made meanwhile")
     trial_with(experiment, list(range(10)))
     trial, read, calls = stored(storage), Session.record_batches, []
 
@@ -396,10 +394,11 @@ def test_an_error_after_the_first_batch_ends_the_stream(
 
     monkeypatch.setattr(Session, "record_batches", lost)
     batches = trial.telemetry_batches(5)
-    assert next(batches).num_rows == 5
+    whole = storage._database.dialect.streams_whole()  # nothing was handed out then, and all can be read again
+    assert whole or next(batches).num_rows == 5
     with pytest.raises(QueryError, match="lost"):
         next(batches)
-    assert len(calls) == 1
+    assert whole or len(calls) == 1
     assert connections(storage) == 0
 
 
@@ -410,8 +409,6 @@ def test_what_is_no_size_is_refused_at_once(storage: SqlStorage, experiment: Sto
 
 
 def test_a_stream_holds_a_small_part_of_what_it_reads(storage: SqlStorage, experiment: Storage.Experiment) -> None:
-    if storage._database.dialect.streams_whole():
-        pytest.skip("what is in memory already is read whole, so that other calls can be made meanwhile")
     count, size = 200_000, 2000
     trial = experiment.new_trial({})
     for begin in range(0, count, 50_000):
@@ -433,7 +430,8 @@ def test_a_stream_holds_a_small_part_of_what_it_reads(storage: SqlStorage, exper
     assert peak < count * 10  # a point of load_telemetry has 150 bytes
     table = data.telemetry_arrow()
     assert table.num_rows == count
-    assert (max(in_arrow) - in_arrow[0]) * 10 < table.nbytes
+    if not storage._database.dialect.streams_whole():
+        assert (max(in_arrow) - in_arrow[0]) * 10 < table.nbytes
 
 
 # --- pyarrow and pandas -----------------------------------------------------------------------------------------------
