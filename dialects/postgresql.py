@@ -111,6 +111,8 @@ _NOBODY_ANSWERS = (
     ),
     *("not ready", "read-only", "session is", "resolve"),
 )
+# What a server says begins with its severity, in its language, and two blanks; what libpq says does not.
+_FROM_SERVER = re.compile(r": \w+:  ")
 _UNKNOWN_REFUSAL = "Check 'host', 'port', 'username', 'password' and 'database'."
 _REFUSED = re.compile(
     r"connection (failed|to server|timeout|is bad)|failed to resolve|could not translate", re.IGNORECASE
@@ -167,7 +169,7 @@ class PostgreSQLDialect(ServerDialect):
             connection = LimitedConnection.connect(*arguments, **named)
         except psycopg.OperationalError as exc:
             # Its text is the server's, in the server's language; what is English is understood without a question.
-            if exc.sqlstate is None and not _understood(str(exc)):
+            if exc.sqlstate is None and _foreign(str(exc)):
                 exc.sqlstate = startup_code(named, float(self.option("connect_timeout")))
             raise
         connection.wait_limit = self.read_timeout
@@ -282,9 +284,10 @@ def _safe_message(code: str, diag: Any) -> str:
     return "a value does not fit its column" if code.startswith("22") else "the server refused it"
 
 
-def _understood(message: str) -> bool:
-    """Whether the text of a refusal says by itself what it means."""
-    return bool(_FULL.search(message) or _RESTARTING.search(message) or any(part in message for part, _ in _AT_CONNECT))
+def _foreign(message: str) -> bool:
+    """Whether the text of a refusal is a server's, and does not say by itself what it means."""
+    known = _FULL.search(message) or _RESTARTING.search(message) or any(part in message for part, _ in _AT_CONNECT)
+    return not known and _FROM_SERVER.search(message) is not None
 
 
 def _without_code(error: BaseException, message: str) -> DriverError:
@@ -299,7 +302,7 @@ def _without_code(error: BaseException, message: str) -> DriverError:
         part, hint = next((found for found in _AT_CONNECT if found[0] in message), ("", _UNKNOWN_REFUSAL))
         # In a language that is not understood it may be a limit on connections of this role, which is worth waiting
         # for where the same login has succeeded before.
-        passing = not part or part in _NOBODY_ANSWERS
+        passing = _foreign(message) or part in _NOBODY_ANSWERS
         return DriverError(ErrorKind.UNREACHABLE if passing else ErrorKind.CANNOT_CONNECT, name, told, hint)
     if (origin := type(getattr(error, "orig", error)).__name__) == "NoAnswer":
         return DriverError(ErrorKind.DISCONNECTED, origin, message, NO_ANSWER)
