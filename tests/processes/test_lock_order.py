@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,21 @@ from trialstore.contract.helpers import finish, query
 from trialstore.storage import NewTrial, SqlStorage
 
 PROCESSES = 6
-ROUNDS = 8
-CONFIGS = 25
+ROUNDS = 4
+CONFIGS = 1000
+SOURCES = 25
+TICK = 1.0
+"""Seconds from one moment at which all writers begin at once to the next."""
 
 DEADLOCKS = {
     "postgresql": "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()",
     "mysql": "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'",
 }
+
+
+def begin_together() -> None:
+    """Wait for the moment at which the other writers begin as well, or for the next one."""
+    time.sleep(-time.time() % TICK)
 
 
 def create_shuffled(_pipe: Any, config: dict[str, Any], writer: int) -> None:
@@ -31,14 +40,16 @@ def create_shuffled(_pipe: Any, config: dict[str, Any], writer: int) -> None:
         for round_number in range(ROUNDS):
             numbers = [round_number * CONFIGS + number for number in range(CONFIGS)]
             order.shuffle(numbers)
+            begin_together()
             experiment.new_trials([NewTrial({"size": number}) for number in numbers])
 
 
 def merge_shuffled(_pipe: Any, config: dict[str, Any], writer: int) -> None:
     """Merge sources, whose configs are completed to the same ones as those of all others, in an order of one's own."""
-    sources = [f"Source {number}" for number in range(CONFIGS)]
+    sources = [f"Source {number}" for number in range(SOURCES)]
     random.Random(writer).shuffle(sources)
     with SqlStorage(config) as storage, make_experiment(storage, experiment_id=f"Writer {writer}") as experiment:
+        begin_together()
         experiment.merge(sources)
 
 
@@ -64,7 +75,7 @@ def test_the_same_configs_created_in_different_orders_never_deadlock(where: str,
 def test_merges_that_complete_the_same_configs_never_deadlock(where: str, tmp_path: Path) -> None:
     with fresh(where, tmp_path) as (config,):
         with SqlStorage(config) as storage:
-            for number in range(CONFIGS):
+            for number in range(SOURCES):
                 source = make_experiment(storage, experiment_id=f"Source {number}", tunables={"size": 0})
                 with source as experiment:
                     finish(experiment.new_trial({"size": number}))
@@ -73,4 +84,4 @@ def test_merges_that_complete_the_same_configs_never_deadlock(where: str, tmp_pa
         together(merge_shuffled, [(config, writer) for writer in range(PROCESSES)])
         assert deadlocks(server, name) == before
         with SqlStorage(config) as storage:
-            assert query(storage, "SELECT count(*) FROM trial") == [((PROCESSES + 1) * CONFIGS,)]
+            assert query(storage, "SELECT count(*) FROM trial") == [((PROCESSES + 1) * SOURCES,)]
