@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-import random
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import servers
 from processes.databases import SERVERS, fresh
 from processes.helpers import make_experiment, together
+from processes.shuffled import CONFIGS, ROUNDS, SOURCES, create_shuffled, merge_shuffled
 from trialstore.contract.helpers import finish, query
-from trialstore.storage import NewTrial, SqlStorage
+from trialstore.storage import SqlStorage
 
 PROCESSES = 6
-ROUNDS = 4
-CONFIGS = 1000
-SOURCES = 25
-TICK = 1.0
-"""Seconds from one moment at which all writers begin at once to the next."""
 
 DEADLOCKS = {
     "postgresql": "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()",
     "mysql": "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'",
 }
-
-
-def begin_together() -> None:
-    """Wait for the moment at which the other writers begin as well, or for the next one."""
-    time.sleep(-time.time() % TICK)
-
-
-def create_shuffled(_pipe: Any, config: dict[str, Any], writer: int) -> None:
-    """Create trials of the configs that all others create as well, in an order of one's own."""
-    order = random.Random(writer)
-    with SqlStorage(config) as storage, make_experiment(storage, experiment_id=f"Writer {writer}") as experiment:
-        for round_number in range(ROUNDS):
-            numbers = [round_number * CONFIGS + number for number in range(CONFIGS)]
-            order.shuffle(numbers)
-            begin_together()
-            experiment.new_trials([NewTrial({"size": number}) for number in numbers])
-
-
-def merge_shuffled(_pipe: Any, config: dict[str, Any], writer: int) -> None:
-    """Merge sources, whose configs are completed to the same ones as those of all others, in an order of one's own."""
-    sources = [f"Source {number}" for number in range(SOURCES)]
-    random.Random(writer).shuffle(sources)
-    with SqlStorage(config) as storage, make_experiment(storage, experiment_id=f"Writer {writer}") as experiment:
-        begin_together()
-        experiment.merge(sources)
 
 
 def deadlocks(server: servers.DatabaseServer, name: str) -> int:
