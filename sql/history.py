@@ -1,20 +1,62 @@
-"""Writing the history of the migrations, the migrator's own table."""
+"""The history of the migrations: the migrator's own table, what its rows say, and everything that writes them."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-from .inspection import table_names
 from .migrations import Migration
 from .session import Session
-from .structure import HISTORY_TABLE
+
+HISTORY_TABLE = "trialstore_schema"
+
+DONE = "done"
+ADOPTED = "adopted"
+RUNNING = "running"
+FAILED = "failed"
+UNFINISHED = (RUNNING, FAILED)
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """What the history table says of one migration."""
+
+    version: int
+    slug: str
+    checksum: str
+    state: str
+    statements_done: int
+
+
+def exists(session: Session) -> bool:
+    """Whether the database has the table."""
+    return any(str(row.table_name).lower() == HISTORY_TABLE for row in session.many("schema_tables"))
+
+
+def read(session: Session) -> list[HistoryRow]:
+    """The rows in the order of their versions. Raises QueryError where there is no such table."""
+    return [
+        HistoryRow(row.version, row.slug, row.checksum, row.state, row.statements_done)
+        for row in session.many("history_list")
+    ]
+
+
+def read_if_any(session: Session) -> list[HistoryRow]:
+    """The rows in the order of their versions; none where there is no such table."""
+    return read(session) if exists(session) else []
+
+
+def unfinished_rows(history: Sequence[HistoryRow]) -> Sequence[HistoryRow]:
+    """The last row, if its migration was begun and not finished."""
+    return [row for row in history[-1:] if row.state in UNFINISHED]
 
 
 def create(session: Session) -> None:
     """Make the table where it is not there yet."""
-    if HISTORY_TABLE in table_names(session):
+    if exists(session):
         return
     session.run("history_create")
     if not session.dialect.transactional_ddl:

@@ -1,4 +1,4 @@
-"""What a database holds before anything is done to it: a history of ours, tables of the reference, or neither."""
+"""What a database holds before anything is done to it: a history of ours, tables of mlos_bench, or neither."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 from trialstore.dialects.errors import SchemaDrift
 
-from .migrations import HistoryRow, Migration
+from .history import HISTORY_TABLE
+from .migrations import Migration
 from .session import Session
-from .structure import HISTORY_TABLE, REFERENCE_MARK, differences
+from .structure import MLOS_BENCH_MARK, differences
 
 BASE_TABLES = frozenset(
     [
@@ -26,15 +27,15 @@ BASE_TABLES = frozenset(
         "trial_telemetry",
     ]
 )
-TOLD = 5
-"""Most differences that a message tells."""
+MOST_LISTED = 5
+"""Most differences that a message lists."""
 
 
 class Found(enum.Enum):
     """What a database holds before anything is done to it."""
 
     OURS = "a schema with our history"
-    REFERENCE = "tables of the reference, not adopted yet"
+    MLOS_BENCH = "tables of mlos_bench, not adopted yet"
     OTHER = "tables of another application only"
     EMPTY = "no tables"
 
@@ -55,63 +56,56 @@ class SchemaState:
         return not self.pending
 
 
-def read_history(session: Session) -> list[HistoryRow]:
-    """The rows of the history table. Raises QueryError where there is none."""
-    return [
-        HistoryRow(row.version, row.slug, row.checksum, row.state, row.statements_done)
-        for row in session.many("history_list")
-    ]
-
-
 def table_names(session: Session) -> set[str]:
     """The names of all tables, in small letters."""
     return {str(row.table_name).lower() for row in session.many("schema_tables")}
 
 
-def look_around(session: Session, migrations: Sequence[Migration]) -> tuple[Found, int]:
-    """What a database without history holds, and the version at which the reference left it (0: none).
+def inspect_tables(session: Session, migrations: Sequence[Migration]) -> tuple[Found, int]:
+    """What a database without history holds, and the version to which mlos_bench has brought it (0: none).
 
-    Raises SchemaDrift where its mark is none of the reference's.
+    Raises SchemaDrift where the revision that it says is none of mlos_bench's.
     """
     tables = table_names(session) - {HISTORY_TABLE}
     if not tables & BASE_TABLES:
         return (Found.OTHER if tables else Found.EMPTY), 0
-    if REFERENCE_MARK not in tables:
-        return Found.REFERENCE, 1
+    if MLOS_BENCH_MARK not in tables:
+        return Found.MLOS_BENCH, 1
     version = marked_version(session, migrations)
     if version is None:
         raise SchemaDrift(
-            "The table alembic_version holds a revision that is not one of the reference's storage schema.",
+            "The table alembic_version holds a revision that is not one of mlos_bench's storage schema.",
             "Use another database: this one seems to belong to another application.",
         )
-    return Found.REFERENCE, version
+    return Found.MLOS_BENCH, version
 
 
 def marked_version(session: Session, migrations: Sequence[Migration]) -> int | None:
-    """The version that the reference's mark stands for; None where it is none of its revisions."""
+    """The version that mlos_bench's revision stands for; None where it is none of its revisions."""
     row = session.one("reference_revision")
     revisions = {migration.adopts: migration.version for migration in migrations if migration.adopts}
     return None if row is None else revisions.get(row.version_num)
 
 
-def check_reference(session: Session, folder: str | Path, version: int) -> None:
-    """Raise SchemaDrift, which lists the differences, unless the reference's tables are built as that version says."""
-    found = [one for one in differences(session, folder, version, history=False, reference=True) if not one.harmless]
-    if found:
-        more = f"; and {len(found) - TOLD} more" if len(found) > TOLD else ""
-        told = "; ".join(map(str, found[:TOLD]))
+def check_tables(session: Session, folder: str | Path, version: int) -> None:
+    """Raise SchemaDrift, which lists the differences, unless mlos_bench's tables are built as that version says."""
+    found = differences(session, folder, version, history=False, by_mlos_bench=True)
+    harmful = [one for one in found if not one.harmless]
+    if harmful:
+        more = f"; and {len(harmful) - MOST_LISTED} more" if len(harmful) > MOST_LISTED else ""
+        listed = "; ".join(map(str, harmful[:MOST_LISTED]))
         raise SchemaDrift(
-            f"The database has tables of our names, not built as version {version:04d} says: {told}{more}.",
+            f"The database has tables of our names, not built as version {version:04d} says: {listed}{more}.",
             "If mlos_bench wrote it, mend that (its table alembic_version must say at which revision it is; "
             "'trialstore schema verify' lists all differences). Else use another database.",
         )
 
 
 def check_mark(session: Session, migrations: Sequence[Migration], version: int) -> None:
-    """Raise SchemaDrift where the reference has gone on with its own chain after the history was begun."""
+    """Raise SchemaDrift where mlos_bench has gone on with its own chain after the history was begun."""
     if version >= max(migration.version for migration in migrations if migration.adopts or migration.version == 1):
         return
-    marked = marked_version(session, migrations) if REFERENCE_MARK in table_names(session) else None
+    marked = marked_version(session, migrations) if MLOS_BENCH_MARK in table_names(session) else None
     if marked is not None and marked > version:
         raise SchemaDrift(
             f"The history says version {version:04d}, but mlos_bench has brought the database to what is "

@@ -1,4 +1,4 @@
-"""Migration files: reading them, checking them, and planning which of them a database still needs (pure functions).
+"""Migration files: reading and checking them (pure functions).
 
 A file `migrations/NNNN_slug.sql` holds headers (`-- migration: NNNN slug`, `purpose`, `transaction`, `locks`,
 `destructive`, and where they apply `nothing`, `adopts`) and statements that end with `;` at the end of a line.
@@ -13,14 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from trialstore.dialects.errors import (
-    MigrationChecksumMismatch,
-    MigrationError,
-    MigrationFileInvalid,
-    MigrationIncomplete,
-    SchemaDrift,
-    SchemaTooNew,
-)
+from trialstore.dialects.errors import MigrationFileInvalid
 
 from .catalogue import ROOT
 
@@ -29,12 +22,6 @@ _HEADER = re.compile(r"--\s*(migration|purpose|transaction|locks|destructive|not
 _REQUIRED = ("migration", "purpose", "transaction", "locks", "destructive")
 
 _RESTORE = "Mend the file, or restore the one of the release."
-
-DONE = "done"
-ADOPTED = "adopted"
-RUNNING = "running"
-FAILED = "failed"
-UNFINISHED = (RUNNING, FAILED)
 
 
 @dataclass(frozen=True)
@@ -54,17 +41,6 @@ class Migration:
 
     def __str__(self) -> str:
         return f"{self.version:04d}_{self.slug}"
-
-
-@dataclass(frozen=True)
-class HistoryRow:
-    """What the history table says of one migration."""
-
-    version: int
-    slug: str
-    checksum: str
-    state: str
-    statements_done: int
 
 
 def checksum(text: str) -> str:
@@ -147,64 +123,3 @@ def load_migrations(folder: str | Path) -> tuple[Migration, ...]:
                 f"{migration}.sql: number {expected:04d} is expected here.", f"No gaps, no doubles. {_RESTORE}"
             )
     return migrations
-
-
-def plan(
-    migrations: Sequence[Migration], history: Sequence[HistoryRow], *, resumable: bool = False
-) -> tuple[Migration, ...]:
-    """The migrations that a database with this history still needs; empty when it is up to date.
-
-    Where `resumable` (each statement is recorded, since DDL cannot be rolled back), an unfinished last row (`running`,
-    or `failed` if a statement was refused) is the first of them. Refuses a history that these files cannot have
-    written: SchemaTooNew (rows of a newer library), SchemaDrift (gaps, other slugs), MigrationChecksumMismatch (a file
-    that was edited after it was applied), MigrationIncomplete (an unfinished row).
-    """
-    for position, row in enumerate(history, start=1):
-        if row.version > len(migrations):
-            raise SchemaTooNew(
-                f"The database is at schema version {history[-1].version}; this library knows {len(migrations)}.",
-                "Upgrade trialstore to the version that wrote it.",
-            )
-        migration = migrations[row.version - 1]
-        if row.version != position:
-            raise SchemaDrift(
-                f"The schema history lacks version {position:04d}.", "Restore the table trialstore_schema."
-            )
-        if row.slug != migration.slug:
-            raise SchemaDrift(
-                f"The schema history has {row.version:04d}_{row.slug} where this library has {migration}.",
-                "The database belongs to another chain of migrations.",
-            )
-        unfinished = resumable and row.state in UNFINISHED and position == len(history)
-        if row.state not in (DONE, ADOPTED) and not unfinished:
-            raise MigrationIncomplete(
-                f"Migration {migration} was begun and not finished ({row.statements_done} statements done).",
-                f"Run 'trialstore schema resolve {row.version}', which shows what it left behind.",
-            )
-        if row.checksum != migration.checksum:
-            raise MigrationChecksumMismatch(
-                f"Migration {migration} differs from the one that was applied to this database.",
-                "A released migration is never edited: restore the file, and put the change into a new one.",
-            )
-    return tuple(migrations[len(history) - len(unfinished_rows(history)) :])
-
-
-def unfinished_rows(history: Sequence[HistoryRow]) -> Sequence[HistoryRow]:
-    """The last row, if its migration was begun and not finished."""
-    return [row for row in history[-1:] if row.state in UNFINISHED]
-
-
-def check_target(migrations: Sequence[Migration], version: int, to: int | None) -> None:
-    """Raise MigrationError unless a database at `version` can be brought to version `to` (None: the newest)."""
-    if to is None:
-        return
-    if to > len(migrations):
-        raise MigrationError(
-            f"There is no schema version {to}: the newest that this library knows is {len(migrations)}.",
-            "Give that or a smaller one, or upgrade trialstore.",
-        )
-    if to < version:
-        raise MigrationError(
-            f"The database is at schema version {version}, which is past version {to}.",
-            "Migrations go forward only; to go back, restore a backup.",
-        )

@@ -31,9 +31,10 @@ from trialstore.dialects.base import Dialect
 from trialstore.dialects.errors import ConfigError, MigrationFileInvalid
 
 from .catalogue import ROOT, load_catalogue
-from .history import library_version
+from .history import DONE, library_version
 from .inspection import BASE_TABLES
-from .migrations import DONE, RUNNING, Migration, load_migrations
+from .migrations import Migration, load_migrations
+from .steps import Action, Step, steps
 
 FILE = "script.sql"
 PARTS = ("usage", "start", "empty", "begun", "history", "end")
@@ -172,36 +173,36 @@ class _Writer:
         if migration.destructive:
             yield from _comment("Destructive: it removes data.")
         yield ""
-        if self.dialect.transactional_ddl:
-            for statement in migration.statements:
-                yield from _ended(statement)
-            yield from self._record(migration, DONE, len(migration.statements))
+        for step in steps(migration, transactional=self.dialect.transactional_ddl):
+            yield from self._step(step)
+
+    def _step(self, step: Step) -> Iterator[str]:
+        """A step as the migrator carries it out, so that it can go on where a script stopped.
+
+        How long a migration took is not measured here: the two times of its row say it where they can.
+        """
+        version, finished = step.migration.version, NOW if step.state == DONE else None
+        if step.action is Action.EXECUTE:
+            yield from _ended(step.statement)
+        elif step.action is Action.PROGRESS:
+            yield from self._statement("history_progress", version=version, statements_done=step.number)
+        elif step.action is Action.MARK:
+            yield from self._statement(
+                "history_finish", version=version, state=step.state, finished_at=finished, duration_ms=None
+            )
         else:
-            yield from self._stepwise(migration)
-
-    def _stepwise(self, migration: Migration) -> Iterator[str]:
-        """As the migrator does it, so that it can go on where a script stopped."""
-        version = migration.version
-        yield from self._record(migration, RUNNING, 0)
-        for number, statement in enumerate(migration.statements, start=1):
-            yield from _ended(statement)
-            yield from self._statement("history_progress", version=version, statements_done=number)
-        yield from self._statement("history_finish", version=version, state=DONE, finished_at=NOW, duration_ms=None)
-
-    def _record(self, migration: Migration, state: str, done: int) -> Iterator[str]:
-        """The history row. How long a migration took is not measured: its two times say it where they can."""
-        yield from self._statement(
-            "history_insert",
-            version=migration.version,
-            slug=migration.slug,
-            checksum=migration.checksum,
-            state=state,
-            statements_done=done,
-            started_at=NOW,
-            finished_at=NOW if state == DONE else None,
-            duration_ms=None,
-            library_version=library_version(),
-        )
+            yield from self._statement(
+                "history_insert",
+                version=version,
+                slug=step.migration.slug,
+                checksum=step.migration.checksum,
+                state=step.state,
+                statements_done=step.number,
+                started_at=NOW,
+                finished_at=finished,
+                duration_ms=None,
+                library_version=library_version(),
+            )
 
     def _statement(self, name: str, **params: Any) -> Iterator[str]:
         yield from _ended(self._rendered(self.catalogue[name].sql, params))

@@ -22,15 +22,16 @@ from typing import Any
 from trialstore.dialects.errors import MigrationFileInvalid
 
 from .catalogue import ROOT
+from .history import HISTORY_TABLE
 from .session import Session
 
 FILE = "structure.txt"
-HISTORY_TABLE = "trialstore_schema"
-REFERENCE_MARK = "alembic_version"
+MLOS_BENCH_MARK = "alembic_version"
+"""The table in which mlos_bench keeps the revision of its own chain of migrations."""
 COLUMN, UNIQUE, FOREIGN, INDEX = "column", "unique key", "foreign key", "index"
 COLLATED_FROM = 10
-"""What is tolerated in a database that the reference wrote, and the only thing: until this version its collations are
-those that its server had as default, since the reference names none; 0010 sets them."""
+"""Until this version, a database that mlos_bench wrote has the default collations of its server, since mlos_bench names
+none; 0010 sets them. No other difference is tolerated there."""
 EXPRESSION = "an expression"
 _LINE = re.compile(r"(\d{4})-(\d{4})? \| (\w+) \| ([a-z ]+) \| ([\w, ]+?)(?: \| (.+))?")
 _COLLATION = re.compile(r" collate .*")
@@ -122,17 +123,17 @@ def _key_detail(parts: Sequence[Any]) -> str:
 
 
 def differences(
-    session: Session, folder: str | Path, version: int, *, history: bool = True, reference: bool = False
+    session: Session, folder: str | Path, version: int, *, history: bool = True, by_mlos_bench: bool = False
 ) -> list[Difference]:
     """How the database differs from what the migrations in `folder` yield at a version.
 
-    `history` says that the database has the history table; `reference`, that its first tables are the reference's own.
-    The reference's mark of its revision, an addition that belongs there, is left out.
+    `history` says that the database has the history table; `by_mlos_bench`, that mlos_bench made its first tables. The
+    table in which mlos_bench keeps its revision is an addition that belongs there, and is left out.
     """
-    ours = {REFERENCE_MARK} if history else {REFERENCE_MARK, HISTORY_TABLE}
+    ours = {MLOS_BENCH_MARK} if history else {MLOS_BENCH_MARK, HISTORY_TABLE}
     expected = {fact for fact in expected_facts(folder, version) if fact.table not in ours}
     found = {fact for fact in read_facts(session) if fact.table not in ours}
-    if reference and version < COLLATED_FROM:
+    if by_mlos_bench and version < COLLATED_FROM:
         expected, found = ({fact.without_collation for fact in facts} for facts in (expected, found))
     return compare(expected, found)
 

@@ -10,9 +10,9 @@ import click
 from trialstore.sql.inspection import Found
 from trialstore.sql.migrations import Migration
 from trialstore.storage.schema.deployment import (
+    PlannedMigration,
     SchemaPlan,
     SchemaStatus,
-    Step,
     apply_schema,
     schema_plan,
     schema_status,
@@ -114,7 +114,7 @@ def _print_status(found: SchemaStatus) -> None:
 def _headline(found: SchemaStatus) -> str:
     if found.trouble is not None:
         return "the schema is broken."
-    if found.found is Found.REFERENCE:
+    if found.found is Found.MLOS_BENCH:
         return (
             f"written by mlos_bench, as version {found.version} of {found.newest}, and not adopted yet: "
             "run 'trialstore schema adopt'."
@@ -164,17 +164,17 @@ def _plan_dict(found: SchemaPlan) -> dict[str, Any]:
         "adopts": [str(migration) for migration in found.adopts],
         "migrations": [
             {
-                "version": step.migration.version,
-                "slug": step.migration.slug,
-                "purpose": step.migration.purpose,
-                "locks": step.migration.locks,
-                "undone_by_rollback": step.undone_by_rollback,
-                "destructive": step.migration.destructive,
-                "nothing": step.migration.nothing or None,
-                "first_statement": step.first,
-                "statements": list(step.statements),
+                "version": planned.migration.version,
+                "slug": planned.migration.slug,
+                "purpose": planned.migration.purpose,
+                "locks": planned.migration.locks,
+                "undone_by_rollback": planned.undone_by_rollback,
+                "destructive": planned.migration.destructive,
+                "nothing": planned.migration.nothing or None,
+                "first_statement": planned.first,
+                "statements": list(planned.statements),
             }
-            for step in found.steps
+            for planned in found.migrations
         ],
     }
 
@@ -190,15 +190,15 @@ def _print_plan(found: SchemaPlan) -> None:
         click.echo(f"\n-- The history, in which each migration is recorded:\n{found.creates_history};")
     for migration in found.adopts:
         click.echo(f"\n-- {migration} is recorded as adopted; no statement of it runs.")
-    for step in found.steps:
-        click.echo(_step_text(step))
+    for planned in found.migrations:
+        click.echo(_migration_text(planned))
 
 
-def _step_text(step: Step) -> str:
-    migration = step.migration
+def _migration_text(planned: PlannedMigration) -> str:
+    migration = planned.migration
     failure = (
         "undone as a whole by a rollback"
-        if step.undone_by_rollback
+        if planned.undone_by_rollback
         else "statements that are done stay; the next apply goes on with the one that failed"
     )
     lines = [
@@ -209,11 +209,11 @@ def _step_text(step: Step) -> str:
         f"-- failure: {failure}",
         f"-- destructive: {'yes' if migration.destructive else 'no'}",
     ]
-    if step.first > 1:
-        lines.append(f"-- begun: statements 1 to {step.first - 1} of {len(migration.statements)} are done")
+    if planned.first > 1:
+        lines.append(f"-- begun: statements 1 to {planned.first - 1} of {len(migration.statements)} are done")
     if migration.nothing:
         lines.append(f"-- nothing: {migration.nothing}")
-    return "\n".join([*lines, *(f"{statement};" for statement in step.statements)])
+    return "\n".join([*lines, *(f"{statement};" for statement in planned.statements)])
 
 
 @schema.command()

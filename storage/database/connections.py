@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy import create_engine, event
@@ -27,6 +28,7 @@ from trialstore.dialects.errors import (
     ServerUnreachable,
     StorageError,
 )
+from trialstore.sql.migrator import Migrator
 from trialstore.sql.session import Session
 from trialstore.sql.statements import Statements, storage_error
 from trialstore.storage.config.keys import StorageConfig
@@ -78,6 +80,11 @@ class Database:
         self.config = state["config"]
         self.dialect = self.config.dialect
         self._reset()
+
+    @cached_property
+    def migrator(self) -> Migrator:
+        """Plans and applies the migrations of the database's dialect."""
+        return Migrator(self.dialect)
 
     @property
     def engine(self) -> Engine:

@@ -7,19 +7,19 @@ looks runs SELECTs alone, and creates nothing, not even a file.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trialstore.dialects.errors import ConnectError, SchemaError, SchemaMissing
+from trialstore.sql import history
 from trialstore.sql.catalogue import load_catalogue
-from trialstore.sql.inspection import Found, SchemaState, read_history
-from trialstore.sql.migrations import ADOPTED, Migration, check_target, unfinished_rows
-from trialstore.sql.migrator import Migrator
+from trialstore.sql.inspection import Found, SchemaState
+from trialstore.sql.migrations import Migration
 from trialstore.sql.session import Session
-from trialstore.sql.structure import HISTORY_TABLE, Difference, differences
+from trialstore.sql.steps import Action, Step, check_target, steps, up_to
+from trialstore.sql.structure import Difference, differences
 from trialstore.storage.database.connections import Database
 
-from .policy import apply_migrations, check_reference, inspect_schema, lock_explained
+from .policy import apply_migrations, check_state, inspect_schema, lock_explained
 
 # --- status -----------------------------------------------------------------------------------------------------------
 
@@ -64,30 +64,29 @@ class SchemaStatus:
 def schema_status(database: Database) -> SchemaStatus:
     """Where the schema stands. Raises ConnectError, PermissionDenied or MigrationFileInvalid, never another
     SchemaError."""
-    newest = len(Migrator(database.dialect).migrations)
+    newest = len(database.migrator.migrations)
     trouble = None
     try:
-        state = look(database)
-        if state.found is Found.REFERENCE:
-            check_reference(database, state)
+        state = _inspect(database)
+        check_state(database, state)
     except SchemaError as exc:
         trouble = exc
-    history = () if trouble is None and state.found is not Found.OURS else _history(database)
+    entries = () if trouble is None and state.found is not Found.OURS else _history(database)
     if trouble is not None:
-        found = Found.OURS if history else Found.REFERENCE
-        state = SchemaState(found, max((entry.version for entry in history), default=0), ())
+        found = Found.OURS if entries else Found.MLOS_BENCH
+        state = SchemaState(found, max((entry.version for entry in entries), default=0), ())
     return SchemaStatus(
-        database.config.label, state.found, state.version, newest, state.pending, state.interrupted, history, trouble
+        database.config.label, state.found, state.version, newest, state.pending, state.interrupted, entries, trouble
     )
 
 
-def look(database: Database) -> SchemaState:
+def _inspect(database: Database) -> SchemaState:
     """What the database holds and needs; one that does not exist holds nothing."""
     database.dialect.url()  # refuses a path that no database can have
     try:
         database.dialect.check_exists()
     except ConnectError:
-        return SchemaState(Found.EMPTY, 0, Migrator(database.dialect).migrations)
+        return SchemaState(Found.EMPTY, 0, database.migrator.migrations)
     return inspect_schema(database)
 
 
@@ -95,7 +94,7 @@ def _history(database: Database) -> tuple[HistoryEntry, ...]:
     decode = database.dialect.decode_ts
 
     def read(tx: Session) -> tuple[HistoryEntry, ...]:
-        if HISTORY_TABLE not in {row.table_name for row in tx.many("schema_tables")}:
+        if not history.exists(tx):
             return ()
         return tuple(
             HistoryEntry(
@@ -119,24 +118,29 @@ def _history(database: Database) -> tuple[HistoryEntry, ...]:
 
 
 @dataclass(frozen=True)
-class Step:
-    """A migration that would run, from its statement number `first` on."""
+class PlannedMigration:
+    """A migration that would run, and the steps that it would take."""
 
     migration: Migration
-    first: int
+    steps: tuple[Step, ...]
     undone_by_rollback: bool
     """A failure undoes the migration as a whole; if not, it goes on statement by statement."""
 
     @property
+    def first(self) -> int:
+        """The number of the first statement that would run; 1 where there is none."""
+        return next((step.number for step in self.steps if step.action is Action.EXECUTE), 1)
+
+    @property
     def statements(self) -> tuple[str, ...]:
         """The statements that would run, in order."""
-        return self.migration.statements[self.first - 1 :]
+        return tuple(step.statement for step in self.steps if step.action is Action.EXECUTE)
 
 
 @dataclass(frozen=True)
 class SchemaPlan:
     """What `apply` would do: create the history table (its statement, if there is none), record what is adopted, and
-    run the steps."""
+    run the migrations."""
 
     label: str
     found: Found
@@ -145,24 +149,28 @@ class SchemaPlan:
     newest: int
     creates_history: str
     adopts: tuple[Migration, ...]
-    steps: tuple[Step, ...]
+    migrations: tuple[PlannedMigration, ...]
 
     @property
     def empty(self) -> bool:
         """There is nothing to do."""
-        return not self.steps and not self.adopts
+        return not self.migrations and not self.adopts
 
 
 def schema_plan(database: Database, to: int | None = None) -> SchemaPlan:
     """What `apply_schema` would do; nothing is written. Raises the same SchemaErrors before it does anything."""
     state, migrations = _checked(database, to)
-    begun = 0
-    if state.interrupted:
-        begun = unfinished_rows(database.read(read_history))[0].statements_done
-    whole = database.dialect.transactional_ddl
-    steps = [Step(migration, 1, whole and migration.transaction) for migration in _up_to(state.pending, to)]
-    if steps and begun:
-        steps[0] = Step(steps[0].migration, begun + 1, steps[0].undone_by_rollback)
+    begun = history.unfinished_rows(database.read(history.read))[0] if state.interrupted else None
+    pending = up_to(state.pending, to)
+    transactional = database.dialect.transactional_ddl
+    planned = [
+        PlannedMigration(
+            migration,
+            tuple(steps(migration, transactional=transactional, begun=begun if migration is pending[0] else None)),
+            transactional and migration.transaction,
+        )
+        for migration in pending
+    ]
     create = load_catalogue(database.dialect.sql_folders)["history_create"].sql
     return SchemaPlan(
         label=database.config.label,
@@ -171,8 +179,8 @@ def schema_plan(database: Database, to: int | None = None) -> SchemaPlan:
         target=len(migrations) if to is None else to,
         newest=len(migrations),
         creates_history="" if state.found is Found.OURS else create,
-        adopts=migrations[: state.version] if state.found is Found.REFERENCE else (),
-        steps=tuple(steps),
+        adopts=migrations[: state.version] if state.found is Found.MLOS_BENCH else (),
+        migrations=tuple(planned),
     )
 
 
@@ -192,20 +200,16 @@ def apply_schema(database: Database, to: int | None = None) -> Applied:
     MigrationLocked, MigrationFailed and PermissionDenied.
     """
     state, migrations = _checked(database, to)
-    adopted = migrations[: state.version] if state.found is Found.REFERENCE else ()
-    applied = apply_migrations(database, to) if adopted or _up_to(state.pending, to) else []
+    adopted = migrations[: state.version] if state.found is Found.MLOS_BENCH else ()
+    applied = apply_migrations(database, to) if adopted or up_to(state.pending, to) else []
     return Applied(adopted, tuple(applied), schema_status(database))
 
 
 def _checked(database: Database, to: int | None) -> tuple[SchemaState, tuple[Migration, ...]]:
-    state, migrations = look(database), Migrator(database.dialect).migrations
+    state, migrations = _inspect(database), database.migrator.migrations
     check_target(migrations, state.version, to)
-    check_reference(database, state)
+    check_state(database, state)
     return state, migrations
-
-
-def _up_to(pending: Sequence[Migration], to: int | None) -> list[Migration]:
-    return [migration for migration in pending if to is None or migration.version <= to]
 
 
 # --- verify and adopt -------------------------------------------------------------------------------------------------
@@ -232,21 +236,21 @@ class Verification:
 
 
 def verify_schema(database: Database) -> Verification:
-    """Compare the database with what the migrations say at the version of its history, or of the reference's mark.
+    """Compare the database with what the migrations say at the version of its history, or of mlos_bench's revision.
 
     Raises SchemaMissing for a database without tables of ours, and SchemaError for a history that is not ours.
     """
     database.dialect.check_exists()
-    state, newest = inspect_schema(database), len(Migrator(database.dialect).migrations)
+    state, newest = inspect_schema(database), len(database.migrator.migrations)
     label, folder = database.config.label, database.dialect.migrations_folder
     if state.version == 0 and not state.interrupted:
         raise SchemaMissing(f"{label} holds {state.found.value}: there is nothing to compare.", "Is it the right one?")
 
     def read(tx: Session) -> list[Difference]:
-        if state.found is Found.REFERENCE:
-            return differences(tx, folder, state.version, history=False, reference=True)
-        history = read_history(tx)
-        reference = any(row.state == ADOPTED for row in history)
+        if state.found is Found.MLOS_BENCH:
+            return differences(tx, folder, state.version, history=False, by_mlos_bench=True)
+        rows = history.read(tx)
+        adopted = any(row.state == history.ADOPTED for row in rows)
         begun = [
             Difference(
                 "different",
@@ -254,28 +258,27 @@ def verify_schema(database: Database) -> Verification:
                 "done",
                 f"{row.state}, {row.statements_done} of {len(state.pending[0].statements)} statements done",
             )
-            for row in unfinished_rows(history)
+            for row in history.unfinished_rows(rows)
         ]
-        return begun + differences(tx, folder, state.version, reference=reference)
+        return begun + differences(tx, folder, state.version, by_mlos_bench=adopted)
 
     return Verification(label, state.version, newest, tuple(database.read(read)))
 
 
 def adopt_schema(database: Database) -> tuple[Migration, ...]:
-    """Take over a database of the reference as it is; the versions that are recorded as adopted, none if they were.
+    """Take over a database of mlos_bench as it is; the versions that are recorded as adopted, none if they were.
 
     Raises SchemaDrift, which lists the differences, where the database is not built as its revision says, SchemaMissing
-    where the reference has no tables in it, and MigrationLocked. Then nothing is written.
+    where mlos_bench has no tables in it, and MigrationLocked. Then nothing is written.
     """
     database.dialect.check_exists()
-    migrator = Migrator(database.dialect)
-    if not database.read(migrator.adoptable):
+    if not database.read(database.migrator.adoptable):
         return ()
 
     def attempt() -> tuple[Migration, ...]:
         with database.session() as session:
             session.prepare(write=True)
-            return migrator.adopt(session)
+            return database.migrator.adopt(session)
 
     with lock_explained(database):
         return database.retry(attempt)

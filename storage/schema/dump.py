@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 
-from trialstore.sql.migrator import Migrator
 from trialstore.sql.session import Session
 from trialstore.sql.structure import facts_text, read_facts
 from trialstore.storage.config.keys import check_config, config_from_url
@@ -36,8 +35,8 @@ def schema_text(database: Database) -> str:
 
 def structure_text(database: Database) -> str:
     """The facts that hold at each version, of an empty database that is brought up to date step by step."""
-    migrator, by_version = Migrator(database.dialect), {}
-    for migration in migrator.migrations:
+    by_version = {}
+    for migration in database.migrator.migrations:
         apply_migrations(database, migration.version)
         by_version[migration.version] = database.read(read_facts)
     return facts_text(by_version)

@@ -16,7 +16,7 @@ from trialstore.dialects.errors import (
 )
 from trialstore.sql.inspection import Found, SchemaState
 from trialstore.sql.migrations import Migration
-from trialstore.sql.migrator import Migrator, StatementBusy
+from trialstore.sql.migrator import StatementBusy
 from trialstore.storage.database.connections import Database
 
 _LOG = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def open_schema(database: Database) -> None:
     if state.current:
         return
     if policy == "update" or (policy == "create" and state.found is Found.EMPTY):
-        check_reference(database, state)
+        check_state(database, state)
         apply_migrations(database)
     else:
         raise _refusal(database, state)
@@ -44,7 +44,7 @@ def update_schema(database: Database) -> None:
     if not state.current:
         if database.config.schema_policy == "verify":
             raise _refusal(database, state)
-        check_reference(database, state)
+        check_state(database, state)
         apply_migrations(database)
 
 
@@ -52,20 +52,19 @@ def inspect_schema(database: Database) -> SchemaState:
     """What the database holds and needs. Raises SchemaError for a history that this library cannot have written."""
     if database.config.schema_policy == "verify":
         database.dialect.check_exists()
-    migrator = Migrator(database.dialect)
 
     def attempt() -> SchemaState:
         with database.session() as session:
-            return migrator.inspect(session)
+            return database.migrator.inspect(session)
 
     return database.retry(attempt)
 
 
-def check_reference(database: Database, state: SchemaState) -> None:
-    """Raise SchemaDrift, before anything is written, where a database of the reference is not built as its version
+def check_state(database: Database, state: SchemaState) -> None:
+    """Raise SchemaDrift, before anything is written, where a database of mlos_bench is not built as its version
     says."""
-    if state.found is Found.REFERENCE:
-        database.read(lambda tx: Migrator(database.dialect).check_reference(tx, state.version))
+    if state.found is Found.MLOS_BENCH:
+        database.read(lambda tx: database.migrator.check_state(tx, state))
 
 
 def _settled(database: Database, state: SchemaState) -> SchemaState:
@@ -76,19 +75,18 @@ def _settled(database: Database, state: SchemaState) -> SchemaState:
     if state.found in (Found.EMPTY, Found.OTHER):
         return state
     with lock_explained(database), database.session() as session:
-        Migrator(database.dialect).wait(session)
+        database.migrator.wait(session)
     return inspect_schema(database)
 
 
 def apply_migrations(database: Database, to: int | None = None) -> list[Migration]:
     """Apply what is pending, up to version `to`; the migrations that this call applied. Raises SchemaError."""
-    migrator = Migrator(database.dialect)
     applied: list[Migration] = []
 
     def attempt() -> None:
         with database.session() as session:
             session.prepare(write=True)
-            migrator.apply(session, to, applied)
+            database.migrator.apply(session, to, applied)
 
     with lock_explained(database):
         database.retry(attempt, within=database.dialect.migration_lock_timeout)
@@ -99,20 +97,20 @@ def apply_migrations(database: Database, to: int | None = None) -> list[Migratio
 
 @contextmanager
 def lock_explained(database: Database) -> Iterator[None]:
-    """Tell who holds the migration lock, or which statement met another one, where that is why nothing was done."""
+    """Turn Busy into MigrationLocked, which names the holder of the migration lock or the statement that waited."""
     try:
         yield
     except StatementBusy as exc:
-        told, hint = exc.message, exc.hint
+        reason, hint = exc.message, exc.hint
     except Busy as exc:
         with database.session() as session:
             holder = database.dialect.lock_holder(session)
         why = f"{holder} holds the lock." if holder else exc.message
-        told = f"the schema could not be brought up to date: {why}"
+        reason = f"the schema could not be brought up to date: {why}"
         hint = "Wait for it to finish, or end it, then run this again." if holder else exc.hint
     else:
         return
-    raise MigrationLocked(f"{database.config.label}: {told}", hint)
+    raise MigrationLocked(f"{database.config.label}: {reason}", hint)
 
 
 def _refusal(database: Database, state: SchemaState) -> SchemaError:
@@ -131,8 +129,8 @@ def _refusal(database: Database, state: SchemaState) -> SchemaError:
             f"{label} holds tables of another application only, and schema_policy is {policy!r}.",
             f"Is it the right database? If it is: {hint}",
         )
-    if state.found is Found.REFERENCE:
-        check_reference(database, state)
+    if state.found is Found.MLOS_BENCH:
+        check_state(database, state)
         return SchemaTooOld(
             f"{label} was written by mlos_bench (as version {state.version} of {newest}) and is not adopted yet; "
             f"schema_policy is {policy!r}.",

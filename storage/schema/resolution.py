@@ -1,4 +1,4 @@
-"""The way out of a migration that was begun and not finished: look at what it left behind, then say what it is."""
+"""Resolve an interrupted migration: inspect what it left behind, then mark it done or pending."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from trialstore.dialects.errors import MigrationError, SchemaDrift
 from trialstore.sql import history
-from trialstore.sql.inspection import read_history
-from trialstore.sql.migrations import ADOPTED, DONE, RUNNING, UNFINISHED, HistoryRow, Migration, plan
+from trialstore.sql.history import ADOPTED, DONE, RUNNING, UNFINISHED, HistoryRow
+from trialstore.sql.migrations import Migration
 from trialstore.sql.migrator import Migrator
 from trialstore.sql.session import Session
+from trialstore.sql.steps import plan
 from trialstore.sql.structure import Difference, differences
 from trialstore.storage.database.connections import Database
 
@@ -36,7 +37,7 @@ class Unfinished:
 
     @property
     def lacking(self) -> list[Difference]:
-        """What stands against taking it for done."""
+        """The differences from its version for which it cannot be marked done."""
         return [one for one in self.to_this if not one.harmless]
 
     @property
@@ -51,35 +52,34 @@ def find_unfinished(database: Database, version: int) -> Unfinished:
     Raises MigrationError where there is none, and SchemaError for a history that is not ours.
     """
     database.dialect.check_exists()
-    migrator = Migrator(database.dialect)
-    return database.read(lambda tx: _find(tx, migrator, version))
+    return database.read(lambda tx: _find(tx, database.migrator, version))
 
 
 def _find(session: Session, migrator: Migrator, version: int) -> Unfinished:
-    history = read_history(session)
-    row = next((row for row in history if row.version == version), None)
+    rows = history.read(session)
+    row = next((row for row in rows if row.version == version), None)
     if row is None or row.state not in UNFINISHED:
-        told = "is not in the history" if row is None else f"is {row.state}"
+        reason = "is not in the history" if row is None else f"is {row.state}"
         raise MigrationError(
-            f"There is nothing to resolve: version {version:04d} {told}.",
+            f"There is nothing to resolve: version {version:04d} {reason}.",
             "'trialstore schema status' shows which migrations are unfinished.",
         )
-    plan(migrator.migrations, [replace(row, state=DONE) for row in history])
-    folder, reference = migrator.dialect.migrations_folder, any(row.state == ADOPTED for row in history)
-    to_this = differences(session, folder, history[-1].version, reference=reference)
-    to_before = differences(session, folder, version - 1, reference=reference)
-    return Unfinished(row, migrator.migrations[version - 1], row is history[-1], tuple(to_this), tuple(to_before))
+    plan(migrator.migrations, [replace(row, state=DONE) for row in rows])
+    folder, adopted = migrator.dialect.migrations_folder, any(row.state == ADOPTED for row in rows)
+    to_this = differences(session, folder, rows[-1].version, by_mlos_bench=adopted)
+    to_before = differences(session, folder, version - 1, by_mlos_bench=adopted)
+    return Unfinished(row, migrator.migrations[version - 1], row is rows[-1], tuple(to_this), tuple(to_before))
 
 
 def resolve(database: Database, version: int, *, done: bool, force: bool = False) -> str:
-    """Record an unfinished migration as done, or let the next `apply` go on with it; what that will mean, in words.
+    """Record an unfinished migration as done, or as pending; a sentence that says what the next `apply` will do.
 
     Done is refused (SchemaDrift, which lists the differences) unless the database is built as that version says, or
     `force` is set. Raises the errors of `find_unfinished`, and MigrationLocked while a migrator is at work.
     """
     found = find_unfinished(database, version)
     _refuse(found, done=done, force=force)
-    migrator = Migrator(database.dialect)
+    migrator = database.migrator
 
     def attempt() -> str:
         with database.session() as session:
@@ -87,7 +87,7 @@ def resolve(database: Database, version: int, *, done: bool, force: bool = False
             with migrator.locked(session):
                 now = _find(session, migrator, version)
                 _refuse(now, done=done, force=force)
-                return _mark_done(session, now) if done else _let_go_on(session, now)
+                return _mark_done(session, now) if done else _mark_pending(session, now)
 
     with lock_explained(database):
         return database.retry(attempt)
@@ -96,7 +96,7 @@ def resolve(database: Database, version: int, *, done: bool, force: bool = False
 def _refuse(found: Unfinished, *, done: bool, force: bool) -> None:
     if done and found.lacking and not force:
         raise SchemaDrift(
-            f"Migration {found.migration} cannot be taken for done: {_told(found.lacking)}.",
+            f"Migration {found.migration} cannot be taken for done: {_listed(found.lacking)}.",
             "Complete it by hand, or choose --retry; --force records it as done all the same.",
         )
     if not done and not found.last:
@@ -106,7 +106,7 @@ def _refuse(found: Unfinished, *, done: bool, force: bool) -> None:
         )
 
 
-def _told(found: Sequence[Difference]) -> str:
+def _listed(found: Sequence[Difference]) -> str:
     return "; ".join(map(str, found))
 
 
@@ -117,7 +117,7 @@ def _mark_done(session: Session, found: Unfinished) -> str:
     return f"Migration {found.migration} is recorded as done."
 
 
-def _let_go_on(session: Session, found: Unfinished) -> str:
+def _mark_pending(session: Session, found: Unfinished) -> str:
     """Where nothing was carried out, or DDL is undone as a whole, the row goes; else the next statement is in doubt:
     the next run tries it, and takes it for done if it had been carried out."""
     version = found.row.version

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from trialstore.sql.catalogue import MANY
-from trialstore.sql.migrator import Migrator
 from trialstore.sql.session import Session
 from trialstore.storage import SqlStorage, Status, Storage, StorageError, TunableGroups
 
@@ -88,7 +87,7 @@ def bare(config: dict[str, Any]) -> SqlStorage:
 def migrate_to(config: dict[str, Any], version: int) -> None:
     """Bring an empty database to an older version."""
     with bare(config) as storage:
-        migrator = Migrator(storage._database.dialect)
+        migrator = storage._database.migrator
         migrator.migrations = migrator.migrations[:version]
         with storage._database.session() as session:
             session.prepare(write=True)

@@ -10,7 +10,6 @@ import pytest
 
 from trialstore.contract.helpers import SECRET, add_results, at, dump, make_experiment, query
 from trialstore.dialects.errors import ErrorKind
-from trialstore.sql.migrator import Migrator
 from trialstore.sql.session import Session
 from trialstore.storage import (
     Busy,
@@ -74,7 +73,7 @@ def test_a_table_that_is_there_already_is_told_by_its_kind(storage: SqlStorage) 
 def test_one_migrator_at_a_time(process_config: dict[str, Any]) -> None:
     config = {**process_config, "busy_timeout": 1}
     with SqlStorage(config) as first, SqlStorage(config) as second:
-        one, other = (Migrator(storage._database.dialect) for storage in (first, second))
+        one, other = (storage._database.migrator for storage in (first, second))
         with first._database.session() as holder, second._database.session() as waiting:
             with one.locked(holder):
                 with pytest.raises(Busy), other.locked(waiting):

@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from trialstore.contract.helpers import bare, dump
 from trialstore.contract.modes import Config
 from trialstore.sql.migrations import Migration
-from trialstore.sql.migrator import Migrator
 from trialstore.storage.cli import main
 from upgrade.databases import structure
 
@@ -65,7 +64,7 @@ def snapshot(config: Config) -> Any:
 def migrate_as(config: Config, *changes: tuple[str, str]) -> None:
     """Bring an empty database up to date by migrations in which these texts are replaced: drift made on purpose."""
     with bare(config) as storage:
-        migrator = Migrator(storage._database.dialect)
+        migrator = storage._database.migrator
         migrator.migrations = changed(migrator.migrations, *changes)
         with storage._database.session() as session:
             session.prepare(write=True)

@@ -26,7 +26,6 @@ from trialstore.dialects.registry import BUILT_IN, engine_class
 from trialstore.sql.catalogue import CHANGES, MANY, load_catalogue
 from trialstore.sql.grants import Names, make_grants
 from trialstore.sql.migrations import load_migrations
-from trialstore.sql.migrator import Migrator
 from trialstore.sql.scripts import make_script
 from trialstore.storage import PermissionDenied, SqlStorage
 from trialstore.storage.cli import main
@@ -261,7 +260,7 @@ def test_the_reader_sees_the_experiments_and_the_state_of_the_schema(roles: Role
     with SqlStorage(roles.config(roles.reader, ready)) as storage:
         assert storage.experiments["Exp"].trials[1].results_dict["score"] == 1.5
         with storage._database.session() as session:
-            assert Migrator(storage._database.dialect).inspect(session).current
+            assert storage._database.migrator.inspect(session).current
         with pytest.raises(PermissionDenied):
             make_experiment(storage, "Another").__enter__()
 

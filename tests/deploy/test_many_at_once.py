@@ -9,7 +9,6 @@ import pytest
 from deploy.applying import apply
 from processes.helpers import together
 from trialstore.contract.helpers import bare, migrate_to
-from trialstore.sql.migrator import Migrator
 from trialstore.storage.schema.deployment import verify_schema
 
 PROCESSES = 10
@@ -23,6 +22,6 @@ def test_ten_processes_apply_at_once(process_config: dict[str, Any], behind: int
         migrate_to(config, behind)
     told = together(apply, [(config,)] * PROCESSES)
     with bare(config) as storage:
-        newest = len(Migrator(storage._database.dialect).migrations)
+        newest = len(storage._database.migrator.migrations)
         assert sorted(version for versions in told for version in versions) == list(range(behind + 1, newest + 1))
         assert verify_schema(storage._database).differences == ()

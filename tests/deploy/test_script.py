@@ -23,8 +23,8 @@ from trialstore.dialects.errors import ConfigError, MigrationFileInvalid
 from trialstore.dialects.registry import BUILT_IN, engine_class
 from trialstore.sql import scripts
 from trialstore.sql.catalogue import ROOT
+from trialstore.sql.inspection import Found, SchemaState
 from trialstore.sql.migrations import load_migrations
-from trialstore.sql.migrator import Found, Migrator, SchemaState
 from trialstore.sql.scripts import FILE, PARTS, VALUES, make_script, parse_template
 from trialstore.storage import SqlStorage, Status
 from trialstore.storage.cli import main
@@ -45,7 +45,7 @@ def script(engine: str, start: int = 0, target: int | None = None) -> str:
 
 def inspected(config: Config) -> SchemaState:
     with bare(config) as storage, storage._database.session() as session:
-        return Migrator(storage._database.dialect).inspect(session)
+        return storage._database.migrator.inspect(session)
 
 
 def applied(engine: str, config: Config, text: str) -> None:

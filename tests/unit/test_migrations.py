@@ -16,18 +16,9 @@ from trialstore.dialects.errors import (
     SchemaTooNew,
     StorageError,
 )
-from trialstore.sql.migrations import (
-    ADOPTED,
-    DONE,
-    FAILED,
-    RUNNING,
-    HistoryRow,
-    Migration,
-    checksum,
-    load_migrations,
-    parse_migration,
-    plan,
-)
+from trialstore.sql.history import ADOPTED, DONE, FAILED, RUNNING, HistoryRow
+from trialstore.sql.migrations import Migration, checksum, load_migrations, parse_migration
+from trialstore.sql.steps import Action, adoption_steps, plan, steps
 
 HEAD = """\
 -- migration: 0003 add_things
@@ -248,3 +239,50 @@ def test_an_edited_file_is_refused_wherever_it_stands_in_the_history() -> None:
     edited = parse_migration((HEAD + BODY).replace("0003", "0001") + "DROP TABLE thing;\n", "0001_add_things.sql")
     with pytest.raises(MigrationChecksumMismatch, match="0001_add_things"):
         plan((edited, *FILES[1:]), rows(1, 2, 3))
+
+
+# Steps
+
+
+def told(*, transactional: bool, begun: HistoryRow | None = None) -> list[str]:
+    """The steps of a migration of two statements in short: what they do, a number or a state, and `;` for a commit."""
+    found = steps(FILES[2], transactional=transactional, begun=begun)
+    return [
+        f"{step.action.name} {step.state or step.number}{'?' * step.in_doubt}{';' * step.commits}" for step in found
+    ]
+
+
+def test_where_ddl_can_be_rolled_back_the_statements_and_their_row_are_committed_together() -> None:
+    assert told(transactional=True) == ["EXECUTE 1", "EXECUTE 2", "RECORD done"]
+
+
+def test_where_ddl_cannot_be_rolled_back_each_statement_is_recorded_and_committed() -> None:
+    assert told(transactional=False) == [
+        "RECORD running;",
+        "EXECUTE 1",
+        "PROGRESS 1;",
+        "EXECUTE 2",
+        "PROGRESS 2;",
+        "MARK done",
+    ]
+
+
+@pytest.mark.parametrize(("state", "doubt"), [(RUNNING, "?"), (FAILED, "")])
+def test_an_unfinished_migration_goes_on_with_a_statement_that_is_in_doubt_if_it_was_killed(
+    state: str, doubt: str
+) -> None:
+    begun = rows(3, state=state, statements_done=1)[0]
+    assert told(transactional=False, begun=begun) == ["MARK running;", f"EXECUTE 2{doubt}", "PROGRESS 2;", "MARK done"]
+
+
+def test_a_step_gives_the_statement_that_it_runs() -> None:
+    found = steps(FILES[2], transactional=True)
+    assert [step.statement for step in found if step.action is Action.EXECUTE] == list(FILES[2].statements)
+
+
+def test_adopted_migrations_are_recorded_as_done_and_none_of_their_statements_runs() -> None:
+    found = list(adoption_steps(FILES[:2]))
+    assert [(step.action, step.migration.version, step.state, step.number) for step in found] == [
+        (Action.RECORD, 1, ADOPTED, 2),
+        (Action.RECORD, 2, ADOPTED, 2),
+    ]

@@ -9,7 +9,6 @@ import pytest
 
 from processes.helpers import LIMIT, Child
 from trialstore.contract.helpers import bare, execute, migrate_to
-from trialstore.sql.migrator import Migrator
 from trialstore.storage import MigrationFailed, SqlStorage
 from trialstore.storage.schema.deployment import verify_schema
 from upgrade.databases import Structure, assert_kept, content, fill, history, orphans, structure
@@ -112,7 +111,7 @@ def test_an_adoption_that_is_killed_is_done_by_the_next(
 
 def test_apply_killed_after_every_single_statement_of_every_migration(empty: dict[str, Any], fresh: Structure) -> None:
     with bare(empty) as storage:
-        migrations = Migrator(storage._database.dialect).migrations
+        migrations = storage._database.migrator.migrations
     for number in range(1, len(migrations[0].statements) + 1):
         let_die(upgrade_and_die, empty, "after", 1, number)
     migrate_to(empty, 1)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from trialstore.contract.helpers import bare, execute, migrate_to
+from trialstore.sql.inspection import BASE_TABLES
 from trialstore.sql.migrations import load_migrations
-from trialstore.sql.migrator import BASE_TABLES
 from trialstore.storage import MigrationFailed, MigrationIncomplete, SqlStorage
 from upgrade.databases import TABLES, Structure, assert_kept, columns, content, fill, history, orphans, structure
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from trialstore.contract.helpers import bare, execute
+from trialstore.sql.inspection import BASE_TABLES
 from trialstore.sql.migrations import load_migrations
-from trialstore.sql.migrator import BASE_TABLES
 from trialstore.storage import SqlStorage
 from upgrade.databases import Structure, structure
 from upgrade.logical_schema import DIFFERENCES, TYPES, Difference, deviations, logical
