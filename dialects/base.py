@@ -272,9 +272,14 @@ class Dialect(ABC):
         return False
 
     def streams_whole(self) -> bool:
-        """Whether a stream must have been read to its end before another call can be made: its rows are then kept in
-        memory. Of a database in memory they are there already."""
-        return self.in_memory()
+        """Whether a stream must have been read to its end before another call can be made: its rows are then kept in a
+        temporary file."""
+        return self.in_memory() and not self.streams_apart
+
+    def another_connection(self, connection: Any) -> Any:
+        """A new connection to the database in memory that the driver's connection has open. Asked of engines alone
+        with `streams_apart`."""
+        raise NotImplementedError
 
     def rows_written(self, cursor: Any) -> int:
         """How many rows the last statement of the driver's cursor has written: inserted, deleted, or changed. A row

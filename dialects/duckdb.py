@@ -7,6 +7,7 @@ that meet are retried.
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -114,6 +115,9 @@ class DuckDBDialect(FileDialect):
             "pool_timeout": float(self.option("busy_timeout")),
             "connect_args": {"read_only": bool(self.option("read_only")), "config": _SETTINGS},
         }
+
+    def another_connection(self, connection: Any) -> Any:
+        return importlib.import_module(self.driver_module).ConnectionWrapper(connection.duplicate())
 
     def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
         return ()

@@ -132,9 +132,9 @@ class TrialData(ABC):
 
         All batches come from one snapshot: a connection is in use, and a read transaction open, until the last batch
         was taken or the generator is closed (`contextlib.closing`). Other calls can be made meanwhile, also in the loop
-        that takes the batches; where they would have to wait (databases in memory, SQLite without WAL), all batches are
-        read when the first one is taken. Servers end a stream that nobody reads for long (MySQL: `net_write_timeout`, a
-        minute).
+        that takes the batches; where they would have to wait (SQLite in memory or without WAL), all batches are read
+        into a temporary file when the first one is taken. Servers end a stream that nobody reads for long (MySQL:
+        `net_write_timeout`, a minute).
 
         Raises ValueRejected for a size below 1, ConfigError where pyarrow is not installed; while it is read,
         QueryError when the connection breaks, since a stream that has begun cannot be read again from the start.

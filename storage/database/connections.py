@@ -177,14 +177,23 @@ class Database:
             return self._engine, self._statements
         with self._lock:
             engine, statements = self._open()
-            if not for_stream or not self.dialect.streams_apart or self.dialect.in_memory():
+            if not for_stream or not self.dialect.streams_apart:
                 return engine, statements
             if self._stream_engine is None:
-                options = self.dialect.engine_options()
-                pool = {"poolclass", "pool_size", "max_overflow", "pool_timeout"}
-                options = {key: value for key, value in options.items() if key not in pool}
-                self._stream_engine = self._create_engine({**options, "poolclass": NullPool})
+                self._stream_engine = self._create_stream_engine()
             return self._stream_engine, statements
+
+    def _create_stream_engine(self) -> Engine:
+        pool = {"poolclass", "pool_size", "max_overflow", "pool_timeout"}
+        options = {key: value for key, value in self.dialect.engine_options().items() if key not in pool}
+        engine = self._create_engine({**options, "poolclass": NullPool})
+        if self.dialect.in_memory():
+
+            def connect(*_: Any) -> Any:
+                return None if self._in_memory is None else self.dialect.another_connection(self._in_memory)
+
+            event.listen(engine, "do_connect", connect)
+        return engine
 
     def began(self, checkout: Checkout) -> None:
         """Count a session, from before it has a connection."""

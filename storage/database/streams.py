@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator
+import pickle
+import tempfile
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
-from typing import TypeVar
+from typing import IO, Any, TypeVar
 
+from trialstore.dialects.errors import ErrorKind, QueryError
 from trialstore.sql.session import Session
 
 from .checkout import Checkout
 from .connections import Database
 
 _T = TypeVar("_T")
+_WITHOUT_A_FILE = 1 << 18
+"""Bytes that are kept in memory instead of a temporary file."""
 
 
 def stream(database: Database, produce: Callable[[Session], Generator[_T, None, None]]) -> Generator[_T, None, None]:
@@ -21,10 +26,13 @@ def stream(database: Database, produce: Callable[[Session], Generator[_T, None, 
     That is when the last item was taken, when the generator is closed, or when nobody has it any more. Until there is
     a first item, passing errors are retried as in `Database.read`; after that they are raised, for what was handed out
     cannot be taken back. Other calls can be made meanwhile, also by the thread that reads: where the database would let
-    them wait for the end, all items are read first.
+    them wait for the end, all items are read first, into a temporary file.
     """
     if database.dialect.streams_whole():
-        yield from database.read(lambda session: list(produce(session)))
+        count, file = database.read(lambda session: _kept(produce(session)))
+        with file:
+            for _ in range(count):
+                yield pickle.load(file)  # noqa: S301 - what was written below
         return
 
     checkouts: list[Checkout] = []
@@ -49,3 +57,21 @@ def stream(database: Database, produce: Callable[[Session], Generator[_T, None, 
     finally:
         for checkout in checkouts:
             checkout.close()  # an interrupt may come between the others' beginning and end
+
+
+def _kept(items: Iterable[Any]) -> tuple[int, IO[bytes]]:
+    """How many items there are, and the file that holds them, which has no name and is gone when it is closed."""
+    file: Any = tempfile.SpooledTemporaryFile(_WITHOUT_A_FILE)  # noqa: SIM115 - the caller reads it
+    try:
+        count = 0
+        for item in items:
+            pickle.dump(item, file)
+            count += 1
+        file.seek(0)
+    except BaseException as exc:
+        file.close()
+        if isinstance(exc, OSError):
+            what = f"A temporary file for what is read cannot be written ({exc.strerror or type(exc).__name__})."
+            raise QueryError(what, "Make room there, or name another folder by TMPDIR.", ErrorKind.OTHER) from None
+        raise
+    return count, file

@@ -430,8 +430,7 @@ def test_a_stream_holds_a_small_part_of_what_it_reads(storage: SqlStorage, exper
     assert peak < count * 10  # a point of load_telemetry has 150 bytes
     table = data.telemetry_arrow()
     assert table.num_rows == count
-    if not storage._database.dialect.streams_whole():
-        assert (max(in_arrow) - in_arrow[0]) * 10 < table.nbytes
+    assert (max(in_arrow) - in_arrow[0]) * 10 < table.nbytes
 
 
 # --- pyarrow and pandas -----------------------------------------------------------------------------------------------

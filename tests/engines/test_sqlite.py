@@ -266,3 +266,34 @@ def test_times_are_kept_as_text_that_sorts(storage: SqlStorage) -> None:
     assert texts == sorted(texts)
     assert [dialect.decode_ts(text) for text in texts] == moments
     assert time.strptime(texts[0].partition(".")[0], "%Y-%m-%d %H:%M:%S")
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_batches_are_taken_while_others_write_in_every_journal_mode(file: Path, mode: str) -> None:
+    with opened(file, journal_mode=mode) as storage, make_experiment(storage) as experiment:
+        trial = experiment.new_trial({})
+        points = [(at(number), "m", number) for number in range(40_000)]
+        trial.update_telemetry(Status.RUNNING, at(0), points)
+        taken = 0
+        before = most = pyarrow.total_allocated_bytes()
+        for batch in storage.experiments["Exp"].trials[1].telemetry_batches(1000):
+            taken += batch.num_rows
+            most = max(most, pyarrow.total_allocated_bytes())
+            trial.update_telemetry(Status.RUNNING, at(0), [(at(50_000 + taken), "m", taken)])
+        table = storage.experiments["Exp"].trials[1].telemetry_arrow()
+        assert taken == 40_000
+        assert table.num_rows == 40_040
+        assert (most - before) * 10 < table.nbytes
+
+
+def test_a_temporary_file_that_cannot_be_written_ends_a_stream_with_our_error(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(file, journal_mode="delete") as storage, make_experiment(storage) as experiment:
+        trial = experiment.new_trial({})
+        trial.update_telemetry(Status.RUNNING, at(0), [(at(number), "m", number) for number in range(20_000)])
+        monkeypatch.setattr("tempfile.tempdir", str(file / "nowhere"))
+        error = refused(lambda: next(storage.experiments["Exp"].trials[1].telemetry_batches()), QueryError)
+        assert "temporary file" in error.message
+        assert "TMPDIR" in error.hint
+        assert trial.update(Status.SUCCEEDED, at(1), {"score": 1}) == {"score": 1}
