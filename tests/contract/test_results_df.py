@@ -50,10 +50,10 @@ def test_there_is_one_row_for_each_trial_whatever_its_status(
     done = experiment.new_trial({"cache": 1}, ts_start=at(1))
     done.set_trial_runner(5)
     finish(done, 0.5, seconds=9)
-    experiment.new_trial({"cache": 2}, ts_start=at(2))
+    waiting = experiment.new_trial({"cache": 2}, ts_start=at(2))
     experiment.new_trial({"cache": 1}, ts_start=at(3)).update(Status.RUNNING, at(4))
     frame = storage.experiments["Exp"].results_df
-    first, second = done.tunable_config_id, done.tunable_config_id + 1
+    first, second = done.tunable_config_id, waiting.tunable_config_id  # a server may leave ids out
     assert frame["trial_id"].tolist() == [1, 2, 3]
     assert frame["ts_start"].tolist() == [at(1), at(2), at(4)]
     assert frame["ts_end"].tolist()[0] == at(9)

@@ -14,14 +14,24 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from engines.databases import refusal
 from engines.sqlite_files import filled, journal_mode, opened, pragma, read_everything, refused
 from trialstore.contract.helpers import at, finish, make_experiment, recorded
 from trialstore.dialects.errors import ErrorKind
 from trialstore.dialects.sqlite import JOURNAL_MODES, SQLiteDialect
 from trialstore.sql.session import Session
-from trialstore.storage import Busy, ConnectError, MigrationLocked, PermissionDenied, SqlStorage, Status
+from trialstore.storage import (
+    Busy,
+    ConnectError,
+    MigrationLocked,
+    PermissionDenied,
+    QueryError,
+    SqlStorage,
+    Status,
+)
 
 pytestmark = pytest.mark.engine("sqlite")
 
@@ -275,10 +285,10 @@ def test_batches_are_taken_while_others_write_in_every_journal_mode(file: Path, 
         points = [(at(number), "m", number) for number in range(40_000)]
         trial.update_telemetry(Status.RUNNING, at(0), points)
         taken = 0
-        before = most = pyarrow.total_allocated_bytes()
+        before = most = pa.total_allocated_bytes()
         for batch in storage.experiments["Exp"].trials[1].telemetry_batches(1000):
             taken += batch.num_rows
-            most = max(most, pyarrow.total_allocated_bytes())
+            most = max(most, pa.total_allocated_bytes())
             trial.update_telemetry(Status.RUNNING, at(0), [(at(50_000 + taken), "m", taken)])
         table = storage.experiments["Exp"].trials[1].telemetry_arrow()
         assert taken == 40_000
@@ -293,7 +303,8 @@ def test_a_temporary_file_that_cannot_be_written_ends_a_stream_with_our_error(
         trial = experiment.new_trial({})
         trial.update_telemetry(Status.RUNNING, at(0), [(at(number), "m", number) for number in range(20_000)])
         monkeypatch.setattr("tempfile.tempdir", str(file / "nowhere"))
-        error = refused(lambda: next(storage.experiments["Exp"].trials[1].telemetry_batches()), QueryError)
+        error = refusal(lambda: next(storage.experiments["Exp"].trials[1].telemetry_batches()))
+        assert type(error) is QueryError
         assert "temporary file" in error.message
         assert "TMPDIR" in error.hint
         assert trial.update(Status.SUCCEEDED, at(1), {"score": 1}) == {"score": 1}
