@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import pickle
 import tempfile
-from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing
 from typing import IO, Any, TypeVar
 
 from trialstore.dialects.errors import ErrorKind, QueryError
@@ -59,14 +59,15 @@ def stream(database: Database, produce: Callable[[Session], Generator[_T, None, 
             checkout.close()  # an interrupt may come between the others' beginning and end
 
 
-def _kept(items: Iterable[Any]) -> tuple[int, IO[bytes]]:
+def _kept(items: Generator[Any, None, None]) -> tuple[int, IO[bytes]]:
     """How many items there are, and the file that holds them, which has no name and is gone when it is closed."""
     file: Any = tempfile.SpooledTemporaryFile(_WITHOUT_A_FILE)  # noqa: SIM115 - the caller reads it
     try:
         count = 0
-        for item in items:
-            pickle.dump(item, file)
-            count += 1
+        with closing(items):  # before the session ends
+            for item in items:
+                pickle.dump(item, file)
+                count += 1
         file.seek(0)
     except BaseException as exc:
         file.close()
