@@ -298,6 +298,10 @@ class Dialect(ABC):
         overridden."""
         return moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
 
+    def encode_float(self, number: float) -> float:
+        """The bind value of a number."""
+        return number
+
     def decode_ts(self, value: Any) -> dt.datetime:
         """The aware UTC time that a column holds, exact to 1 µs."""
         moment: dt.datetime = value.replace(tzinfo=dt.timezone.utc)

@@ -119,8 +119,13 @@ class DuckDBDialect(FileDialect):
     def another_connection(self, connection: Any) -> Any:
         return importlib.import_module(self.driver_module).ConnectionWrapper(connection.duplicate())
 
-    def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
-        return ()
+    def session_steps(self, *, write: bool) -> Iterator[SessionStep]:
+        if write:
+            return
+        different: list[str] = []
+        yield SessionStep("session_settings", then=lambda _connection, names: different.extend(names or ()))
+        for name in different:
+            yield SessionStep(f"session_{name}")
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
         return ()  # duckdb-engine begins transactions

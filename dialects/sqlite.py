@@ -84,6 +84,13 @@ _HINTS = {13: _FULL, 10: _BROKEN}  # SQLITE_FULL, SQLITE_IOERR
 _MESSAGE_HINTS = {"is full": _FULL, "disk I/O error": _BROKEN}
 
 
+class _Float(float):
+    """A number that is stored as it is, also where the application has registered an adapter for float: those are
+    looked for by the very class, and hold for all connections of the process."""
+
+    __slots__ = ()
+
+
 class SQLiteDialect(FileDialect):
     """A file, a `file:` URI, or memory (`:memory:` or no database at all)."""
 
@@ -213,6 +220,9 @@ class SQLiteDialect(FileDialect):
 
     def encode_ts(self, moment: dt.datetime) -> str:
         return moment.astimezone(dt.timezone.utc).isoformat(" ", "microseconds")[:26]  # without the +00:00
+
+    def encode_float(self, number: float) -> float:
+        return _Float(number)
 
     def decode_ts(self, value: Any) -> dt.datetime:
         return dt.datetime.fromisoformat(value).replace(tzinfo=dt.timezone.utc)

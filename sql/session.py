@@ -60,12 +60,13 @@ class Session:
         key = "trialstore.write" if write else "trialstore.read"
         info = self._pooled.info
         if key not in info:
-            ran = False
             for step in self.dialect.session_steps(write=write):
+                if not self._in_transaction:
+                    self._in_transaction = True
+                    self._guarded("begin", self._ways.do_begin, self._driver)  # where the driver's way is a statement
                 self._step(step)
-                ran = True
             try:
-                if ran:
+                if self._in_transaction:
                     self.commit()
             except CommitUnknown as exc:  # of settings: nothing is in doubt
                 raise QueryError(exc.message, "", ErrorKind.DISCONNECTED) from None

@@ -167,8 +167,10 @@ class Experiment(ClaimableTrials):
             if (found := self._reload(tx)) is None:  # and it was deleted since
                 raise QueryError("Another process deletes the same experiment.", "Run it again.", ErrorKind.DEADLOCK)
             return found
+        encode, weights = self._database.dialect.encode_float, self._opt_weights
         objectives = [
-            (target, direction, self._opt_weights.get(target)) for target, direction in self._opt_targets.items()
+            (target, direction, encode(weights[target]) if target in weights else None)
+            for target, direction in self._opt_targets.items()
         ]
         columns = ("optimization_target", "optimization_direction", "weight")
         tx.bulk("objective_insert", columns, objectives, exp_id=self._experiment_id)

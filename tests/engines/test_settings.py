@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import servers
+from engines import otherwise
 from engines.databases import Database, engines, needs_private, on_servers, refusal
 from engines.test_hosts import with_hosts
 from servers import hostile
 from trialstore.contract.helpers import at, finish, make_experiment
 from trialstore.sql.session import Session
-from trialstore.storage import PermissionDenied, SqlStorage, Status, ValueRejected
+from trialstore.storage import Busy, PermissionDenied, SqlStorage, Status, ValueRejected
 
 
 @contextmanager
@@ -46,21 +53,20 @@ def hostile_defaults(database: Database) -> Iterator[None]:
         yield
 
 
-def use(database: Database) -> None:
-    with SqlStorage(database.config(schema_policy="update")) as storage:
-        with make_experiment(storage, opt_targets={"score": "min"}) as experiment:
-            trials = [experiment.new_trial({"cache": number}, config={"n": number}) for number in range(40)]
-            trials[0].update_telemetry(Status.RUNNING, at(1), [(at(1), "back\\slash", 'it\'s \\ "x"')])
-            finish(trials[0])
-        data = storage.experiments["Exp"]
-        assert len(data.trials) == len(data.results_df) == 40
-        assert data.trials[1].telemetry_df.iloc[0].tolist() == [at(1), "back\\slash", 'it\'s \\ "x"']
+def use(storage: SqlStorage) -> None:
+    with make_experiment(storage, opt_targets={"score": "min"}) as experiment:
+        trials = [experiment.new_trial({"cache": number}, config={"n": number}) for number in range(40)]
+        trials[0].update_telemetry(Status.RUNNING, at(1), [(at(1), "back\\slash", 'it\'s \\ "x"')])
+        finish(trials[0])
+    data = storage.experiments["Exp"]
+    assert len(data.trials) == len(data.results_df) == 40
+    assert data.trials[1].telemetry_df.iloc[0].tolist() == [at(1), "back\\slash", 'it\'s \\ "x"']
 
 
 @on_servers
 def test_defaults_that_are_set_against_the_library_do_not_matter(database: Database) -> None:
-    with hostile_defaults(database):
-        use(database)
+    with hostile_defaults(database), SqlStorage(database.config(schema_policy="update")) as storage:
+        use(storage)
 
 
 @on_servers
@@ -143,3 +149,29 @@ def test_a_packet_that_is_too_large_is_called_that(database: Database) -> None:
     assert type(error) is ValueRejected
     assert "max_allowed_packet" in error.message
     assert "max_allowed_packet" in error.hint
+
+
+@engines("sqlite", "duckdb")
+@pytest.mark.parametrize("place", ["file", "memory"])
+def test_a_process_in_which_all_is_otherwise_stores_and_reads_the_same(engine: str, place: str, tmp_path: Path) -> None:
+    """In memory, DuckDB's database has a name, by which others of the process have it open as well."""
+    memory = ":memory:" if engine == "sqlite" else ":memory:of_several"
+    config = {"drivername": engine, "database": memory if place == "memory" else str(tmp_path / "trials")}
+    command = [sys.executable, "-OO", "-W", "error", "-m", "engines.otherwise", json.dumps(config)]
+    german = hostile.german_locale()
+    environment = {**os.environ, "LOCPATH": str(german or ""), "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == otherwise.story({"drivername": engine})
+
+
+@engines("sqlite")
+def test_a_file_that_another_one_has_for_himself_alone_is_waited_for(engine: str, tmp_path: Path) -> None:
+    config = {"drivername": engine, "database": str(tmp_path / "trials"), "busy_timeout": 0.1, "retry_timeout": 0.2}
+    SqlStorage(config).dispose()
+    with closing(sqlite3.connect(config["database"], isolation_level=None)) as other:
+        for statement in ("PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "COMMIT"):
+            other.execute(statement)
+        assert type(refusal(lambda: SqlStorage(config))) is Busy
+    with SqlStorage(config) as storage:
+        use(storage)
