@@ -150,6 +150,16 @@ class Storage(ABC):
 
         @property
         @abstractmethod
+        def git_repo(self) -> str:
+            """URL of the git repository that the root configuration is in; "" outside of one."""
+
+        @property
+        @abstractmethod
+        def git_commit(self) -> str:
+            """The commit of that repository; "" where there is none."""
+
+        @property
+        @abstractmethod
         def tunables(self) -> Any:
             """A copy of the tunables, of the kind that the experiment was made with."""
 

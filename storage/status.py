@@ -36,13 +36,18 @@ class Status(enum.Enum):
             return Status.UNKNOWN
         return found
 
+    @staticmethod
+    def completed_statuses() -> frozenset[Status]:
+        """Return the states that are final: SUCCEEDED, CANCELED, FAILED and TIMED_OUT."""
+        return _COMPLETED
+
     def is_good(self) -> bool:
         """Return whether nothing has gone wrong so far: PENDING, READY, RUNNING or SUCCEEDED."""
         return self in (Status.PENDING, Status.READY, Status.RUNNING, Status.SUCCEEDED)
 
     def is_completed(self) -> bool:
         """Return whether the state is final: SUCCEEDED, CANCELED, FAILED or TIMED_OUT."""
-        return self in (Status.SUCCEEDED, Status.CANCELED, Status.FAILED, Status.TIMED_OUT)
+        return self in _COMPLETED
 
     def is_pending(self) -> bool:
         """Return whether the status is PENDING."""
@@ -73,6 +78,7 @@ class Status(enum.Enum):
         return self is Status.TIMED_OUT
 
 
+_COMPLETED = frozenset({Status.SUCCEEDED, Status.CANCELED, Status.FAILED, Status.TIMED_OUT})
 _BY_NUMBER = {status.value: status for status in Status}
 
 

@@ -128,6 +128,8 @@ class Experiment(base_storage.Storage.Experiment):
         self._root_env_config = core.root_env_config
         self._description = core.description
         self._opt_targets = core.opt_targets
+        self._git_repo, self._git_commit = core.git_repo, core.git_commit
+        self._in_context = False
 
     @property
     def core(self) -> core_storage.Storage.Experiment:
@@ -137,12 +139,14 @@ class Experiment(base_storage.Storage.Experiment):
     def __enter__(self) -> Experiment:
         """Create the experiment with its objectives, or reload it. Entering an entered one raises TrialError."""
         self._core.__enter__()
+        self._in_context = True
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> Literal[False]:
         """Leave the experiment; exceptions go on."""
+        self._in_context = False
         return self._core.__exit__(exc_type, exc_val, exc_tb)
 
     @property
@@ -159,7 +163,7 @@ class Experiment(base_storage.Storage.Experiment):
     def _new_trial(
         self, tunables: TunableGroups, ts_start: dt.datetime | None = None, config: dict[str, Any] | None = None
     ) -> Trial:
-        return Trial(self._core.new_trial(tunables, ts_start, config))
+        return Trial(self._core.new_trial(tunables, ts_start, config), restoring=False)
 
     def merge(self, experiment_ids: list[str]) -> None:
         """Copy the completed trials of other experiments into this one; see `Storage.Experiment.merge`."""
@@ -203,7 +207,7 @@ class Experiment(base_storage.Storage.Experiment):
 class Trial(base_storage.Storage.Trial):
     """A trial in a SQL database, for mlos_bench."""
 
-    def __init__(self, core: core_storage.Storage.Trial) -> None:
+    def __init__(self, core: core_storage.Storage.Trial, *, restoring: bool = True) -> None:
         known = {
             "tunables": core.tunables,
             "experiment_id": core.experiment_id,
@@ -213,6 +217,7 @@ class Trial(base_storage.Storage.Trial):
             "opt_targets": core.opt_targets(),
             "config": core.config(),
             "status": their_status(core.status),
+            "restoring": restoring,
         }
         super().__init__(**accepted(super().__init__, known))
         self._core = core
@@ -248,6 +253,11 @@ class Trial(base_storage.Storage.Trial):
 
     def add_new_config_data(self, new_config_data: Mapping[str, Any]) -> None:
         """Add metadata. Raises ValueError, and writes nothing, if one of the keys exists."""
+        self._core.add_new_config_data(new_config_data)
+
+    def _save_new_config_data(self, new_config_data: Mapping[str, Any]) -> None:
+        # The newest mlos_bench has every class of trials define this. What calls it there, its own
+        # `add_new_config_data`, is replaced above: that one decides by what this process knows of the trial.
         self._core.add_new_config_data(new_config_data)
 
     def update(

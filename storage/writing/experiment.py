@@ -117,6 +117,16 @@ class Experiment(ClaimableTrials):
         )
 
     @property
+    def git_repo(self) -> str:
+        """URL of the git repository that the root configuration is in; "" outside of one."""
+        return self._git_repo
+
+    @property
+    def git_commit(self) -> str:
+        """The commit of that repository; "" where there is none."""
+        return self._git_commit
+
+    @property
     def tunables(self) -> Any:
         """A copy of the tunables, of the kind that the experiment was made with."""
         return self._tunables.copy()

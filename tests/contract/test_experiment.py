@@ -201,6 +201,7 @@ def test_git_information_is_recorded(storage: SqlStorage, monkeypatch: pytest.Mo
     monkeypatch.setattr(GIT, lambda path: ("https://host/repo.git", "c" * 40, "sub/env.jsonc"))
     with make_experiment(storage) as experiment:
         assert experiment.root_env_config == "sub/env.jsonc"
+        assert (experiment.git_repo, experiment.git_commit) == ("https://host/repo.git", "c" * 40)
     assert storage.experiments["Exp"].root_env_config == ("sub/env.jsonc", "https://host/repo.git", "c" * 40)
 
 

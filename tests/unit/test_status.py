@@ -78,6 +78,10 @@ def test_is_good_and_is_completed_hold_for_exactly_the_listed_states(status: Sta
     assert status.is_completed() == (status.name in COMPLETED)
 
 
+def test_the_completed_states_can_be_listed() -> None:
+    assert {status.name for status in Status.completed_statuses()} == COMPLETED
+
+
 @pytest.mark.parametrize("name", [name for name in NUMBERS if name != "UNKNOWN"])
 def test_each_question_about_one_state_is_true_for_that_state_only(name: str) -> None:
     question = f"is_{name.lower()}"
