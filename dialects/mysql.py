@@ -51,7 +51,14 @@ _KINDS = {
         2006,
         2013,
         2055,
+        3032,  # of MySQL: an administrator, or the loss of its group, has taken the server off the line; 6400 as well
+        3100,  # of a group: the node lost the others while it asked them; what it asked for may have been done
+        3796,  # of a group, to 3799: the node cannot find out what the others have written
+        3797,
+        3798,
+        3799,
         4031,
+        6400,
     ),
     ErrorKind.UNREACHABLE: (2002, 2003),
     ErrorKind.CANNOT_CONNECT: (
@@ -75,6 +82,7 @@ _KINDS = {
 _KIND = {number: kind for kind, numbers in _KINDS.items() for number in numbers}
 _FOREIGN_KEY_EXISTS = 'errno: 121 "Duplicate key'  # 1005 has many reasons
 _TLS = "If the server demands TLS of this user, set 'ssl_ca' (or 'ssl_verify_mode' to 'none') in 'query'."
+_OFFLINE = "The server is in offline mode: ask its administrator."
 _HINTS = {
     1045: f"Check 'username' and 'password'. {_TLS}",
     1698: "This user cannot log in with a password: check 'username'.",
@@ -91,6 +99,9 @@ _HINTS = {
     1665: "Set 'binlog_format' to ROW (or MIXED) on the server: the library's transactions are READ COMMITTED.",
     1153: "Write less at once, or let the administrator raise 'max_allowed_packet' on the server.",
     1317: "Someone ended the statement (KILL QUERY).",
+    3032: _OFFLINE,
+    6400: _OFFLINE,
+    3100: "The server lost its group, or takes no transaction of this size (group_replication_transaction_size_limit).",
     **dict.fromkeys((1040, 1203, 1226), TOO_MANY),
 }
 # Messages of these kinds name tables, columns, users and hosts; those of the others may show values.
@@ -140,6 +151,7 @@ class MySQLDialect(ServerDialect):
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
         self._host = 0
+        self._in_group = False
         if self.hosts and "unix_socket" in self.query:
             raise ConfigError("config.hosts stands beside 'unix_socket' in 'query'.", "Give either.")
         if "unix_socket" in self.query:
@@ -199,13 +211,20 @@ class MySQLDialect(ServerDialect):
     def connection_lost(self) -> None:
         self._host += 1
 
-    def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
+    def session_steps(self, *, write: bool) -> Iterator[SessionStep]:
         if write:
-            return ()
+            return
         seconds = max(1, round(self.lock_wait))
-        settings = {"time_zone": "+00:00", "lock_wait": seconds}
-        causal = (SessionStep("session_causal"),) if self.hosts else ()
-        return (SessionStep("session_settings", settings), SessionStep("session_isolation"), *causal)
+        yield SessionStep("session_settings", {"time_zone": "+00:00", "lock_wait": seconds})
+        yield SessionStep("session_isolation")
+        if self.hosts:
+            yield SessionStep("session_causal")
+            yield SessionStep("session_group", then=self._set_in_group)
+            if self._in_group:
+                yield SessionStep("session_group_causal")
+
+    def _set_in_group(self, _connection: Any, settings: int) -> None:
+        self._in_group = settings > 0
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
         begin = super().begin_steps(write=write)

@@ -19,13 +19,13 @@ import pytest
 
 import servers
 from matrix import ENGINES, FILE_MODES, SERVER_MODES
-from servers import registry
+from servers import galera, group, registry
 from trialstore.contract.modes import Mode
 
 VARIABLE = "TRIALSTORE_RESULTS"
 """Names the file to write; without it, nothing is written."""
-CLUSTER = "galera"
-"""What takes the place of an engine's name in tests on a cluster."""
+CLUSTERS = (galera.NAME, group.WITH_PRIMARY, group.PRIMARIES)
+"""What takes the place of an engine's name in tests on a cluster, all of which are MySQL's or MariaDB's."""
 _DRIVERS = {"sqlite": "", "duckdb": "duckdb-engine", "postgresql": "psycopg", "mysql": "pymysql"}
 
 
@@ -52,7 +52,7 @@ def mode_of(item: pytest.Item) -> str | None:
         if isinstance(value, Mode):
             return value.name
         if _is_cluster(value):
-            return CLUSTER
+            return str(value)
     engine = engine_of(item)
     if engine is None or engine in FILE_MODES:
         return engine
@@ -60,14 +60,14 @@ def mode_of(item: pytest.Item) -> str | None:
 
 
 def _is_cluster(value: object) -> bool:
-    return isinstance(value, str) and value == CLUSTER  # an array is compared by elements
+    return isinstance(value, str) and value in CLUSTERS  # an array is compared by elements
 
 
 def engine_of_mode(mode: str) -> str:
     """The engine of a mode."""
     kinds = {mode.name: engine for engine, modes in FILE_MODES.items() for mode in modes}
     kinds |= {mode.name: servers.CHOICES[name].kind.engine for name, modes in SERVER_MODES.items() for mode in modes}
-    return kinds.get(mode, "mysql" if mode == CLUSTER else mode)
+    return kinds.get(mode, "mysql" if mode in CLUSTERS else mode)
 
 
 def engine_version(mode: str) -> str:

@@ -37,7 +37,7 @@ WITHOUT_PLAN: dict[str, set[str]] = {
     "postgresql": {*_EVERYWHERE, "begin_read", "begin_write"},
     "mysql": {
         *(*_EVERYWHERE, "begin_read", "begin_write", "migration_timeouts"),
-        *("session_causal", "session_isolation", "session_settings", "snapshot_next"),
+        *("session_causal", "session_group_causal", "session_isolation", "session_settings", "snapshot_next"),
     },
 }
 """Statements that an engine makes no plan for: settings, transactions, definitions."""

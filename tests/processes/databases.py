@@ -11,18 +11,22 @@ import pytest
 
 from matrix import first_mode
 from processes.helpers import make_experiment
-from servers import DatabaseServer, ServerMissing, galera, registry
+from results import CLUSTERS
+from servers import DatabaseServer, ServerMissing, galera, group, registry
+from servers.cluster import Cluster
 from trialstore.storage import SqlStorage
 
 SERVERS = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("postgresql", "mysql")]
 FILES_AND_SERVERS = [pytest.param("sqlite", marks=pytest.mark.engine("sqlite")), *SERVERS]
-EVERYWHERE = [*FILES_AND_SERVERS, pytest.param("galera", marks=pytest.mark.engine("mysql"))]
+MULTI_WRITERS = [pytest.param(name, marks=pytest.mark.engine("mysql")) for name in (galera.NAME, group.PRIMARIES)]
+"""Clusters each of whose nodes takes writes."""
+EVERYWHERE = [*FILES_AND_SERVERS, *MULTI_WRITERS]
 
 
 @contextmanager
 def fresh(where: str, folder: Path) -> Iterator[list[dict[str, Any]]]:
     """The config of an empty database with the shared experiment; of a cluster, one for each node."""
-    with _on_cluster() if where == "galera" else _on_server(where, folder) as configs:
+    with _on_cluster(where) if where in CLUSTERS else _on_server(where, folder) as configs:
         with SqlStorage(configs[0]) as storage, make_experiment(storage):
             pass
         yield configs
@@ -38,11 +42,28 @@ def _on_server(engine: str, folder: Path) -> Iterator[list[dict[str, Any]]]:
 
 
 @contextmanager
-def _on_cluster() -> Iterator[list[dict[str, Any]]]:
-    cluster = galera.require()
+def _on_cluster(where: str) -> Iterator[list[dict[str, Any]]]:
+    cluster = require_cluster(where)
     name = cluster.create_database()
     yield [cluster.config(number, name) for number in range(len(cluster.nodes))]
     cluster.drop_database(name)
+
+
+def require_cluster(where: str) -> Cluster:
+    """The process's cluster of that name, started at first use."""
+    return galera.require() if where == galera.NAME else group.require(of_primaries=where == group.PRIMARIES)
+
+
+@contextmanager
+def on_whole_cluster(where: str) -> Iterator[tuple[Cluster, str]]:
+    """A cluster and the name of an empty database; nodes that the block killed are started again."""
+    cluster = require_cluster(where)
+    name = cluster.create_database()
+    try:
+        yield cluster, name
+    finally:
+        cluster.complete()
+        cluster.drop_database(name)
 
 
 @contextmanager

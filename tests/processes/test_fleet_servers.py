@@ -10,7 +10,8 @@ import pytest
 from processes import databases
 from processes.fleet import Fleet, assert_account
 from processes.helpers import make_experiment
-from servers import galera
+from servers import group
+from servers.cluster import Cluster
 from trialstore.storage import SqlStorage
 
 CREATORS, WORKERS = 2, 4
@@ -35,17 +36,10 @@ def test_a_server_that_crashes_twice_in_mid_load_loses_nothing(where: str, tmp_p
             assert assert_account(storage, fleet) == fleet.made
 
 
-@pytest.mark.engine("mysql")
-def test_a_node_that_is_killed_and_comes_back_in_mid_load_loses_nothing(tmp_path: Path) -> None:
-    cluster = galera.require()
-    name = cluster.create_database()
-    config = cluster.config(0, name)
-    ports = [cluster.config(number, name)["port"] for number in range(3)]
-    known = {key: value for key, value in config.items() if key not in ("host", "port")}
-    configs = [
-        {**known, "hosts": [f"127.0.0.1:{port}" for port in (*ports[start:], *ports[:start])]} for start in range(3)
-    ]
-    try:
+@pytest.mark.parametrize("where", databases.MULTI_WRITERS)
+def test_a_node_that_is_killed_and_comes_back_in_mid_load_loses_nothing(where: str, tmp_path: Path) -> None:
+    with databases.on_whole_cluster(where) as (cluster, name):
+        configs = [cluster.hosts_config(name, first) for first in range(3)]
         with SqlStorage(configs[0]) as storage, Fleet(tmp_path, configs, dt.timedelta(seconds=20), True) as fleet:
             with make_experiment(storage):
                 pass
@@ -58,13 +52,33 @@ def test_a_node_that_is_killed_and_comes_back_in_mid_load_loses_nothing(tmp_path
             cluster.rejoin(2)
             fleet.wait_for_more(15)
             fleet.finish(storage)
-            cluster.catch_up()
-            assert assert_account(storage, fleet) == fleet.made
-            for number in range(3):
-                with SqlStorage(cluster.config(number, name)) as of_node:
-                    assert assert_account(of_node, fleet) == fleet.made
-    finally:
-        if not cluster.nodes[2].process.running:
-            cluster.rejoin(2)
-        cluster.wait_for_size(3)
-        cluster.drop_database(name)
+        assert_on_all_nodes(cluster, name, fleet)
+
+
+@pytest.mark.parametrize("where", [pytest.param(group.WITH_PRIMARY, marks=pytest.mark.engine("mysql"))])
+def test_a_load_goes_on_where_another_primary_is_elected(where: str, tmp_path: Path) -> None:
+    """Those whose first host is another one find the primary by the refusal of their first write."""
+    with databases.on_whole_cluster(where) as (cluster, name):
+        configs = [cluster.hosts_config(name, first) for first in range(3)]
+        with SqlStorage(configs[0]) as storage, Fleet(tmp_path, configs) as fleet:
+            with make_experiment(storage):
+                pass
+            fleet.start(CREATORS, WORKERS)
+            fleet.wait_for_all()
+            fleet.wait_for_more(15)
+            before = cluster.writable
+            before.kill()
+            fleet.wait_for_more(15)
+            assert cluster.writable is not before
+            cluster.complete()
+            fleet.wait_for_more(15)
+            fleet.finish(storage)
+        assert_on_all_nodes(cluster, name, fleet)
+
+
+def assert_on_all_nodes(cluster: Cluster, name: str, fleet: Fleet) -> None:
+    """Each node has all that was acknowledged, and nothing else."""
+    cluster.catch_up()
+    for number in range(3):
+        with SqlStorage(cluster.config(number, name)) as of_node:
+            assert assert_account(of_node, fleet) == fleet.made

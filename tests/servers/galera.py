@@ -6,26 +6,24 @@ node, and two nodes that change the same row find out at the commit: one of them
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import secrets
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL
 
 from servers.base import ADMIN, connected
 from servers.binaries import install as install_package
 from servers.binaries import need_module, need_program
-from servers.errors import ServerBroken, ServerMissing
+from servers.cluster import Cluster
+from servers.errors import ServerMissing
 from servers.machine import free_port
 from servers.mariadb import SETTINGS, STORAGE, MariadbServer, prepare, programs
-from servers.process import PATIENCE, Command, ServerProcess
+from servers.process import Command, ServerProcess
 from servers.registry import kept
 
+NAME = "galera"
 LIBRARY = "libgalera_smm.so"
 FOLDERS = ("usr/lib/galera*", "usr/lib64/galera*", "usr/lib/*/galera*", "usr/local/lib/galera*")
 # A file, because it is written anew at each start, and because the scripts of a state transfer read it too.
@@ -107,19 +105,20 @@ class GaleraNode(MariadbServer):
         self.process.write("cluster.cnf", self.cluster.settings(self.number, self.ports, peers, position))
 
 
-class GaleraCluster:
-    """A private cluster; user and password are the same on all nodes."""
+class GaleraCluster(Cluster):
+    """A private cluster of MariaDB servers."""
+
+    nodes: list[GaleraNode]
 
     def __init__(self, size: int = 3) -> None:
+        super().__init__()
         need_module(MariadbServer.module, MariadbServer.extra)
         self.install, self.program = programs()
         self.provider = _provider()
         for program, package in (("wsrep_sst_rsync", "mariadb-server"), ("rsync", "rsync")):
             need_program(program, package)
-        self._owner = os.getpid()
-        self.stopped = False
         self.url = URL.create("mariadb+pymysql", ADMIN, secrets.token_hex(8))
-        self.nodes: list[GaleraNode] = []
+        self.nodes = []
         try:
             for _ in range(size):
                 self.nodes.append(GaleraNode.join(self))
@@ -139,31 +138,6 @@ class GaleraCluster:
             provider=self.provider, options=options, peers=peers, number=number, position=position, **ports
         )
 
-    @property
-    def running(self) -> list[GaleraNode]:
-        """The nodes whose process is there."""
-        return [node for node in self.nodes if node.process.running]
-
-    @property
-    def pids(self) -> list[int | None]:
-        """The process ids of the nodes."""
-        return [node.pid for node in self.nodes]
-
-    def config(self, number: int, database: str, **more: Any) -> dict[str, Any]:
-        """The administrator's config of a storage in a database, on one node."""
-        return self.nodes[number].config(database, **more)
-
-    def create_database(self) -> str:
-        """The name of a new, empty database, which all running nodes know."""
-        name = self.running[0].create_database()
-        self.catch_up()
-        return name
-
-    def drop_database(self, name: str) -> None:
-        """Drop a database although somebody is connected to it; one that is gone already is fine."""
-        self.running[0].drop_database(name)
-        self.catch_up()
-
     def catch_up(self) -> None:
         """Wait until each running node has applied all that was committed on any of them before."""
         for node in self.running:
@@ -171,36 +145,13 @@ class GaleraCluster:
                 execute("SET SESSION wsrep_sync_wait = 15")
                 execute("SELECT count(*) FROM mysql.user")
 
-    def kill(self, number: int) -> None:
-        """Kill a node, as the system does when memory runs out; the others notice it after some seconds only, in which
-        their commits wait."""
-        self.nodes[number].kill()
-
-    def rejoin(self, number: int) -> None:
-        """Start a killed node again, and wait until it has what the others wrote meanwhile."""
-        self.nodes[number].restart()
-
-    def wait_for_size(self, size: int) -> None:
-        """Wait until the running nodes agree that they are so many, and take writes again."""
-        late = time.monotonic() + PATIENCE
-        while not all(_complete(node.status(), size) for node in self.running):
-            if time.monotonic() > late:
-                raise ServerBroken(f"the cluster did not come to {size} nodes in {PATIENCE:.0f} s")
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        """End all nodes and remove their folders."""
-        if self.stopped or os.getpid() != self._owner:
-            return
-        self.stopped = True
-        with contextlib.ExitStack() as stack:
-            for node in self.nodes:
-                stack.callback(node.stop)
+    def _is_of_size(self, size: int) -> bool:
+        return all(_complete(node.status(), size) for node in self.running)
 
 
 def require() -> GaleraCluster:
     """The process's cluster, started at first use; a test without is skipped or fails as for a server."""
-    return kept("galera", GaleraCluster)
+    return kept(NAME, GaleraCluster)
 
 
 def synced(url: URL, process: ServerProcess) -> bool:

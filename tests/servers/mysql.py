@@ -61,11 +61,17 @@ def programs(release: Release | None = None) -> tuple[Path, list[str]]:
     return folder / NEWEST.programs / "mysqld", [f"--basedir={folder / 'usr'}"]
 
 
-def prepare(process: ServerProcess, url: URL, program: Path, places: list[str]) -> list[str]:
-    """Make a data folder for the administrator that the URL names: the server's options for it."""
+def prepare(
+    process: ServerProcess, url: URL, program: Path, places: list[str], like: Path | None = None, first: str = ""
+) -> list[str]:
+    """Make a data folder for the administrator that the URL names: the server's options for it. Instead of making one
+    anew, another one that no server has used yet can be copied; `first` stands before what makes the administrator."""
     data = [*places, f"--datadir={process.folder / 'data'}"]
-    process.run(program, "--no-defaults", "--initialize-insecure", *data, *STORAGE)
-    init = process.write("init.sql", INIT.format(user=url.username, password=url.password))
+    if like is None:
+        process.run(program, "--no-defaults", "--initialize-insecure", *data, *STORAGE)
+    else:
+        process.run("cp", "-r", like, process.folder / "data")
+    init = process.write("init.sql", first + INIT.format(user=url.username, password=url.password))
     return [*data, f"--init-file={init}", *files(process)]
 
 

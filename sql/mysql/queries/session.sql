@@ -39,10 +39,27 @@ SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
 -- returns: none
 -- params: -
 -- why: Of several hosts that take writes (Galera), each shows what any of them has acknowledged before the transaction
--- why: began: after the loss of one, the next knows of every trial. MySQL, whose replication has no such setting that
--- why: every version knows, reads a comment.
+-- why: began: after the loss of one, the next knows of every trial. MySQL, where only members of a group know such a
+-- why: setting, reads a comment.
 -- own: A setting of this engine.
 SET SESSION /*M!100600 wsrep_sync_wait = 1, SESSION */ autocommit = 1;
+
+-- name: session_group
+-- returns: scalar
+-- params: -
+-- why: Whether the server can be a member of a group (MySQL's Group Replication): the setting that comes next is known
+-- why: to no other.
+-- own: A setting of this engine.
+SELECT count(*) AS settings
+FROM /*!80022 performance_schema. */ /*M!100600 information_schema. */ global_variables AS v
+WHERE v.variable_name = 'group_replication_consistency';
+
+-- name: session_group_causal
+-- returns: none
+-- params: -
+-- why: As session_causal, in a group: each host shows what any of them has acknowledged before the transaction began.
+-- own: A setting of this engine.
+SET SESSION group_replication_consistency = 'BEFORE';
 
 -- name: snapshot_next
 -- returns: none
