@@ -5,8 +5,9 @@ from __future__ import annotations
 import abc
 import contextlib
 import os
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from servers.base import DatabaseServer
@@ -68,6 +69,18 @@ class Cluster(abc.ABC):
     def rejoin(self, number: int) -> None:
         """Start a killed node again, and wait until it has what the others wrote meanwhile."""
         self.nodes[number].restart()
+
+    @contextlib.contextmanager
+    def stopped_for_a_while(self, *numbers: int) -> Iterator[None]:
+        """Nodes that neither answer nor are gone, for the duration of a `with` block."""
+        pids = [pid for number in numbers if (pid := self.nodes[number].pid) is not None]
+        try:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def complete(self) -> None:
         """Start the nodes again that do not run, and wait until all belong together."""

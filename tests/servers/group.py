@@ -175,6 +175,13 @@ class Group(Cluster):
         places: dict[str, Any] = {"port": port, "own": own.rpartition(":")[2], "peers": peers}
         return GROUP.format(number=number + 1, name=self.name, boot="ON" if boot else "OFF", **places, **modes)
 
+    def complete(self) -> None:
+        """Start the nodes again that do not run or that have left the group, and wait until all belong together."""
+        for node in self.running:
+            if not node.online:
+                node.restart()
+        super().complete()
+
     def catch_up(self) -> None:
         """Wait until each running node has applied all that was committed on any of them before."""
         for node in self.running:
