@@ -208,7 +208,7 @@ class PostgreSQLDialect(ServerDialect):
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
         begin = super().begin_steps(write=write)
         if write and self._pooled:
-            return (*begin, SessionStep("transaction_lock_timeout", self._lock_timeout()))
+            return (*begin, SessionStep("transaction_settings", self._lock_timeout()))
         return begin
 
     def identify(self, connection: Any) -> Server:

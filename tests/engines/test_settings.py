@@ -19,10 +19,10 @@ import servers
 from engines import otherwise
 from engines.databases import Database, engines, needs_private, on_servers, refusal
 from engines.test_hosts import with_hosts
-from servers import hostile
-from trialstore.contract.helpers import at, finish, make_experiment
+from servers import hostile, pgbouncer
+from trialstore.contract.helpers import ask, at, finish, make_experiment
 from trialstore.sql.session import Session
-from trialstore.storage import Busy, PermissionDenied, SqlStorage, Status, ValueRejected
+from trialstore.storage import Busy, MissingReference, PermissionDenied, SqlStorage, Status, ValueRejected
 
 
 @contextmanager
@@ -66,6 +66,33 @@ def use(storage: SqlStorage) -> None:
 @on_servers
 def test_defaults_that_are_set_against_the_library_do_not_matter(database: Database) -> None:
     with hostile_defaults(database), SqlStorage(database.config(schema_policy="update")) as storage:
+        use(storage)
+        before = database.connections()
+        for _ in range(2):
+            refusal(lambda: storage._database.write(lambda tx: tx.run_migration("SELECT * FROM nowhere", "x")))
+        assert database.connections() == before
+
+
+@engines("postgresql")
+def test_no_session_of_a_pooler_is_relied_on(database: Database) -> None:
+    """What was set when the storage connected was set in one session of several, and another serves a write."""
+    config = {**pgbouncer.require().config(database.name), "schema_policy": "update"}
+    nowhere = {"exp_id": "Nowhere", "trial_id": 1, "ts": at(0), "status": "RUNNING"}
+    with hostile_defaults(database), SqlStorage(config) as storage, SqlStorage(config) as other:
+        assert list(storage.experiments) == []
+        with other._database.session() as session:
+            session.begin(write=False)  # has the pooler's first session from here on
+            used = ask(session, "SELECT pg_backend_pid()")
+
+            def write(tx: Session) -> list[tuple[Any, ...]]:
+                names = "pg_backend_pid(), current_setting('synchronous_commit'), current_setting('extra_float_digits')"
+                return ask(tx, f"SELECT {names}")
+
+            ((serving, commits, digits),) = storage._database.write(write)
+            assert [(serving,)] != used
+            assert (commits, digits) == ("on", "1")
+            error = refusal(lambda: storage._database.write(lambda tx: tx.count("trial_status_put", **nowhere)))
+            assert type(error) is MissingReference
         use(storage)
 
 
@@ -175,3 +202,31 @@ def test_a_file_that_another_one_has_for_himself_alone_is_waited_for(engine: str
         assert type(refusal(lambda: SqlStorage(config))) is Busy
     with SqlStorage(config) as storage:
         use(storage)
+
+
+@engines("postgresql")
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP"])
+def test_a_database_of_another_encoding_stores_what_it_can_or_refuses_it(database: Database, encoding: str) -> None:
+    """SQL_ASCII is no encoding: such a database keeps bytes, and gives them back."""
+    name = f"{database.name}_{encoding.lower()}"
+    options = f"ENCODING '{encoding}' TEMPLATE template0"
+    locale_provider = "LOCALE_PROVIDER libc " if database.server.version >= "PostgreSQL 15" else ""
+    database.admin(f"CREATE DATABASE {name} {options} {locale_provider}LC_COLLATE 'C' LC_CTYPE 'C'")
+    try:
+        with SqlStorage({**database.config(), "database": name, "schema_policy": "update"}) as storage:
+            use(storage)
+            with make_experiment(storage) as experiment:
+                trial = experiment.new_trial({})
+                for text in ("日本", "ä", "€"):
+                    try:
+                        trial.add_new_config_data({"text": text})
+                    except ValueRejected:
+                        continue
+                    again = experiment.get_trial_by_id(trial.trial_id)
+                    assert again is not None
+                    assert again.config()["text"] == text
+                    break
+                else:
+                    pytest.fail("not one of the texts can be stored")
+    finally:
+        database.admin(f"DROP DATABASE {name} WITH (FORCE)")

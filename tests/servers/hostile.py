@@ -40,6 +40,21 @@ POSTGRESQL = {
     "row_security": "off",
     "jit": "on",
     "lock_timeout": "5min",
+    "exit_on_error": "on",
+    "xmloption": "document",
+    "check_function_bodies": "off",
+    "default_statistics_target": "1",
+    "default_toast_compression": "pglz",
+    "gin_fuzzy_search_limit": "1",
+    "work_mem": "64kB",
+    "from_collapse_limit": "1",
+    "join_collapse_limit": "1",
+    "cursor_tuple_fraction": "0.001",
+    **dict.fromkeys(("enable_hashjoin", "enable_mergejoin", "enable_sort", "enable_indexonlyscan"), "off"),
+    "debug_print_plan": "on",
+    "log_statement": "all",
+    "log_duration": "on",
+    "log_executor_stats": "on",
 }
 # As they stand in statements.
 MARIADB = {

@@ -20,9 +20,9 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 -- params: -
 -- why: Whatever the server's, the database's or the role's defaults: times are told in UTC, and in the form that the
 -- why: driver reads; numbers are told with all their digits; literals, NULLs and names in descriptions are what the
--- why: statements take them for; a commit is on disk when it returns; foreign keys are checked. What an administrator
--- why: sets as a limit (timeouts, default_transaction_read_only) stays. A pooler carries TimeZone, DateStyle and
--- why: standard_conforming_strings over to its server connections.
+-- why: statements take them for; a commit is on disk when it returns; foreign keys are checked; an error ends the
+-- why: statement, not the connection. What an administrator sets as a limit (timeouts, default_transaction_read_only)
+-- why: stays. A pooler carries TimeZone, DateStyle and standard_conforming_strings over to its server connections.
 -- why: The process id that the server tells for itself is another one than the driver's if there is a pooler between.
 -- own: A setting of this engine.
 SELECT
@@ -38,6 +38,7 @@ SELECT
     set_config('quote_all_identifiers', 'off', FALSE) AS quoted_names,
     set_config('plan_cache_mode', 'auto', FALSE) AS plan_cache,
     set_config('client_min_messages', 'warning', FALSE) AS least_message,
+    set_config('exit_on_error', 'off', FALSE) AS ends,
     CASE
         WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', FALSE)
     END AS commits,
@@ -53,12 +54,24 @@ SELECT
 -- own: A setting of this engine.
 SELECT set_config('lock_timeout', :milliseconds, FALSE) AS lock_timeout;
 
--- name: transaction_lock_timeout
+-- name: transaction_settings
 -- returns: one
 -- params: milliseconds
--- why: As session_lock_timeout, for this transaction only: behind a pooler the session belongs to others as well.
+-- why: As session_lock_timeout, and as those of session_settings that writes hang on and a pooler does not carry over,
+-- why: for this transaction only: behind a pooler, which has many sessions, they belong to others as well.
 -- own: A setting of this engine.
-SELECT set_config('lock_timeout', :milliseconds, TRUE) AS lock_timeout;
+SELECT
+    set_config('lock_timeout', :milliseconds, TRUE) AS lock_timeout,
+    set_config('extra_float_digits', '1', TRUE) AS float_digits,
+    set_config('array_nulls', 'on', TRUE) AS array_nulls,
+    set_config('transform_null_equals', 'off', TRUE) AS null_equals,
+    CASE
+        WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', TRUE)
+    END AS commits,
+    CASE
+        WHEN current_setting('session_replication_role') <> 'origin'
+            THEN set_config('session_replication_role', 'origin', TRUE)
+    END AS triggers;
 
 -- name: migration_timeouts
 -- returns: one
