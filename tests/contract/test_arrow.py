@@ -393,6 +393,7 @@ def test_an_error_after_the_first_batch_ends_the_stream(
         raise QueryError("lost", "", ErrorKind.DISCONNECTED)
 
     monkeypatch.setattr(Session, "record_batches", lost)
+    monkeypatch.setattr("trialstore.storage.database.connections.MAX_ATTEMPTS", 2)
     batches = trial.telemetry_batches(5)
     whole = storage._database.dialect.streams_whole()  # nothing was handed out then, and all can be read again
     assert whole or next(batches).num_rows == 5
