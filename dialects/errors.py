@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 class ErrorKind(enum.Enum):
@@ -148,12 +149,12 @@ class TrialError(StorageError):
     """A trial or experiment is not in the state that the call needs. Nothing was written."""
 
 
-class ExperimentMissing(TrialError, LookupError):
+class ExperimentMissing(TrialError, KeyError):
     """The experiment does not exist in this storage."""
 
 
-class TrialMissing(TrialError, LookupError):
-    """The trial does not exist in this storage."""
+class TrialMissing(TrialError, KeyError):
+    """The trial, or the tunable config, does not exist in this storage."""
 
 
 class AlreadyCompleted(TrialError, RuntimeError):
@@ -168,10 +169,41 @@ class TrialHeld(TrialError):
     """Somebody else holds the trial under a lease: only the holder may write to it."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint that names the known name closest to `name`, or all known names where none is close."""
+MOST_LISTED = 20
+"""Most names that an error lists."""
+LONGEST_SHOWN = 100
+"""Most characters of a name that an error shows."""
+LONGEST_COMPARED = 1_000
+"""Characters of a name that are compared with the known ones: that takes long for long ones."""
+
+
+def shown(name: object) -> str:
+    """A name as errors show it: text in quotes, a long one cut, a number as it is; of anything else the type alone,
+    since only its own code could tell more."""
+    if issubclass(type(name), str):
+        text = str.__str__(name)  # type: ignore[arg-type]
+        return repr(text) if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]!r}… ({len(text):,} characters)"
+    if name is None or type(name) in (bool, float) or (type(name) is int and name.bit_length() <= 64):
+        return repr(name)
+    return f"of type {type(name).__name__}"
+
+
+def listed(names: Iterable[object], show: Callable[[Any], str] = shown) -> str:
+    """The first names, and how many more there are: no message grows with the database."""
+    texts = list(names)
+    more = len(texts) - MOST_LISTED
+    return ", ".join(map(show, texts[:MOST_LISTED])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """A hint that names the known name closest to `name`, or where none is close the known names, if not too many."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    wanted = str.__str__(name)[:LONGEST_COMPARED] if issubclass(type(name), str) else ""  # type: ignore[arg-type]
+    close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
     if close:
-        return f"Did you mean {close[0]!r}?"
-    return f"Known: {', '.join(names)}." if names else ""
+        return f"Did you mean {shown(close[0])}?"
+    return f"Known: {listed(names, _unquoted)}." if names else ""
+
+
+def _unquoted(name: str) -> str:
+    return name if name.isprintable() and len(name) <= LONGEST_SHOWN else shown(name)

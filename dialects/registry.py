@@ -7,7 +7,7 @@ import importlib
 from importlib.metadata import entry_points
 
 from .base import Dialect
-from .errors import ConfigError, nearest
+from .errors import ConfigError, nearest, shown
 
 ENTRY_POINTS = "trialstore.dialects"
 
@@ -62,7 +62,7 @@ def _load(backend: str) -> type[Dialect]:
         if not (isinstance(cls, type) and issubclass(cls, Dialect)):
             raise ConfigError(f"Entry point {point.value!r} of {ENTRY_POINTS} is no subclass of Dialect.")
         return cls
-    raise ConfigError(f"Unknown database engine {backend!r}.", nearest(backend, known_backends()))
+    raise ConfigError(f"Unknown database engine {shown(backend)}.", nearest(backend, known_backends()))
 
 
 def _import(path: str) -> type[Dialect]:

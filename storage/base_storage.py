@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from trialstore.dialects.errors import TrialError
+from trialstore.dialects.errors import ConfigError, TrialError
 
 from .new_trial import NewTrial
 from .objectives import Direction
 from .status import Status
 from .tunables.values import Tunables
+from .values.checks import check_mapping
 
 if TYPE_CHECKING:
     from .base_experiment_data import ExperimentData
@@ -26,6 +27,8 @@ class Storage(ABC):
     def __init__(
         self, config: dict[str, Any], global_config: dict[str, Any] | None = None, service: Any = None
     ) -> None:
+        if global_config is not None and not isinstance(global_config, Mapping):
+            raise ConfigError(f"global_config is of type {type(global_config).__name__}.", "Give a dict, or None.")
         self._config = dict(config)
         self._global_config = dict(global_config or {})
         self._service = service
@@ -240,7 +243,7 @@ class Storage(ABC):
             """What an optimizer learns from: `(trial_ids, configs, scores, status)`, equally long, ordered by trial id.
 
             Holds the trials with id > `last_trial_id` that SUCCEEDED, FAILED or TIMED_OUT; the scores of one that did
-            not succeed are None.
+            not succeed are None. Raises ValueRejected for a `last_trial_id` that is no int.
             """
 
         @abstractmethod
@@ -262,7 +265,7 @@ class Storage(ABC):
             """Trials that are due at `timestamp` and PENDING, in order of their ids.
 
             With `running` also those READY or RUNNING. `trial_runner_assigned` keeps those with (True) or without
-            (False) a runner.
+            (False) a runner. Raises ValueRejected for a timestamp that is no time, and for what is no bool.
             """
 
         @abstractmethod
@@ -338,7 +341,9 @@ class Storage(ABC):
 
         def config(self, global_config: Mapping[str, Any] | None = None) -> dict[str, Any]:
             """The trial's metadata, overlaid by `global_config`, then by the ids of experiment, trial and (if any)
-            runner."""
+            runner. Raises ValueRejected for a `global_config` that is no mapping."""
+            if global_config is not None:
+                check_mapping(global_config, "global_config")
             config = {**copy.deepcopy(self._config), **(global_config or {})}
             config["experiment_id"] = self._experiment_id
             config["trial_id"] = self._trial_id

@@ -4,27 +4,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
-from trialstore.dialects.errors import ValueRejected
+from trialstore.dialects.errors import ValueRejected, shown
 
 from .values.checks import check_mapping, check_name
+from .values.encoding import python_value
 
 Direction = Literal["min", "max"]
 
 
-def check_objectives(targets: Mapping[str, Direction], weights: Mapping[str, float], id_length: int) -> None:
-    """Raise ValueRejected for objectives, or weights of them, that cannot be stored."""
+def check_targets(targets: Any, id_length: int) -> dict[str, Direction]:
+    """Objectives as they are stored: metric → direction. Raises ValueRejected for what are none."""
     check_mapping(targets, "opt_targets")
-    check_mapping(weights, "opt_weights")
+    checked: dict[str, Direction] = {}
     for target, direction in targets.items():
-        check_name(target, "Objective", id_length)
-        if direction not in ("min", "max"):
+        name, way = check_name(target, "Objective in opt_targets", id_length), python_value(direction)
+        if name in checked:
+            raise ValueRejected(f"opt_targets: objective {name!r} is there twice.", "Give each metric once.")
+        if type(way) is not str or way not in ("min", "max"):
             raise ValueRejected(
-                f"Objective {target!r}: the direction is neither 'min' nor 'max'.", "Give one of the two."
+                f"opt_targets: the direction of objective {name!r} is neither 'min' nor 'max'.", "Give one of the two."
             )
+        checked[name] = "min" if way == "min" else "max"
+    return checked
+
+
+def check_weights(weights: Any, targets: Mapping[str, Direction]) -> dict[str, float]:
+    """Weights of objectives as they are stored. Raises ValueRejected for those of other metrics, and for what is no
+    finite number."""
+    if weights is None:
+        return {}
+    check_mapping(weights, "opt_weights")
+    checked = {}
     for target, weight in weights.items():
-        if target not in targets:
-            raise ValueRejected(f"Weight for {target!r}, which is no objective.", "Add it to opt_targets.")
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not math.isfinite(weight):
-            raise ValueRejected(f"The weight of {target!r} is no finite number.", "Give a float.")
+        name = python_value(target)
+        if type(name) is not str or name not in targets:
+            raise ValueRejected(
+                f"opt_weights: a weight for {shown(name)}, which is no objective.", "Add it to opt_targets."
+            )
+        if not is_finite_number(weight) or type(python_value(weight)) is bool:
+            raise ValueRejected(f"opt_weights: the weight of {name!r} is no finite number.", "Give a float.")
+        checked[name] = float(python_value(weight))
+    return checked
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether that is a number that a float has room for. Bools are numbers, text is none, whatever it looks like."""
+    number = python_value(value)
+    try:
+        return type(number) in (int, float, bool) and math.isfinite(number)
+    except OverflowError:  # an int beyond the largest float
+        return False

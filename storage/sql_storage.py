@@ -90,7 +90,7 @@ class SqlStorage(Storage):
             description=description,
             tunables=tunables,
             opt_targets=opt_targets,
-            opt_weights=opt_weights or {},
+            opt_weights=opt_weights,
         )
 
     def get_experiment_by_id(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import logging
-import operator
+
+from .values.encoding import python_value
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,9 +28,10 @@ class Status(enum.Enum):
 
         Blanks around text do not matter. Anything else is `UNKNOWN` and logs a warning; nothing is raised.
         """
-        if isinstance(status, Status):
+        if type(status) is Status:
             return status
-        found = _from_text(status) if isinstance(status, str) else _from_number(status)
+        plain = python_value(status)
+        found = _from_text(plain) if type(plain) is str else _BY_NUMBER.get(plain) if type(plain) is int else None
         if found is None:
             # The value itself stays out of the log: it may come from a row that was never meant to be a status.
             _LOG.warning("Not a status: a value of type %s; it counts as UNKNOWN.", type(status).__name__)
@@ -88,13 +90,3 @@ def _from_text(text: str) -> Status | None:
         # Numbers are compared as text: int() refuses very long digit strings.
         return next((status for status in Status if str(status.value) == (word.lstrip("0") or "0")), None)
     return Status.__members__.get(word.upper()) if word.isascii() else None
-
-
-def _from_number(number: object) -> Status | None:
-    if isinstance(number, bool):
-        return None
-    try:
-        # index() takes NumPy integers as well, and neither floats nor other objects.
-        return _BY_NUMBER.get(operator.index(number))  # type: ignore[arg-type]
-    except TypeError:
-        return None

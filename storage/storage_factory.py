@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from trialstore.dialects.errors import ConfigError
@@ -9,6 +10,7 @@ from trialstore.dialects.errors import ConfigError
 from .base_storage import Storage
 from .config.file import describe, load_config, read_object
 from .sql_storage import SqlStorage
+from .values.checks import items_of
 
 
 def from_config(config: str, global_configs: list[str] | None = None, **kwargs: Any) -> Storage:
@@ -20,7 +22,11 @@ def from_config(config: str, global_configs: list[str] | None = None, **kwargs: 
     Raises `ConfigError`, which names the file and the key, and what the storage itself raises.
     """
     global_config: dict[str, Any] = {}
-    for source in global_configs or []:
+    if isinstance(global_configs, (str, bytes)) or not isinstance(global_configs, Iterable | None):
+        raise ConfigError(
+            f"global_configs are of type {type(global_configs).__name__}.", "Give a list of files or JSON5 texts."
+        )
+    for source in [] if global_configs is None else items_of(global_configs, "global_configs", "Give a list."):
         global_config.update(read_object(source, describe(source)))
     global_config.update(kwargs)
     settings = load_config(config, global_config)

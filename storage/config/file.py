@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,11 @@ def describe(config: str | os.PathLike[str]) -> str:
     """Return the source's name for errors; what might be a config or a URL is not repeated: it may hold a password."""
     if is_text(config):
         return "The config text"
-    name = os.fspath(config)
+    name: Any = None
+    with suppress(Exception):  # of objects that are no paths, though they say so
+        name = os.fspath(config)
+    if type(name) is not str:
+        raise ConfigError(f"The config is of type {type(config).__name__}.", "Give the path of a file, or JSON5 text.")
     if isinstance(config, str) and ("://" in name or not name.isprintable() or set(name) & set('{["')):
         return "The config given"
     return f"Config file {name!r}"

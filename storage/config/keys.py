@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from trialstore.dialects.base import Dialect, Option
-from trialstore.dialects.errors import ConfigError, nearest
+from trialstore.dialects.errors import ConfigError, nearest, shown
 from trialstore.dialects.registry import dialect_class, known_backends
+from trialstore.storage.values.encoding import is_storable, python_value
 
 # int() refuses very long texts; no key takes a number of more digits.
 _WHOLE = re.compile(r"[0-9]{1,30}")
@@ -94,17 +96,19 @@ def check_config(config: Mapping[str, Any]) -> StorageConfig:
         unknown = next((key for key in config if key not in _KEYS), None)
         hint = f"Is it {unknown!r} misspelt?" if unknown else f"Known engines: {', '.join(known_backends())}."
         raise ConfigError("config.drivername is missing.", hint)
-    _check("drivername", drivername, _KEYS["drivername"])
+    drivername = _checked("drivername", drivername, _KEYS["drivername"])
     if "://" in drivername:  # not shown: it may hold a password
         raise ConfigError("config.drivername is a URL, not an engine's or driver's name.", "Use config_from_url().")
     cls = dialect_class(drivername)
     known = {**_KEYS, **cls.options}
-    for key, value in config.items():
-        if key not in known:
-            raise ConfigError(f"config.{key}: unknown key.", nearest(str(key), known))
-        _check(key, value, known[key])
-    _check_query(config.get("query"))
-    settings = {key: value for key, value in config.items() if value is not None}
+    settings = {}
+    for given, value in config.items():
+        key = python_value(given)
+        if type(key) is not str or key not in known:
+            raise ConfigError(f"config.{key if type(key) is str else shown(key)}: unknown key.", nearest(key, known))
+        if value is not None:
+            settings[key] = _checked(key, value, known[key])
+    _check_query(settings.get("query"))
     return StorageConfig(
         drivername=drivername,
         database=settings.get("database") or "",
@@ -121,10 +125,11 @@ def config_from_url(url: str) -> dict[str, Any]:
 
     Options of ours (`schema_policy`, …) are not part of a URL; its query is handed to the driver. Raises ConfigError.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        parsed = None
+    parsed = None
+    plain = python_value(url)
+    if type(plain) is str or isinstance(plain, URL):
+        with suppress(ArgumentError, ValueError):
+            parsed = make_url(plain)
     if parsed is None:  # raised out here, so that the other error, whose text holds the URL, is in no chain
         raise ConfigError("The URL cannot be read.", "Write it as engine://user:password@host:port/database.")
     config = {
@@ -146,16 +151,19 @@ def _check_query(query: Mapping[str, Any] | None) -> None:
             raise ConfigError(f"config.query: {key!r} is of type {type(value).__name__}.", "Give text, as in a URL.")
 
 
-def _check(key: str, value: Any, option: Option) -> None:
-    if value is None:
-        return
+def _checked(key: str, value: Any, option: Option) -> Any:
+    """The value as a plain one."""
+    value = python_value(value)
     wrong_bool = isinstance(value, bool) and bool not in option.types  # bool is an int to isinstance
     if wrong_bool or not isinstance(value, option.types):
         expected = " or ".join("dict" if kind is Mapping else kind.__name__ for kind in option.types)
         raise ConfigError(f"config.{key} is of type {type(value).__name__}.", f"Give {expected}.")
+    if type(value) is str and not is_storable(value):
+        raise ConfigError(f"config.{key} holds a NUL character or half a surrogate pair.", "Leave such characters out.")
     if option.choices and value not in option.choices:
-        raise ConfigError(f"config.{key}: unknown value {value!r}.", nearest(str(value), option.choices))
+        raise ConfigError(f"config.{key}: unknown value {shown(value)}.", nearest(value, option.choices))
     if option.least is not None and isinstance(value, (int, float)) and not value >= option.least:
         raise ConfigError(f"config.{key} is less than {option.least}.", f"Give {option.least} or more.")
     if option.most is not None and isinstance(value, (int, float)) and value > option.most:
         raise ConfigError(f"config.{key} is more than {option.most}.", f"Give {option.most} or less.")
+    return value

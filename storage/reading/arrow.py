@@ -24,6 +24,8 @@ except ImportError as exc:
 
 BATCH = 65_536
 """Rows of a record batch, unless asked for another number."""
+LARGEST_BATCH = 2**30
+"""No driver counts more rows of a batch."""
 
 _UNTYPED_INT = r"^-?[0-9]+$"
 _UNTYPED_FLOAT = r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?(inf|nan)$"
@@ -71,9 +73,9 @@ def telemetry_stream(database: Database, key: Mapping[str, Any], batch_size: int
     """The points of a trial, in record batches of at most `batch_size`. Raises ValueRejected for what is no size."""
     _check_installed()
     size = python_value(batch_size)
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+    if type(size) is not int or size < 1:
         raise ValueRejected("batch_size is no positive int.", "Give the most points that a batch may have.")
-    return stream(database, lambda tx: _points(tx, "telemetry", key, (), size))
+    return stream(database, lambda tx: _points(tx, "telemetry", key, (), min(size, LARGEST_BATCH)))
 
 
 def _check_installed() -> None:

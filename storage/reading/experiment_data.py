@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trialstore.dialects.errors import ExperimentMissing, TrialMissing
 from trialstore.sql.session import Session
 from trialstore.storage.base_experiment_data import ExperimentData
 from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGroupData
@@ -13,6 +14,7 @@ from trialstore.storage.database.connections import Database
 from trialstore.storage.objectives import Direction
 from trialstore.storage.values import rows
 
+from .by_id import ById
 from .frames import results_frame
 from .trial_data import SqlTrialData, SqlTunableConfigData, SqlTunableConfigTrialGroupData
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 def read_experiments(database: Database) -> dict[str, ExperimentData]:
     """All experiments by id, ascending; one statement."""
     found = database.read_one(lambda tx: tx.many("experiment_list"))
-    return {row.exp_id: SqlExperimentData(database, row) for row in sorted(found, key=lambda row: str(row.exp_id))}
+    ordered = sorted(found, key=lambda row: str(row.exp_id))
+    return ById({row.exp_id: SqlExperimentData(database, row) for row in ordered}, "experiment", ExperimentMissing)
 
 
 class SqlExperimentData(ExperimentData):
@@ -59,29 +62,32 @@ class SqlExperimentData(ExperimentData):
         """Trials by id, ascending; one statement."""
         found = self._database.read_one(lambda tx: tx.many("trial_list", **self._key))
         groups = rows.group_ids((row.config_id, row.trial_id) for row in found)
-        return {
+        trials = {
             row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, groups[row.config_id])
             for row in found
         }
+        return ById(trials, f"trial in experiment {self._experiment_id!r}", TrialMissing)
 
     @property
     def tunable_configs(self) -> dict[int, TunableConfigData]:
         """Configs that the trials used, by id, ascending; one statement."""
         found = self._database.read_one(lambda tx: tx.tuples("config_params_of_experiment", **self._key))
-        return {
+        configs = {
             config_id: SqlTunableConfigData(self._database, config_id, params)
             for config_id, params in sorted(rows.by_config(found).items())
         }
+        return ById(configs, f"tunable config in experiment {self._experiment_id!r}", TrialMissing)
 
     @property
     def tunable_config_trial_groups(self) -> dict[int, TunableConfigTrialGroupData]:
         """Groups of trials with the same config, by config id, ascending; one statement."""
         found = self._database.read_one(lambda tx: tx.many("trial_list", **self._key))
         groups = rows.group_ids((row.config_id, row.trial_id) for row in found)
-        return {
+        by_config = {
             config_id: SqlTunableConfigTrialGroupData(self._database, self._experiment_id, config_id, groups[config_id])
             for config_id in sorted(groups)
         }
+        return ById(by_config, f"tunable config in experiment {self._experiment_id!r}", TrialMissing)
 
     @property
     def default_tunable_config_id(self) -> int | None:

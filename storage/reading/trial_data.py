@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trialstore.dialects.errors import TrialMissing
 from trialstore.sql.session import Session
 from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGroupData
 from trialstore.storage.base_tunable_config_data import TunableConfigData
@@ -12,6 +13,7 @@ from trialstore.storage.status import Status
 from trialstore.storage.values import rows
 from trialstore.storage.values.rows import Stored
 
+from .by_id import ById
 from .frames import named_values, results_frame, telemetry_frame
 
 if TYPE_CHECKING:
@@ -66,7 +68,8 @@ class SqlTunableConfigTrialGroupData(TunableConfigTrialGroupData):
         """The trials of the group by id, ascending; one statement."""
         found = self._database.read_one(lambda tx: tx.many("trial_list_of_config", **self._where))
         group_id = self._tunable_config_trial_group_id
-        return {row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, group_id) for row in found}
+        trials = {row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, group_id) for row in found}
+        return ById(trials, f"trial of this config in experiment {self._experiment_id!r}", TrialMissing)
 
     @property
     def results_df(self) -> pd.DataFrame:

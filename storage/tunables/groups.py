@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from trialstore.dialects.errors import ConfigError, UnknownTunable, nearest
+from trialstore.dialects.errors import ConfigError, UnknownTunable, nearest, shown
+from trialstore.storage.values.checks import check_mapping
+from trialstore.storage.values.encoding import python_value
 
 from .tunable import Tunable, TunableValue, check_keys, typed_text
 
@@ -18,16 +20,19 @@ class CovariantGroup:
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         """Build the group from its definition. Raises `ConfigError`."""
-        where = f"Tunable group {name!r}"
+        where = f"Tunable group {shown(name)}"
         check_keys(config, _GROUP_KEYS, where)
         self._name = name
-        self._cost: float = config.get("cost", 0)
+        self._cost: float = python_value(config.get("cost", 0))
         self._updated = False
         self._tunables: dict[str, Tunable] = {}
-        for param, definition in config.get("params", {}).items():
-            place = f"{where}, parameter {param!r}"
-            if not isinstance(param, str) or not isinstance(definition, Mapping):
+        for given, definition in config.get("params", {}).items():
+            param = python_value(given)
+            place = f"{where}, parameter {shown(param)}"
+            if type(param) is not str or not isinstance(definition, Mapping):
                 raise ConfigError(f"{place}: the name must be text and the definition an object.")
+            if param in self._tunables:
+                raise ConfigError(f"{place}: the name is there twice.", "Rename one of the two.")
             self._tunables[param] = Tunable(param, definition, place)
 
     @property
@@ -78,9 +83,12 @@ class TunableGroups:
         self._groups: dict[str, CovariantGroup] = {}
         if not isinstance(config, Mapping | None):
             raise ConfigError("Tunable groups must be an object of groups by name.")
-        for name, definition in (config or {}).items():
-            if not isinstance(name, str) or not isinstance(definition, Mapping):
-                raise ConfigError(f"Tunable group {name!r}: the name must be text and the definition an object.")
+        for given, definition in ({} if config is None else config).items():
+            name = python_value(given)
+            if type(name) is not str or not isinstance(definition, Mapping):
+                raise ConfigError(f"Tunable group {shown(name)}: the name must be text and the definition an object.")
+            if name in self._groups:
+                raise ConfigError(f"Tunable group {shown(name)} is there twice.", "Rename one of the two.")
             self._groups[name] = CovariantGroup(name, definition)
         self._index = self._make_index()
 
@@ -90,9 +98,9 @@ class TunableGroups:
 
     def get_tunable(self, tunable: str | Tunable) -> tuple[Tunable, CovariantGroup]:
         """Return the parameter of that name and its group. Raises `UnknownTunable` (also a `KeyError`)."""
-        name = tunable.name if isinstance(tunable, Tunable) else tunable
+        name = _name(tunable)
         if name not in self._index:
-            raise UnknownTunable(f"There is no tunable {name!r}.", nearest(str(name), self._index))
+            raise UnknownTunable(f"There is no tunable {shown(_given(tunable))}.", nearest(name, self._index))
         return self._index[name]
 
     def get_param_values(
@@ -103,6 +111,8 @@ class TunableGroups:
         With `into_params` the values are put into that dict, which is returned.
         """
         values = {} if into_params is None else into_params
+        if not isinstance(values, MutableMapping):
+            raise ConfigError(f"into_params is of type {type(into_params).__name__}.", "Give a dict.")
         for group in self._select(group_names):
             values.update((tunable.name, tunable.value) for tunable in group.get_tunables())
         return values
@@ -114,6 +124,7 @@ class TunableGroups:
         Raises `UnknownTunable` for a name, `ValueRejected` (also a `ValueError`) for a value.
         """
         changes = []
+        check_mapping(param_values, "param_values")
         for name, offered in param_values.items():
             tunable, group = self.get_tunable(name)
             changes.append((group, tunable, tunable.convert(offered)))
@@ -156,7 +167,7 @@ class TunableGroups:
         self.assign({self.get_tunable(tunable)[0].name: value})
 
     def __contains__(self, tunable: object) -> bool:
-        return (tunable.name if isinstance(tunable, Tunable) else tunable) in self._index
+        return _name(tunable) in self._index
 
     def __len__(self) -> int:
         return len(self._index)
@@ -200,8 +211,22 @@ class TunableGroups:
     def _select(self, group_names: Iterable[str] | None) -> list[CovariantGroup]:
         if group_names is None:
             return list(self._groups.values())
-        names = [group_names] if isinstance(group_names, str) else list(group_names)
+        if not isinstance(group_names, Iterable):
+            raise UnknownTunable(
+                f"group_names are of type {type(group_names).__name__}.", "Give a list of names of groups."
+            )
+        names = [python_value(name) for name in ([group_names] if isinstance(group_names, str) else group_names)]
         for name in names:
-            if name not in self._groups:
-                raise UnknownTunable(f"There is no tunable group {name!r}.", nearest(str(name), self._groups))
+            if type(name) is not str or name not in self._groups:
+                raise UnknownTunable(f"There is no tunable group {shown(name)}.", nearest(name, self._groups))
         return [self._groups[name] for name in names]
+
+
+def _given(tunable: object) -> object:
+    return tunable.name if isinstance(tunable, Tunable) else python_value(tunable)
+
+
+def _name(tunable: object) -> str | None:
+    """The name that this stands for; None for what is no name, and may not even be hashable."""
+    name = _given(tunable)
+    return name if type(name) is str else None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import operator
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from trialstore.dialects.errors import ConfigError, ValueRejected, nearest
+from trialstore.dialects.errors import ConfigError, ValueRejected, listed, nearest, shown
+from trialstore.storage.values.encoding import python_value
 
 TunableValue: TypeAlias = int | float | bool | str | None
 
@@ -45,7 +44,6 @@ _TYPE_WORDS = {
 }
 _INTEGER_TEXT = re.compile(r"[+-]?[0-9]+")
 _EXACT_FLOATS = 2**53
-_MOST_VALUES_SHOWN = 20
 # Python refuses to write longer integers out (see sys.set_int_max_str_digits).
 _MOST_BITS = 10_000
 _TOO_BIG = object()
@@ -58,10 +56,11 @@ class Tunable:
         """Build the parameter from its definition; `where` names its place in errors. Raises `ConfigError`."""
         where = where or f"Tunable {name!r}"
         check_keys(config, _PARAMETER_KEYS, where)
-        if config.get("type") not in _TYPES:
+        kind = _plain(config.get("type"))
+        if type(kind) is not str or kind not in _TYPES:
             raise ConfigError(f'{where}: key "type" must be one of: {", ".join(_TYPES)}.')
         self._name = name
-        self._type: str = config["type"]
+        self._type: str = kind
         unfit = _KEYS_OF_NUMBERS if self.is_categorical else _KEYS_OF_CATEGORICALS
         for key in (key for key in config if key in unfit):
             raise ConfigError(f'{where}: key "{key}" does not go with type {self._type}.', "Remove the key.")
@@ -194,7 +193,7 @@ def check_keys(config: Mapping[str, Any], known: Mapping[str, tuple[type, ...]],
     """Raise ConfigError, naming `where` and the key, unless every key is known and its content of an allowed type."""
     for key, given in config.items():
         if key not in known:
-            raise ConfigError(f"{where}: unknown key {key!r}.", nearest(str(key), known))
+            raise ConfigError(f"{where}: unknown key {shown(key)}.", nearest(key, known))
         content = _plain(given)
         allowed = known[key]
         if not isinstance(content, allowed) or (isinstance(content, bool) and bool not in allowed):
@@ -212,23 +211,10 @@ def _read_values(config: Mapping[str, Any], where: str) -> tuple[TunableValue, .
 
 def _plain(value: object) -> Any:
     """Return a NumPy scalar's Python value and an instance of a subclass of a simple type as that type."""
-    numpy = sys.modules.get("numpy")  # not imported for this: where it is not loaded, nobody has its scalars
-    # timedelta64 is a number to NumPy only.
-    if (
-        numpy
-        and isinstance(value, (numpy.number, numpy.bool_, numpy.str_))
-        and not isinstance(value, numpy.timedelta64)
-    ):
-        value = value.item()
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        return operator.index(value) if value.bit_length() <= _MOST_BITS else _TOO_BIG
-    if isinstance(value, float):
-        return float(value) + 0.0  # as in _to_number
-    return value
+    plain = python_value(value)
+    if type(plain) is int and plain.bit_length() > _MOST_BITS:
+        return _TOO_BIG
+    return plain + 0.0 if type(plain) is float else plain  # as in _to_number
 
 
 def typed_text(value: TunableValue) -> str:
@@ -274,6 +260,4 @@ def _read_number(text: str) -> float:
 
 
 def _listing(values: Iterable[TunableValue]) -> str:
-    texts = [typed_text(value) for value in values]
-    more = len(texts) - _MOST_VALUES_SHOWN
-    return ", ".join(texts[:_MOST_VALUES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return listed(values, typed_text)

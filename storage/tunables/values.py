@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
-from trialstore.dialects.errors import ConfigError, ValueRejected, nearest
+from trialstore.dialects.errors import ConfigError, ValueRejected, listed, nearest, shown
 from trialstore.storage.values.checks import check_name
 from trialstore.storage.values.encoding import Scalar, Unreadable, encode, parse_untyped, python_value
 
@@ -35,24 +35,42 @@ def own_copy(tunables: Tunables, id_length: int) -> Any:
     Raises ConfigError for what is neither kind, ValueRejected for names or values that cannot be stored.
     """
     if isinstance(tunables, Mapping):
-        copied: Any = {name: python_value(value) for name, value in tunables.items()}
-    elif hasattr(tunables, "copy") and hasattr(tunables, "assign"):
-        copied = tunables.copy()
+        copied: Any = {}
+        for name, value in tunables.items():
+            known = _checked_name(name, id_length)
+            if known in copied:
+                raise ValueRejected(f"Tunable {known!r} is there twice.", "Give each name once.")
+            copied[known] = python_value(value)
     else:
-        raise ConfigError(
-            f"tunables are of type {type(tunables).__name__}.", "Give TunableGroups, or a mapping {name: value}."
-        )
+        copied = _copy(tunables)
     for name, value in values_of(copied).items():
-        check_name(name, f"Tunable {name!r}", id_length)
-        encode(value, f"Tunable {name!r}")
+        encode(value, f"Tunable {_checked_name(name, id_length)!r}")
     return copied
 
 
+def _copy(tunables: Any) -> Any:
+    """A copy of an object in the manner of `TunableGroups`. Raises ConfigError for what is none."""
+    if hasattr(tunables, "copy") and hasattr(tunables, "assign"):
+        try:
+            copied = tunables.copy()
+            values_of(copied)
+            return copied
+        except (TypeError, AttributeError, ValueError):  # such as the class itself, or its name in another library
+            pass
+    raise ConfigError(
+        f"tunables are of type {type(tunables).__name__}.", "Give TunableGroups, or a mapping {name: value}."
+    )
+
+
+def _checked_name(name: Any, id_length: int) -> str:
+    return check_name(name, f"Tunable {shown(name)}" if isinstance(name, (str, int)) else "A tunable's name", id_length)
+
+
 def values_of(tunables: Tunables) -> dict[str, Scalar]:
-    """Name → value."""
+    """Name → value, of tunables that `own_copy` has made; plain Python values, whatever a harness's object has."""
     if isinstance(tunables, Mapping):
         return dict(tunables)
-    return {tunable.name: tunable.value for tunable, _group in tunables}
+    return {python_value(tunable.name): python_value(tunable.value) for tunable, _group in tunables}
 
 
 def config_hash(tunables: Tunables) -> str:
@@ -67,14 +85,19 @@ def config_hash(tunables: Tunables) -> str:
 def with_values(tunables: _T, values: Mapping[str, Any]) -> _T:
     """A copy of `tunables` with some values replaced. Raises ValueRejected for a name that they do not have."""
     names = values_of(tunables)
-    for name in values:
-        if name not in names:
-            hint = nearest(str(name), names) or "It has no tunables at all: give them to storage.experiment()."
-            raise ValueRejected(f"The experiment has no tunable {name!r}.", hint)
+    chosen = {}
+    for given, value in values.items():
+        name = python_value(given)
+        if type(name) is not str or name not in names:
+            hint = nearest(name, names) or "It has no tunables at all: give them to storage.experiment()."
+            raise ValueRejected(f"The experiment has no tunable {shown(name)}.", hint)
+        if name in chosen:
+            raise ValueRejected(f"Tunable {name!r} is there twice.", "Give each name once.")
+        chosen[name] = python_value(value)
     if isinstance(tunables, Mapping):
-        copied: Any = {**tunables, **{name: python_value(value) for name, value in values.items()}}
+        copied: Any = {**tunables, **chosen}
         return copied  # type: ignore[no-any-return]
-    copied = tunables.copy().assign(dict(values))
+    copied = tunables.copy().assign(chosen)
     if hasattr(copied, "reset"):
         copied.reset()  # these values are not changes that a harness still has to apply
     return copied  # type: ignore[no-any-return]
@@ -90,7 +113,7 @@ def with_stored(tunables: _T, stored: Mapping[str, tuple[str | None, str | None,
     current = values_of(tunables)
     if unknown := sorted(set(stored) - set(current)):
         raise ValueRejected(
-            f"Stored tunables that the experiment was opened without: {', '.join(map(repr, unknown))}.",
+            f"Stored tunables that the experiment was opened without: {listed(unknown)}.",
             "Open it with the tunables that its trials were made with.",
         )
     values = {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from trialstore.dialects.errors import ValueRejected
+from trialstore.dialects.errors import TrialError, ValueRejected
 
 from .encoding import is_storable, python_value
 
@@ -17,22 +18,46 @@ LARGEST_INT32 = 2**31 - 1
 def check_name(name: Any, what: str, length: int) -> str:
     """An id or name fit for its column: text of 1 to `length` characters that every engine can hold. Raises
     ValueRejected."""
-    if not isinstance(name, str):
-        raise ValueRejected(f"{what} is of type {type(name).__name__}.", "Give text.")
-    if not name:
+    text = check_text(name, what, length)
+    if not text:
         raise ValueRejected(f"{what} is empty.", "Give a name.")
-    return check_text(name, what, length)
+    return text
 
 
-def check_text(value: str, what: str, length: int) -> str:
-    """Text that fits into a column of `length` characters. Raises ValueRejected."""
-    if not isinstance(value, str):
+def check_text(value: Any, what: str, length: int) -> str:
+    """Text that fits into a column of `length` characters, as plain `str`. Raises ValueRejected."""
+    text = python_value(value)
+    if type(text) is not str:
         raise ValueRejected(f"{what} is of type {type(value).__name__}.", "Give text.")
-    if len(value) > length:
-        raise ValueRejected(f"{what} has {len(value)} characters.", f"At most {length} fit.")
-    if not is_storable(value):
+    if len(text) > length:
+        raise ValueRejected(f"{what} has {len(text)} characters.", f"At most {length} fit.")
+    if not is_storable(text):
         raise ValueRejected(f"{what} holds a NUL character or half a surrogate pair.", "Leave such characters out.")
-    return str.__str__(value)
+    return text
+
+
+def check_path(path: Any, what: str, length: int) -> str:
+    """A path, as long as its column, in the form in which the operating system's calls take it: bytes of a name that is
+    not UTF-8 may stand in it, as `os.fsdecode` reads them. Raises ValueRejected."""
+    text = python_value(path)
+    check_text(as_text(text) if type(text) is str else path, what, length)
+    return str(text)
+
+
+def as_text(path: str) -> str:
+    r"""The path as text that a database can hold: a byte of a name that is not UTF-8 becomes `\xff`."""
+    try:
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a surrogate pair that is no such byte
+        return path
+
+
+def check_flag(value: Any, what: str) -> bool:
+    """A bool, also one of NumPy's. Raises ValueRejected for anything else: what is true of it is anybody's guess."""
+    flag = python_value(value)
+    if type(flag) is not bool:
+        raise ValueRejected(f"{what} is of type {type(value).__name__}.", "Give True or False.")
+    return flag
 
 
 def check_mapping(values: Any, what: str) -> None:
@@ -41,16 +66,43 @@ def check_mapping(values: Any, what: str) -> None:
         raise ValueRejected(f"{what}: a {type(values).__name__}, not a dict.", "Give a dict {name: value}.")
 
 
-def is_name(name: Any, length: int) -> bool:
-    """Whether this can stand in an id column of that length."""
-    return isinstance(name, str) and 0 < len(name) <= length and is_storable(name)
+def items_of(values: Any, what: str, hint: str, *, keys: bool = False) -> list[Any]:
+    """The items of a list or another iterable, of a mapping only where its `keys` are meant. Raises ValueRejected for
+    what is none; errors of a generator's own code are the caller's."""
+    if (
+        not isinstance(values, (str, bytes))
+        and isinstance(values, Iterable)
+        and (keys or not isinstance(values, Mapping))
+    ):
+        iterator = None
+        with suppress(Exception):  # such as those of an array without dimensions
+            iterator = iter(values)
+        if iterator is not None:
+            return list(iterator)
+    raise ValueRejected(f"{what} of type {type(values).__name__}.", hint)
+
+
+def name_or_none(name: Any, length: int) -> str | None:
+    """The name as plain `str`; None for what cannot stand in an id column of that length."""
+    text = python_value(name)
+    return text if type(text) is str and 0 < len(text) <= length and is_storable(text) else None
 
 
 def int_id(number: Any) -> int | None:
     """The id of a trial (or config) as an int, also of a NumPy integer; None for what can be no id."""
     number = python_value(number)
-    is_id = isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= LARGEST_INT32
-    return number if is_id else None
+    return number if type(number) is int and 0 <= number <= LARGEST_INT32 else None
+
+
+def check_ids_left(experiment_id: str, first: int, count: int) -> None:
+    """Raise TrialError where the column cannot hold the ids of `count` more trials. On SQLite it could hold them, and
+    nobody would find them."""
+    if first + count - 1 > LARGEST_INT32:
+        raise TrialError(
+            f"Experiment {experiment_id!r} has no trial ids left for {count:,} more trials: the next one is {first:,}, "
+            f"the largest possible one {LARGEST_INT32:,}.",
+            "Go on in a new experiment.",
+        )
 
 
 def to_utc(moment: dt.datetime, what: str = "timestamp") -> dt.datetime:
@@ -66,6 +118,7 @@ def to_utc(moment: dt.datetime, what: str = "timestamp") -> dt.datetime:
     try:
         return moment.astimezone(dt.timezone.utc)
     except (OverflowError, ValueError, OSError):
-        raise ValueRejected(
-            f"{what} is outside of the years that UTC can tell.", "Give a time between 2 and 9998."
-        ) from None
+        problem = f"{what} is outside of the years that UTC can tell.", "Give a time between 2 and 9998."
+    except Exception as exc:  # noqa: BLE001 - a tzinfo is anybody's code
+        problem = f"{what} has a time zone that fails ({type(exc).__name__}).", "Give a time of datetime.timezone.utc."
+    raise ValueRejected(*problem)

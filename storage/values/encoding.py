@@ -9,6 +9,7 @@ looks like one.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,9 +19,9 @@ Scalar = int | float | bool | str | None
 Typed = tuple[str | None, str | None]
 
 MAX_VALUE_BYTES = 65_535
-# No scalars, or numbers in a unit that an int would lose: they stay what they are, and are refused.
+LONGEST_KEY = 100
+"""Characters of a nested key that an error shows."""
 _PLAIN = frozenset({int, float, bool, str, type(None)})
-_NUMPY_OTHERS = ("ndarray", "datetime64", "timedelta64")
 
 
 def encode(value: Any, what: str, *, nested: bool = False, name: Any = None) -> Typed:
@@ -36,15 +37,16 @@ def encode(value: Any, what: str, *, nested: bool = False, name: Any = None) -> 
 
 
 def _encode(value: Any, what: str, *, nested: bool) -> Typed:
+    kind = type(value)
     if value is None:
         return None, None
-    if isinstance(value, bool):
+    if kind is bool:
         return str(value), "b"
-    if isinstance(value, int):
+    if kind is int:
         return _limited(_int_text(value, what), what), "i"
-    if isinstance(value, float):
+    if kind is float:
         return str(value), "f"
-    if isinstance(value, str):
+    if kind is str:
         return _encode_text(value, what, plain="s", escaped="e")
     if nested and isinstance(value, (Mapping, list, tuple)):
         return _encode_text(_json(value, what), what, plain="j", escaped="n")
@@ -114,14 +116,17 @@ def python_value(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
-    if kind.__module__ == "numpy" and hasattr(value, "item") and kind.__name__ not in _NUMPY_OTHERS:
+    numpy = sys.modules.get("numpy")  # not imported for this: where it is not loaded, nobody has its scalars
+    # Times are numbers in a unit that an int would lose: they stay what they are, and are refused.
+    if numpy and issubclass(kind, numpy.generic) and not issubclass(kind, (numpy.datetime64, numpy.timedelta64)):
         value = value.item()
-    if value is None or isinstance(value, bool):
-        return value
-    for plain in (int, float):
-        if isinstance(value, plain):
-            return plain(value)
-    return str.__str__(value) if isinstance(value, str) else value
+        kind = type(value)
+    # By the plain type's own methods: those of a subclass may give anything.
+    if issubclass(kind, int) and kind is not bool:
+        return int.__int__(value)
+    if issubclass(kind, float):
+        return float.__float__(value)
+    return str.__str__(value) if issubclass(kind, str) else value
 
 
 def _int_text(value: int, what: str) -> str:
@@ -161,16 +166,26 @@ def _json(value: Any, what: str) -> str:
 def _plain(value: Any, what: str) -> Any:
     """`value` with plain Python types all through, so that JSON gives back what went in (tuples as lists)."""
     value = python_value(value)
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise ValueRejected(f"{what}: a key of type {type(key).__name__}.", "JSON has text keys only: use str.")
-        return {str.__str__(key): _plain(item, f"{what}.{key}") for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, what) for item in value]
-    if value is None or isinstance(value, (bool, float, str)):
+    kind = type(value)
+    if value is None or kind in (bool, float, str):
         return value
-    if isinstance(value, int):
+    if kind is int:
         _int_text(value, what)
         return value
+    if isinstance(value, Mapping):
+        return _plain_dict(value, what)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, what) for item in value]
     raise ValueRejected(f"{what}: a value of type {type(value).__name__} is not JSON.", "Convert it first.")
+
+
+def _plain_dict(values: Mapping[Any, Any], what: str) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for key, item in values.items():
+        name = python_value(key)
+        if type(name) is not str:
+            raise ValueRejected(f"{what}: a key of type {type(key).__name__}.", "JSON has text keys only: use str.")
+        if name in plain:
+            raise ValueRejected(f"{what}: two keys are the same text.", "Give each key once.")
+        plain[name] = _plain(item, f"{what}.{name[:LONGEST_KEY]}")
+    return plain

@@ -69,21 +69,30 @@ def param_rows(
 ) -> list[Row]:
     """Rows of PARAM. Raises ValueRejected naming the parameter; names in `checked` are known to be fit."""
     check_mapping(values, what)
-    return [
-        (
-            name if name in checked else check_name(name, what, id_length),
-            *encode(value, what, nested=nested, name=name),
-        )
-        for name, value in values.items()
-    ]
+    found = []
+    for name, value in values.items():
+        known = name if type(name) is str and name in checked else check_name(name, what, id_length)
+        found.append((known, *encode(value, what, nested=nested, name=known)))
+    return _distinct(found, what)
 
 
 def metric_rows(values: Mapping[str, Any], id_length: int) -> list[Row]:
     """Rows of METRIC. Raises ValueRejected naming the metric."""
     check_mapping(values, "metrics")
-    return [
-        (check_name(name, "Metric", id_length), *encode(value, "Metric", name=name)) for name, value in values.items()
-    ]
+    found = []
+    for name, value in values.items():
+        known = check_name(name, "Metric", id_length)
+        found.append((known, *encode(value, "Metric", name=known)))
+    return _distinct(found, "Metric")
+
+
+def _distinct(found: list[Row], what: str) -> list[Row]:
+    """The rows. Raises ValueRejected where two names are the same text, as those of an enum and of a str can be."""
+    names = {row[0] for row in found}
+    if len(names) < len(found):
+        twice = next(row[0] for number, row in enumerate(found) if row[0] in {each[0] for each in found[:number]})
+        raise ValueRejected(f"{what} {twice!r} is there twice.", "Give each name once.")
+    return found
 
 
 def params(rows: Iterable[Any]) -> dict[str, Stored]:

@@ -10,7 +10,7 @@ from trialstore.dialects.errors import ValueRejected
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.status import Status
-from trialstore.storage.values.checks import int_id, to_utc
+from trialstore.storage.values.checks import int_id, items_of, to_utc
 
 from .claims import Claim, check_limit, check_runner_id, id_list, lease_us, release
 from .loading import StoredTrials
@@ -64,9 +64,8 @@ class ClaimableTrials(StoredTrials):
 
     def cancel_trials(self, trial_ids: Iterable[int]) -> list[int]:
         """Cancel PENDING trials that nobody holds; see `Storage.Experiment.cancel_trials`."""
-        if isinstance(trial_ids, (str, bytes)) or not isinstance(trial_ids, Iterable):
-            raise ValueRejected(f"trial_ids of type {type(trial_ids).__name__}.", "Give a list of trial ids.")
-        ids = sorted({_trial_id(each) for each in trial_ids})
+        wanted = items_of(trial_ids, "trial_ids", "Give a list of trial ids.", keys=True)
+        ids = sorted({_trial_id(each) for each in wanted})
         tried: set[int] = set()
 
         def cancel(tx: Session) -> list[int]:

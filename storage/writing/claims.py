@@ -43,7 +43,7 @@ def new_call_id() -> str:
 def check_runner_id(trial_runner_id: Any) -> int:
     """The id of a runner as an int. Raises ValueRejected for what is none, or does not fit the column."""
     number = python_value(trial_runner_id)
-    if isinstance(number, bool) or not isinstance(number, int):
+    if type(number) is not int:
         raise ValueRejected(f"trial_runner_id is of type {type(number).__name__}.", "Give an int.")
     if abs(number) > LARGEST_INT32:
         raise ValueRejected("trial_runner_id does not fit the column.", f"At most {LARGEST_INT32}.")
@@ -64,7 +64,7 @@ def lease_us(lease: Any) -> int:
 def check_limit(limit: Any) -> int:
     """How many trials to take. Raises ValueRejected for what is no number from 0 to MOST_AT_ONCE."""
     number = python_value(limit)
-    if isinstance(number, bool) or not isinstance(number, int):
+    if type(number) is not int:
         raise ValueRejected(f"limit is of type {type(number).__name__}.", "Give an int.")
     if not 0 <= number <= MOST_AT_ONCE:
         raise ValueRejected(f"limit is negative, or more than {MOST_AT_ONCE}.", "Give how many trials to take.")

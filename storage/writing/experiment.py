@@ -4,29 +4,54 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trialstore.dialects.errors import ErrorKind, ExperimentMissing, QueryError, ValueRejected
+from trialstore.dialects.errors import ErrorKind, ExperimentMissing, QueryError, ValueRejected, listed
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
 from trialstore.storage.new_trial import NewTrial
-from trialstore.storage.objectives import Direction, check_objectives
+from trialstore.storage.objectives import Direction, check_targets, check_weights
 from trialstore.storage.status import Status
 from trialstore.storage.tunables.values import Tunables, config_hash, own_copy, values_of, with_values
 from trialstore.storage.values import rows
-from trialstore.storage.values.checks import MAX_TEXT, check_name, check_text, int_id, is_name, to_utc
+from trialstore.storage.values.checks import (
+    MAX_TEXT,
+    check_ids_left,
+    check_name,
+    check_path,
+    check_text,
+    int_id,
+    items_of,
+    name_or_none,
+    to_utc,
+)
 
 from .claiming import ClaimableTrials
-from .claims import new_call_id
+from .claims import id_list, new_call_id
 from .configs import find_or_create_configs
 from .git import git_info
 from .merge import merge_experiments
 from .trial import Trial
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A stored experiment: its row, its last trial with the names of that one's tunables, and rows of objectives."""
+
+    row: Any
+    last_trial_id: int | None
+    objectives: Sequence[Any]
+    tunables: frozenset[str]
+
+    @property
+    def has_trials(self) -> bool:
+        """Whether there is a trial whose tunables are known."""
+        return self.last_trial_id is not None
 
 
 @dataclass(frozen=True)
@@ -63,29 +88,29 @@ class Experiment(ClaimableTrials):
         description: str,
         tunables: Tunables,
         opt_targets: Mapping[str, Direction],
-        opt_weights: Mapping[str, float],
+        opt_weights: Mapping[str, float] | None,
     ) -> Experiment:
         """An experiment whose every part was checked. Raises ValueRejected or ConfigError."""
         id_length = database.dialect.id_length
-        check_name(experiment_id, "experiment_id", id_length)
+        experiment_id = check_name(experiment_id, "experiment_id", id_length)
         first_id = int_id(trial_id)
         if first_id is None:
             raise ValueRejected("trial_id is no integer that fits the column.", "Start with 1.")
-        check_text(root_env_config, "root_env_config", MAX_TEXT)
+        root_env_config = check_path(root_env_config, "root_env_config", MAX_TEXT)
         if description is not None:
-            check_text(description, "description", MAX_TEXT)
-        check_objectives(opt_targets, opt_weights, id_length)
+            description = check_text(description, "description", MAX_TEXT)
+        targets = check_targets(opt_targets, id_length)
         repo, commit, path = git_info(root_env_config)
         return cls(
             database,
             git=(check_text(repo, "git_repo", MAX_TEXT), commit),
-            opt_weights=opt_weights,
+            opt_weights=check_weights(opt_weights, targets),
             experiment_id=experiment_id,
             trial_id=first_id,
-            root_env_config=path,
+            root_env_config=check_text(path, "root_env_config", MAX_TEXT),
             description=description,
             tunables=own_copy(tunables, id_length),
-            opt_targets=opt_targets,
+            opt_targets=targets,
         )
 
     @classmethod
@@ -93,13 +118,18 @@ class Experiment(ClaimableTrials):
         cls, database: Database, experiment_id: str, tunables: Tunables, opt_targets: Mapping[str, Direction]
     ) -> Experiment | None:
         """The stored experiment of that id, or None."""
-        check_objectives(opt_targets, {}, database.dialect.id_length)
-        if not is_name(experiment_id, database.dialect.id_length):
+        id_length = database.dialect.id_length
+        own, targets, exp_id = (
+            own_copy(tunables, id_length),
+            check_targets(opt_targets, id_length),
+            name_or_none(experiment_id, id_length),
+        )
+        if exp_id is None:
             return None
 
         def read(tx: Session) -> tuple[Any, int | None]:
-            row = tx.one("experiment_get", exp_id=experiment_id)
-            return row, tx.scalar("trial_last_id", exp_id=experiment_id)
+            row = tx.one("experiment_get", exp_id=exp_id)
+            return row, tx.scalar("trial_last_id", exp_id=exp_id)
 
         row, last = database.read(read)
         if row is None:
@@ -108,12 +138,12 @@ class Experiment(ClaimableTrials):
             database,
             git=(row.git_repo, row.git_commit),
             opt_weights={},
-            experiment_id=experiment_id,
+            experiment_id=exp_id,
             trial_id=1 if last is None else last + 1,
             root_env_config=row.root_env_config,
             description=row.description,
-            tunables=own_copy(tunables, database.dialect.id_length),
-            opt_targets=opt_targets,
+            tunables=own,
+            opt_targets=targets,
         )
 
     @property
@@ -138,33 +168,54 @@ class Experiment(ClaimableTrials):
         if found is None:
             _LOG.info("Created experiment %s", self._experiment_id)
             return
-        row, last_trial_id, objectives = found
-        if last_trial_id is not None:
-            self._trial_id = last_trial_id + 1
-        if row.git_commit != self._git_commit:
+        if found.last_trial_id is not None:
+            self._trial_id = found.last_trial_id + 1
+        if differing := list(self._differing(found)):
             _LOG.warning(
-                "Experiment %s was begun at git commit %s, now it is %s",
+                "Experiment %s goes on as it was begun; what this run gives and is not stored: %s",
                 self._experiment_id,
-                row.git_commit or "(none)",
-                self._git_commit or "(none)",
-            )
-        stored = {row.optimization_target: row.optimization_direction for row in objectives}
-        if stored != self._opt_targets:
-            _LOG.warning(
-                "Experiment %s is stored with the objectives %s; this run has %s",
-                self._experiment_id,
-                stored,
-                self._opt_targets,
+                "; ".join(differing),
             )
 
-    def _reload(self, tx: Session) -> tuple[Any, int | None, Any] | None:
+    def _differing(self, found: _Found) -> Iterator[str]:
+        """What this run is given otherwise than it is stored. Values stay out of it: they have no place in logs."""
+        if found.row.git_commit != self._git_commit:
+            begun, now = found.row.git_commit or "(none)", self._git_commit or "(none)"
+            yield f"the git commit (begun at {begun}, now at {now})"
+        for name, stored, given in (
+            ("git repository", found.row.git_repo, self._git_repo),
+            ("root_env_config", found.row.root_env_config, self._root_env_config),
+            ("description", found.row.description, self._description),
+        ):
+            if given is not None and stored != given:
+                yield f"another {name}"
+        directions = {each.optimization_target: each.optimization_direction for each in found.objectives}
+        weights = {each.optimization_target: each.weight for each in found.objectives}
+        ours = self._opt_targets
+        for what, names in (
+            ("new objectives", ours.keys() - directions.keys()),
+            ("without the objectives", directions.keys() - ours.keys()),
+            ("another direction of", [name for name in ours.keys() & directions if ours[name] != directions[name]]),
+            ("another weight of", [name for name, weight in self._opt_weights.items() if weights.get(name) != weight]),
+            ("new tunables, which the last trial has not", self._names - found.tunables if found.has_trials else ()),
+            ("without the last trial's tunables", found.tunables - self._names),
+        ):
+            if names:
+                yield f"{what} {listed(sorted(names), str)}"
+
+    def _reload(self, tx: Session) -> _Found | None:
         row = tx.one("experiment_get", exp_id=self._experiment_id)
         if row is None:
             return None
         last = tx.scalar("trial_last_id", exp_id=self._experiment_id)
-        return row, last, tx.many("objective_list", exp_id=self._experiment_id)
+        objectives = tx.many("objective_list", exp_id=self._experiment_id)
+        values: Sequence[tuple[Any, ...]] = ()
+        if last is not None:
+            values = tx.tuples("config_params_of_trials", exp_id=self._experiment_id, ids=id_list([last]))
+        tunables = frozenset(name for _config_id, name, *_value in values if name is not None)
+        return _Found(row, None if last is None else int(last), objectives, tunables)
 
-    def _create(self, tx: Session) -> tuple[Any, int | None, Any] | None:
+    def _create(self, tx: Session) -> _Found | None:
         created = tx.count(
             "experiment_insert",
             exp_id=self._experiment_id,
@@ -197,9 +248,8 @@ class Experiment(ClaimableTrials):
 
     def new_trials(self, trials: Iterable[NewTrial | Tunables]) -> list[Storage.Trial]:
         """New PENDING trials, all of them or none; see `Storage.Experiment.new_trials`."""
-        if isinstance(trials, (str, bytes, Mapping)) or not isinstance(trials, Iterable):
-            raise ValueRejected(f"trials of type {type(trials).__name__}.", "Give a list of NewTrial, or of tunables.")
-        drafts = [self._draft(each if isinstance(each, NewTrial) else NewTrial(each)) for each in trials]
+        wanted = items_of(trials, "trials", "Give a list of NewTrial, or of tunables.")
+        drafts = [self._draft(each if isinstance(each, NewTrial) else NewTrial(each)) for each in wanted]
         return list(self._create_trials(drafts)) if drafts else []
 
     def _draft(self, wanted: NewTrial) -> _Draft:
@@ -222,7 +272,7 @@ class Experiment(ClaimableTrials):
         chosen = own_copy(tunables, id_length)
         if differing := sorted(set(values_of(chosen)) ^ set(values_of(self._tunables))):
             raise ValueRejected(
-                f"These tunables are not those of the experiment: {', '.join(map(repr, differing))}.",
+                f"These tunables are not those of the experiment: {listed(differing)}.",
                 "Give all of the experiment's, or a mapping with some of them.",
             )
         return chosen
@@ -239,6 +289,7 @@ class Experiment(ClaimableTrials):
                 known = {"exp_id": self._experiment_id, "creation_id": creation_id}
                 if made := tx.many("trial_created", first_trial_id=earlier, last_trial_id=last, **known):
                     return [(row.trial_id, row.config_id) for row in made]
+            check_ids_left(self._experiment_id, first, len(drafts))
             tried.append(first)
             config_ids = find_or_create_configs(tx, configs)
             trials = [

@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 
+from trialstore.storage.values.checks import as_text
+
 _LOG = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS = 10
@@ -31,20 +33,21 @@ def git_info(path: str) -> tuple[str, str, str]:
 
     `git_repo` is the URL of the remote `origin`, or of the first remote, without user name and password; `""` without
     remotes. `git_commit` is the commit of HEAD, `""` before the first commit. The relative path uses forward slashes.
-    Outside a git work tree, or where git is missing or refuses, the answer is `("", "", path)`. Raises nothing.
+    Outside a git work tree, or where git is missing or refuses, the answer is `("", "", path)`. Bytes of a name that
+    are not UTF-8 become a backslash, an x and two digits. Raises nothing.
     """
     is_folder = _is_folder(path)
     folder, name = (path, "") if is_folder else os.path.split(path)
     folder = folder or os.curdir
     if not path or not _is_folder(folder):
-        return "", "", path
+        return "", "", as_text(path)
     # The prefix is the folder's path below the root, symbolic links resolved: "" or with a slash at the end.
     answer = _git(folder, "rev-parse", "--is-inside-work-tree", "--show-prefix")
     inside, _, prefix = (answer or "").partition("\n")
     if inside != "true":
-        return "", "", path
+        return "", "", as_text(path)
     relative = prefix.rstrip("/") or os.curdir if is_folder else prefix + name
-    return _remote_url(folder), _head_commit(folder), relative
+    return _remote_url(folder), _head_commit(folder), as_text(relative)
 
 
 def _is_folder(path: str) -> bool:

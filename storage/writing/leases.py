@@ -10,8 +10,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal
 
-from trialstore.dialects.errors import LeaseLost, StorageError
+from trialstore.dialects.errors import LeaseLost, StorageError, ValueRejected
 from trialstore.storage.base_storage import Storage
+from trialstore.storage.values.checks import check_flag
+from trialstore.storage.values.encoding import python_value
 
 from .claims import lease_us
 
@@ -41,16 +43,18 @@ class KeepLease:
         release: Whether the trial is given back when an interrupt or a cancellation leaves the block.
 
     Raises LeaseLost on entering when the trial is not held any more, ValueRejected for a lease that is no length of
-    time.
+    time and for what is no trial.
     """
 
     def __init__(
         self, trial: Storage.Trial, lease: dt.timedelta = dt.timedelta(minutes=5), *, release: bool = True
     ) -> None:
         lease_us(lease)
+        if not callable(getattr(trial, "renew_lease", None)):
+            raise ValueRejected(f"trial is of type {type(trial).__name__}.", "Give a trial of claim_trials().")
         self._trial = trial
         self._lease = lease
-        self._release = release
+        self._release = check_flag(release, "release")
         self._stop = threading.Event()
         self._lost = threading.Event()
         self._why = "another worker may run it"
@@ -85,8 +89,12 @@ class KeepLease:
         return self._lost.is_set()
 
     def wait_lost(self, timeout: float | None = None) -> bool:
-        """Wait up to `timeout` seconds for the lease to be lost; whether it is."""
-        return self._lost.wait(timeout)
+        """Wait up to `timeout` seconds, or without end, for the lease to be lost; whether it is. Raises ValueRejected
+        for a timeout that is no number."""
+        seconds = python_value(timeout)
+        if seconds is not None and (type(seconds) not in (int, float) or seconds != seconds):
+            raise ValueRejected(f"timeout is no number (type {type(timeout).__name__}).", "Give seconds, or None.")
+        return self._lost.wait(None if seconds is None else max(0.0, min(seconds, threading.TIMEOUT_MAX)))
 
     def check(self) -> None:
         """Raise LeaseLost if the lease is lost."""

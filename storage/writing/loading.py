@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping
 from itertools import compress
 from typing import Any
 
-from trialstore.dialects.errors import TrialError, TrialMissing, ValueRejected
+from trialstore.dialects.errors import TrialError, TrialMissing, ValueRejected, listed
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
 from trialstore.storage.status import Status
 from trialstore.storage.tunables.values import with_stored
 from trialstore.storage.values import rows
-from trialstore.storage.values.checks import LARGEST_INT32, int_id, to_utc
+from trialstore.storage.values.checks import LARGEST_INT32, check_flag, int_id, to_utc
+from trialstore.storage.values.encoding import python_value
 
 from .trial import Trial
 from .unfit import Unfit
@@ -85,7 +86,7 @@ class StoredTrials(Storage.Experiment):
         trial = f"Trial {self._experiment_id}:{trial_id} cannot be run"
         if names := rows.unreadable(metadata):
             raise TrialError(
-                f"{trial}: its metadata {', '.join(map(repr, names))} cannot be read.",
+                f"{trial}: its metadata {listed(names)} cannot be read.",
                 "Was it changed by another program?",
             )
         try:
@@ -97,10 +98,13 @@ class StoredTrials(Storage.Experiment):
         self, timestamp: dt.datetime, *, running: bool, trial_runner_assigned: bool | None = None
     ) -> Iterator[Trial]:
         """Trials that are due; see `Storage.Experiment.pending_trials`."""
-        statuses = _PENDING_OR_RUNNING if running else _PENDING
-        ts = self._database.dialect.encode_ts(to_utc(timestamp))
+        statuses = _PENDING_OR_RUNNING if check_flag(running, "running") else _PENDING
+        assigned = None if trial_runner_assigned is None else check_flag(trial_runner_assigned, "trial_runner_assigned")
+        return self._pending(self._database.dialect.encode_ts(to_utc(timestamp)), statuses, assigned)
+
+    def _pending(self, ts: Any, statuses: tuple[str, str, str], assigned: bool | None) -> Iterator[Trial]:
         try:
-            for row, config, metadata in self._due(ts, statuses, trial_runner_assigned):
+            for row, config, metadata in self._due(ts, statuses, assigned):
                 try:
                     tunables = self._runnable(row.trial_id, config, metadata)
                 except TrialError as exc:  # one such trial must not keep the others from being run
@@ -150,7 +154,10 @@ class StoredTrials(Storage.Experiment):
         self, last_trial_id: int = -1
     ) -> tuple[list[int], list[dict[str, Any]], list[dict[str, Any] | None], list[Status]]:
         """What an optimizer learns from; see `Storage.Experiment.load`."""
-        last = max(-1, min(int(last_trial_id), LARGEST_INT32))
+        number = python_value(last_trial_id)
+        if type(number) is not int:
+            raise ValueRejected(f"last_trial_id is of type {type(number).__name__}.", "Give an int.")
+        last = max(-1, min(number, LARGEST_INT32))
         chosen = {"exp_id": self._experiment_id, "last_trial_id": last}
 
         def read(tx: Session) -> tuple[Any, Any, Any]:
@@ -182,8 +189,8 @@ class StoredTrials(Storage.Experiment):
         """Whether somebody can learn from an ended trial: nothing that is stored with it is unreadable."""
         names = [*rows.unreadable(config), *rows.unreadable(scores or {})]
         if names:
-            what = ", ".join(map(repr, names))
-            self._unfit.add(trial_id, TrialError(f"Trial {self._experiment_id}:{trial_id}: {what} cannot be read."))
+            trial = f"Trial {self._experiment_id}:{trial_id}"
+            self._unfit.add(trial_id, TrialError(f"{trial}: {listed(names)} cannot be read."))
         return not names
 
     def load_tunable_config(self, config_id: int) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trialstore.dialects.errors import ExperimentMissing, TrialError, ValueRejected
+from trialstore.dialects.errors import ExperimentMissing, TrialError, ValueRejected, listed
 from trialstore.sql.session import Session
 from trialstore.storage.database.connections import Database
 from trialstore.storage.tunables.values import config_hash, values_of, with_stored
 from trialstore.storage.values import rows
-from trialstore.storage.values.checks import check_name
+from trialstore.storage.values.checks import check_ids_left, check_name, items_of
 
 from .configs import find_or_create_configs
 
@@ -33,20 +33,16 @@ def merge_experiments(
     `next_trial_id` locks the experiment and tells the first id to use. Raises TrialError or ValueRejected when a
     source is missing, is the experiment itself, or does not fit; nothing is written then.
     """
-    if isinstance(source_ids, str):
-        raise ValueRejected("experiment_ids is one text.", "Give a list of experiment ids.")
-    if not isinstance(source_ids, Iterable):
-        raise ValueRejected(f"experiment_ids is of type {type(source_ids).__name__}.", "Give a list of experiment ids.")
-    source_ids = list(source_ids)
-    for source_id in source_ids:
-        check_name(source_id, "experiment_ids: an id", database.dialect.id_length)
-    if experiment_id in source_ids:
+    id_length = database.dialect.id_length
+    given = items_of(source_ids, "experiment_ids", "Give a list of experiment ids.", keys=True)
+    wanted = [check_name(source_id, "experiment_ids: an id", id_length) for source_id in given]
+    if experiment_id in wanted:
         raise ValueRejected(f"Experiment {experiment_id!r} cannot be merged into itself.", "Leave it out of the list.")
 
     def merge(tx: Session) -> int | None:
         first = trial_id = next_trial_id(tx)
         sources = [
-            _read_source(tx, database, experiment_id, tunables, source_id) for source_id in dict.fromkeys(source_ids)
+            _read_source(tx, database, experiment_id, tunables, source_id) for source_id in dict.fromkeys(wanted)
         ]
         completed = {digest: params for source in sources for digest, params in source.completed.items()}
         config_ids = find_or_create_configs(tx, completed)  # of all sources at once, see there
@@ -54,6 +50,7 @@ def merge_experiments(
         for source in sources:
             trials = [row for row in source.trials if (row.origin_exp_id, row.origin_trial_id) not in merged]
             merged.update((row.origin_exp_id, row.origin_trial_id) for row in trials)
+            check_ids_left(experiment_id, trial_id, len(trials))
             _copy(tx, experiment_id, source, trials, config_ids, trial_id)
             trial_id += len(trials)
         return trial_id - 1 if trial_id > first else None
@@ -82,8 +79,10 @@ def _check_source(tx: Session, experiment_id: str, source_id: str) -> None:
         for exp_id in (experiment_id, source_id)
     )
     if ours != theirs:
+        differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
         raise TrialError(
-            f"Experiment {source_id!r} has the objectives {theirs}, {experiment_id!r} has {ours}.",
+            f"Experiment {source_id!r} has other objectives than {experiment_id!r}: {listed(differing)} are in one of "
+            "them only, or have another direction.",
             "Only experiments with the same objectives can be merged.",
         )
 
@@ -99,7 +98,7 @@ def _read_source(tx: Session, database: Database, experiment_id: str, tunables: 
         values = found[config_id]
         if unknown := sorted(set(values) - names):
             raise ValueRejected(
-                f"Experiment {source_id!r} has tunables that this one lacks: {', '.join(map(repr, unknown))}.",
+                f"Experiment {source_id!r} has tunables that this one lacks: {listed(unknown)}.",
                 "Add them to this experiment's tunables.",
             )
         completed = with_stored(_defaults(tunables), values)  # raises for a value that our tunables do not admit

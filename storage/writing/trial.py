@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trialstore.dialects.errors import (
@@ -14,14 +14,16 @@ from trialstore.dialects.errors import (
     TrialHeld,
     TrialMissing,
     ValueRejected,
+    listed,
 )
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
+from trialstore.storage.objectives import is_finite_number
 from trialstore.storage.status import Status
 from trialstore.storage.values import rows
-from trialstore.storage.values.checks import check_name, to_utc
-from trialstore.storage.values.encoding import encode
+from trialstore.storage.values.checks import check_name, items_of, to_utc
+from trialstore.storage.values.encoding import encode, python_value
 
 from .claims import check_runner_id, lease_us, release
 
@@ -73,10 +75,8 @@ class Trial(Storage.Trial):
             there = {row[0]: row for row in tx.tuples("trial_params", **self._key)}
             if tx.in_doubt and all(there.get(row[0]) == row for row in new):
                 return
-            if both := sorted(set(there) & set(new_config_data)):
-                raise ValueRejected(
-                    f"Trial {self} has metadata {', '.join(map(repr, both))} already.", "Use another key."
-                )
+            if both := sorted(set(there) & {row[0] for row in new}):
+                raise ValueRejected(f"Trial {self} has metadata {listed(both)} already.", "Use another key.")
             tx.bulk("trial_param_insert", rows.PARAM, new, **self._key)
 
         try:
@@ -93,7 +93,7 @@ class Trial(Storage.Trial):
         event = {**self._key, "ts": self._encode_ts(timestamp, "timestamp"), "status": status.name}
         if status.is_completed():
             self._complete(status, event, metrics)
-        elif metrics:
+        elif metrics is not None and rows.metric_rows(metrics, self._database.dialect.id_length):
             raise ValueRejected(
                 f"Metrics come with a completed status, not with {status.name}.",
                 "Send them by update_telemetry, or at the end.",
@@ -104,9 +104,6 @@ class Trial(Storage.Trial):
 
     def _complete(self, status: Status, event: dict[str, Any], metrics: Mapping[str, Any] | None) -> None:
         results = rows.metric_rows({} if metrics is None else metrics, self._database.dialect.id_length)
-        missing = sorted(set(self._opt_targets) - set(metrics or {}))
-        if status.is_succeeded() and missing:
-            _LOG.warning("Trial %s succeeded without its objectives: %s", self, ", ".join(missing))
 
         def complete(tx: Session) -> None:
             changed = {**self._held, "ts_end": event["ts"], "status": status.name}
@@ -128,6 +125,20 @@ class Trial(Storage.Trial):
 
         self._database.write(complete, repeatable=True)
         self._status = status
+        if status.is_succeeded():
+            self._warn_of_objectives({python_value(name): value for name, value in (metrics or {}).items()})
+
+    def _warn_of_objectives(self, results: Mapping[str, Any]) -> None:
+        """Log objectives that no optimizer can learn from: those that are not there, or no finite numbers."""
+        if missing := sorted(set(self._opt_targets) - set(results)):
+            _LOG.warning("Trial %s succeeded without its objectives: %s", self, listed(missing, str))
+        unfit = [name for name in self._opt_targets if name in results and not is_finite_number(results[name])]
+        if unfit:
+            _LOG.warning(
+                "Trial %s succeeded with objectives that are no finite numbers: %s",
+                self,
+                listed(sorted(unfit), lambda name: f"{name} ({type(results[name]).__name__})"),
+            )
 
     def _start(self, status: Status, event: dict[str, Any]) -> None:
         if self._fence is not None and status not in (Status.READY, Status.RUNNING):
@@ -177,7 +188,8 @@ class Trial(Storage.Trial):
         names: dict[str, tuple[str, str]] = {}  # checked, with what errors call them and their times
         clashes: set[str] = set()
         encode_ts, id_length = self._database.dialect.encode_ts, self._database.dialect.id_length
-        for ts, metric, value in _points(metrics):
+        for ts, given, value in _points(metrics):
+            metric = given if type(given) is str else check_name(given, "Metric", id_length)
             if metric not in names:
                 names[check_name(metric, "Metric", id_length)] = f"Metric {metric!r}", f"Metric {metric!r}: timestamp"
             what, what_ts = names[metric]
@@ -188,7 +200,7 @@ class Trial(Storage.Trial):
             _LOG.warning(
                 "Trial %s: several values at the same microsecond, the first is kept, of: %s",
                 self,
-                ", ".join(sorted(clashes)),
+                listed(sorted(clashes), str),
             )
         return [(ts, metric, text, kind) for (ts, metric), (text, kind) in points.items()]
 
@@ -262,11 +274,7 @@ class Trial(Storage.Trial):
 
 
 def _points(metrics: Any) -> list[tuple[Any, Any, Any]]:
-    if isinstance(metrics, (str, bytes, Mapping)) or not isinstance(metrics, Iterable):
-        raise ValueRejected(
-            f"telemetry of type {type(metrics).__name__}.", "Give a list of (timestamp, metric, value)."
-        )
-    points = list(metrics)
+    points = items_of(metrics, "telemetry", "Give a list of (timestamp, metric, value).")
     for number, point in enumerate(points):
         if not isinstance(point, (tuple, list)) or len(point) != 3:
             raise ValueRejected(f"telemetry: point {number} is no (timestamp, metric, value).", "Give three parts.")
@@ -274,5 +282,5 @@ def _points(metrics: Any) -> list[tuple[Any, Any, Any]]:
 
 
 def _check_status(status: Any) -> None:
-    if not isinstance(status, Status):
+    if type(status) is not Status:
         raise ValueRejected(f"status is of type {type(status).__name__}.", "Give a trialstore.storage.status.Status.")

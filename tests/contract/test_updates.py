@@ -122,7 +122,7 @@ def test_success_without_the_objective_is_stored_and_warns(
 
 @pytest.mark.parametrize(
     ("status", "metrics"),
-    [(Status.SUCCEEDED, {"score": None, "more": 1}), *[(status, None) for status in COMPLETED[1:]]],
+    [(Status.SUCCEEDED, {"score": 2.5, "more": None}), *[(status, None) for status in COMPLETED[1:]]],
 )
 def test_no_warning_otherwise(
     experiment: Storage.Experiment, caplog: pytest.LogCaptureFixture, status: Status, metrics: Any
