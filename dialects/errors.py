@@ -181,7 +181,7 @@ def shown(name: object) -> str:
     """A name as errors show it: text in quotes, a long one cut, a number as it is; of anything else the type alone,
     since only its own code could tell more."""
     if issubclass(type(name), str):
-        text = str.__str__(name)  # type: ignore[arg-type]
+        text = str.__str__(name)
         return repr(text) if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]!r}… ({len(text):,} characters)"
     if name is None or type(name) in (bool, float) or (type(name) is int and name.bit_length() <= 64):
         return repr(name)
@@ -198,7 +198,7 @@ def listed(names: Iterable[object], show: Callable[[Any], str] = shown) -> str:
 def nearest(name: object, known: Iterable[str]) -> str:
     """A hint that names the known name closest to `name`, or where none is close the known names, if not too many."""
     names = sorted(known)
-    wanted = str.__str__(name)[:LONGEST_COMPARED] if issubclass(type(name), str) else ""  # type: ignore[arg-type]
+    wanted = str.__str__(name)[:LONGEST_COMPARED] if issubclass(type(name), str) else ""
     close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
     if close:
         return f"Did you mean {shown(close[0])}?"

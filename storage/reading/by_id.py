@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn, TypeVar
 
 from trialstore.dialects.errors import TrialError, listed, nearest, shown
 from trialstore.storage.values.checks import int_id
 
-_K = TypeVar("_K", int, str)
+_K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
@@ -24,7 +24,7 @@ class ById(dict[_K, _V]):
         raise self._error(f"There is no {self._what} {shown(key)}.", _nearest(key, self) or "There are none yet.")
 
 
-def _nearest(key: object, known: Mapping[int, object] | Mapping[str, object]) -> str:
+def _nearest(key: object, known: Iterable[object]) -> str:
     if texts := [name for name in known if isinstance(name, str)]:
         return nearest(key, texts)
     number, numbers = int_id(key), [each for each in known if isinstance(each, int)]
