@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from trialstore.dialects.base import Option
-from trialstore.dialects.errors import ConfigError, nearest
+from trialstore.dialects.errors import ConfigError, nearest, shown
+from trialstore.storage.values.encoding import python_value
 
 from .keys import from_text, known_keys
 
@@ -110,7 +111,7 @@ class _Expansion:
     def _look_up(self, name: str, *, convert: bool = True) -> Any:
         option = self._known.get(self._key) if convert else None
         if name in self._global_config:
-            value = self._global_config[name]
+            value = python_value(self._global_config[name])
             # What harnesses read from their command lines is text, too.
             read = None if option is None or not isinstance(value, str) else from_text(value, option)
             return value if read is None or option is None or str in option.types else read
@@ -149,7 +150,7 @@ def describe(config: str | os.PathLike[str]) -> str:
         raise ConfigError(f"The config is of type {type(config).__name__}.", "Give the path of a file, or JSON5 text.")
     if isinstance(config, str) and ("://" in name or not name.isprintable() or set(name) & set('{["')):
         return "The config given"
-    return f"Config file {name!r}"
+    return f"Config file {shown(name)}"
 
 
 def read_object(config: str | os.PathLike[str], where: str) -> dict[str, Any]:
@@ -192,4 +193,6 @@ def _read_file(config: str | os.PathLike[str], where: str) -> str:
         raise ConfigError(f"{where} is not UTF-8 text.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the name is not one of a file"
-        raise ConfigError(f"{where} cannot be read: {reason}.") from None
+        raise ConfigError(
+            f"{where} cannot be read: {reason}.", "Give the path of a JSON5 file, or JSON5 text."
+        ) from None

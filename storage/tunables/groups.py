@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from trialstore.dialects.errors import ConfigError, UnknownTunable, nearest, shown
-from trialstore.storage.values.checks import check_mapping
+from trialstore.storage.values.checks import check_mapping, items_of
 from trialstore.storage.values.encoding import python_value
 
 from .tunable import Tunable, TunableValue, check_keys, typed_text
@@ -211,11 +211,10 @@ class TunableGroups:
     def _select(self, group_names: Iterable[str] | None) -> list[CovariantGroup]:
         if group_names is None:
             return list(self._groups.values())
-        if not isinstance(group_names, Iterable):
-            raise UnknownTunable(
-                f"group_names are of type {type(group_names).__name__}.", "Give a list of names of groups."
-            )
-        names = [python_value(name) for name in ([group_names] if isinstance(group_names, str) else group_names)]
+        given = [group_names] if isinstance(group_names, str) else group_names
+        names = [
+            python_value(name) for name in items_of(given, "group_names", "Give a list of names of groups.", keys=True)
+        ]
         for name in names:
             if type(name) is not str or name not in self._groups:
                 raise UnknownTunable(f"There is no tunable group {shown(name)}.", nearest(name, self._groups))

@@ -174,7 +174,7 @@ class Tunable:
 
     def _read_range(self, config: Mapping[str, Any], where: str) -> tuple[float, float]:
         numbers = self._read_numbers(config, "range", where)
-        if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or numbers[0] > numbers[1]:
+        if len(numbers) != 2 or not all(map(_is_finite, numbers)) or numbers[0] > numbers[1]:
             raise ConfigError(f'{where}: key "range" must be a list of two finite numbers, the lower one first.')
         return numbers[0], numbers[1]
 
@@ -215,6 +215,10 @@ def _plain(value: object) -> Any:
     if type(plain) is int and plain.bit_length() > _MOST_BITS:
         return _TOO_BIG
     return plain + 0.0 if type(plain) is float else plain  # as in _to_number
+
+
+def _is_finite(number: float) -> bool:
+    return isinstance(number, int) or math.isfinite(number)
 
 
 def typed_text(value: TunableValue) -> str:

@@ -21,6 +21,14 @@ class Real(float):
         return "a real"
 
 
+class Apart(str):
+    """Text that is equal to itself alone."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
 class Metric(enum.StrEnum):
     """Names of metrics."""
 
@@ -105,8 +113,7 @@ def test_metrics_metadata_and_objectives_are_named_by_plain_text(
 
 
 def test_one_text_under_two_names_is_refused(storage: SqlStorage, experiment: Storage.Experiment) -> None:
-    trial, twice = experiment.new_trial({}), {"score": 1, Metric.SCORE: 2, Word.SCORE: 3}
-    assert len(twice) > 1  # enums have hashes of their own
+    trial, twice = experiment.new_trial({}), {"score": 1, Apart("score"): 2}
     before = dump(storage)
     refused(lambda: trial.update(Status.SUCCEEDED, at(1), twice), ValueRejected, "'score'")
     refused(lambda: trial.add_new_config_data(twice), ValueRejected, "'score'")
