@@ -24,9 +24,9 @@ _OBJECT = re.compile(rf"{NAMESPACE}(\.\w+)+:\w+")
 ROOMS: tuple[dict[str, str], ...] = (
     {"dialects": "what the engines differ in and SQL text cannot say; the errors"},
     {"sql": "the SQL files, and what runs them inside one transaction"},
+    {"values": "values as they are stored, checks of arguments, rows"},
     {
         "status": "the states of a trial",
-        "values": "values as they are stored, checks of arguments, rows",
         "config": "the keys of a config, config files, URLs",
         "base_tunable_config_data": "the public interface: a stored config",
     },

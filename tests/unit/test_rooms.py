@@ -77,8 +77,8 @@ def test_an_import_up_the_floors_is_found_however_it_is_written(source: str, lin
 
 
 def test_rooms_of_one_floor_do_not_import_each_other(tmp_path: Path) -> None:
-    (found,) = findings(tmp_path, storage__config__keys="from ..values import rows", storage__values__rows="")
-    assert "imports trialstore.storage.values.rows" in found
+    (found,) = findings(tmp_path, storage__config__keys="from .. import status", storage__status="")
+    assert "imports trialstore.storage.status" in found
 
 
 def test_an_import_down_the_floors_is_fine(tmp_path: Path) -> None:
