@@ -12,6 +12,8 @@ import enum
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .text import clean_lines
+
 
 class ErrorKind(enum.Enum):
     """What a driver's error means, whatever the engine; a dialect's `classify` maps each error to one of these."""
@@ -36,12 +38,15 @@ class ErrorKind(enum.Enum):
 
 
 class StorageError(Exception):
-    """Base of all errors of trialstore: `message` says what happened, `hint` what to do about it (may be empty)."""
+    """Base of all errors of trialstore: `message` says what happened, `hint` what to do about it (may be empty).
+
+    Both are clean of control characters, whatever names they repeat; only lines, as of a statement, stay lines.
+    """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
-        self.message = message
-        self.hint = hint
+        self.message = clean_lines(message)
+        self.hint = clean_lines(hint)
+        super().__init__(self.message, self.hint)
 
     def __str__(self) -> str:
         return f"{self.message} Hint: {self.hint}" if self.hint else self.message
@@ -118,7 +123,7 @@ class QueryError(StorageError):
     def __init__(self, message: str, hint: str = "", kind: ErrorKind | None = None) -> None:
         super().__init__(message, hint)
         self.kind = kind or ErrorKind.OTHER
-        self.args = (message, hint, self.kind)
+        self.args = (self.message, self.hint, self.kind)
 
 
 class ValueRejected(QueryError, ValueError):

@@ -6,7 +6,6 @@ steps (`steps.py`) of each pending migration.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from trialstore.dialects.errors import (
     SchemaMissing,
     StorageError,
 )
+from trialstore.dialects.text import logger
 
 from . import history
 from .history import FAILED, RUNNING, HistoryRow, unfinished_rows
@@ -29,7 +29,7 @@ from .migrations import Migration, load_migrations
 from .session import Session
 from .steps import Action, Step, adoption_steps, check_target, plan, steps, up_to
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 _BUSY_HINT = (
     "End what uses the table, or raise 'migration_lock_timeout' or 'migration_statement_timeout' in the config (for a "
     "file: 'busy_timeout'), then run this again: it goes on where this one stopped."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from trialstore.dialects.text import clean
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -45,7 +47,7 @@ class ExperimentData(ABC):
         return self._root_env_config, self._git_repo, self._git_commit
 
     def __repr__(self) -> str:
-        return f"Experiment :: {self._experiment_id}: '{self._description}'"
+        return clean(f"Experiment :: {self._experiment_id}: '{self._description}'")
 
     @property
     @abstractmethod
@@ -74,10 +76,23 @@ class ExperimentData(ABC):
 
     @property
     @abstractmethod
+    def marked_default_config_id(self) -> int | None:
+        """The config of the first trial whose metadata `is_defaults` is true; None where no trial is marked so."""
+
+    @property
+    @abstractmethod
     def results_df(self) -> pd.DataFrame:
         """One row per trial: ids, times, status, runner, then `config.*` and `result.*` columns, each sorted by name.
 
         A `config.` or `result.` column is numeric where every value of it is.
+        """
+
+    @property
+    @abstractmethod
+    def exact_results_df(self) -> pd.DataFrame:
+        """`results_df` with each `config.` and `result.` value as it was stored, in columns of objects.
+
+        An int stays an int where other trials have none. None stands for what a trial lacks, and for None.
         """
 
     @abstractmethod

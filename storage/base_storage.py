@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from trialstore.dialects.errors import ConfigError, TrialError
+from trialstore.dialects.text import clean
 
 from .new_trial import NewTrial
 from .objectives import Direction
@@ -303,7 +304,7 @@ class Storage(ABC):
             self._trial_runner_id = trial_runner_id
 
         def __repr__(self) -> str:
-            return f"{self._experiment_id}:{self._trial_id}:{self._tunable_config_id}"
+            return f"{clean(self._experiment_id)}:{self._trial_id}:{self._tunable_config_id}"
 
         @property
         def experiment_id(self) -> str:

@@ -6,6 +6,8 @@ import datetime as dt
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from trialstore.dialects.text import clean
+
 from .status import Status
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class TrialData(ABC):
 
     def __repr__(self) -> str:
         return (
-            f"Trial :: {self._experiment_id}:{self._trial_id} cid:{self._tunable_config_id} "
+            f"Trial :: {clean(self._experiment_id)}:{self._trial_id} cid:{self._tunable_config_id} "
             f"rid:{self._trial_runner_id} {self._status.name}"
         )
 
@@ -161,7 +163,7 @@ class TunableConfigTrialGroupData(ABC):
 
     def __repr__(self) -> str:
         return (
-            f"TunableConfigTrialGroup :: {self._experiment_id}:{self._tunable_config_trial_group_id} "
+            f"TunableConfigTrialGroup :: {clean(self._experiment_id)}:{self._tunable_config_trial_group_id} "
             f"cid:{self._tunable_config_id}"
         )
 

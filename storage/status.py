@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-import logging
+
+from trialstore.dialects.text import logger
 
 from .values.encoding import python_value
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 
 
 class Status(enum.Enum):

@@ -124,6 +124,23 @@ WHERE exp_id = :exp_id
     AND trial_id = :trial_id
     AND (trial_runner_id IS NULL OR status = 'PENDING');
 
+-- name: trial_marked_default
+-- returns: scalar
+-- params: exp_id
+-- why: The config of the first trial that is marked as running the defaults, if any is.
+SELECT config_id
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id = (
+        SELECT p.trial_id
+        FROM trial_param AS p
+        WHERE p.exp_id = :exp_id
+            AND p.param_id = 'is_defaults'
+            AND lower(p.param_value) = 'true'
+        ORDER BY p.trial_id
+        LIMIT 1
+    );
+
 -- name: trial_default_config
 -- returns: scalar
 -- params: exp_id

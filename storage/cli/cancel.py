@@ -6,6 +6,7 @@ import click
 
 from trialstore.dialects.errors import ExperimentMissing, nearest
 
+from .output import say, tell
 from .target import Target, storage_options
 
 
@@ -26,7 +27,7 @@ def cancel(ctx: click.Context, target: Target, experiment: str, trials: tuple[in
             raise ExperimentMissing(f"There is no experiment {experiment!r}.", hint)
         canceled = found.cancel_trials(trials)
     if canceled:
-        click.echo(f"Canceled: {', '.join(map(str, canceled))}")
+        tell(f"Canceled: {', '.join(map(str, canceled))}")
     if left := sorted(set(trials) - set(canceled)):
-        click.echo(f"Not PENDING, held, or not there: {', '.join(map(str, left))}", err=True)
+        say(f"Not PENDING, held, or not there: {', '.join(map(str, left))}", err=True)
         ctx.exit(1)

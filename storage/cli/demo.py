@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from trialstore.dialects.errors import StorageError
+from trialstore.dialects.text import clean
 from trialstore.storage.demo.benchmark import EXPERIMENT_ID, Options, Outcome, run_benchmark
 from trialstore.storage.demo.interrupt import StopRequest
 from trialstore.storage.demo.settings import DEFAULTS, TARGET_SYSTEM
 
+from .output import print_command, say, shell_word
+from .streams import INTERRUPTED, fitted
 from .target import Target, storage_options
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _PLOT_FILE = "trialstore-demo.png"
 _PLOT_SUFFIXES = (".png", ".svg", ".pdf")
-_INTERRUPTED = 130
 
 
 def _check_plot(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
@@ -65,8 +65,16 @@ def _check_plot(_context: click.Context, _option: click.Parameter, value: str | 
     "--experiment", metavar="NAME", default=EXPERIMENT_ID, show_default=True, help="Experiment to go on with."
 )
 @storage_options
+@click.pass_context
 def demo(
-    target: Target, trials: int, repeats: int, seconds: float, seed: int, plot_file: str | None, experiment: str
+    ctx: click.Context,
+    target: Target,
+    trials: int,
+    repeats: int,
+    seconds: float,
+    seed: int,
+    plot_file: str | None,
+    experiment: str,
 ) -> None:
     """Run a small autotuning benchmark and store it.
 
@@ -82,13 +90,13 @@ def demo(
             outcome = run_benchmark(storage, options, display, stop)
         if outcome.interrupted:
             _say_interrupted(target, experiment, outcome)
-            sys.exit(_INTERRUPTED)
+            ctx.exit(INTERRUPTED)
         _finish(out, target, storage, experiment, plot_file, outcome)
 
 
 def _say_interrupted(target: Target, experiment: str, outcome: Outcome) -> None:
-    click.echo(f"Interrupted; {outcome.completed} trials of this run are stored.", err=True)
-    click.echo(f"To go on: trialstore demo{_experiment_option(experiment)}{target.arguments}", err=True)
+    say(f"Interrupted; {outcome.completed} trials of this run are stored.", err=True)
+    say(f"To go on: {' '.join(_demo_words(target, experiment))}", err=True)
 
 
 def _finish(
@@ -103,7 +111,7 @@ def _finish(
     if outcome.completed and not outcome.succeeded:
         raise StorageError(
             "No trial has succeeded.",
-            f"See why: trialstore show {shlex.quote(experiment)}{target.arguments} --trial ID",
+            f"See why: {' '.join(_show_words(target, experiment, '--trial', 'ID'))}",
         )
     data = storage.experiments[experiment]
     print_report(out, data)
@@ -111,25 +119,30 @@ def _finish(
         out.print("No picture without matplotlib: pip install 'trialstore[plot]'\n")
     written = draw(out, data, Path(plot_file or _PLOT_FILE))
     out.print("Look at the data:", style="bold")
-    name, where = shlex.quote(experiment), target.arguments
-    for line in (
-        f"trialstore list{where}",
-        f"trialstore show {name}{where}",
-        f"trialstore show {name}{where} --trial 1",
-        f"trialstore show {name}{where} --csv trials.csv",
-    ):
-        out.print(f"  {line}", soft_wrap=True)
+    print_command(out, ["trialstore", "list", *target.words])
+    for options in ((), ("--trial", "1"), ("--csv", "trials.csv")):
+        print_command(out, _show_words(target, experiment, *options))
     if written:
-        out.print(f"The plot of the best so far is {written}.", soft_wrap=True)
-    out.print(f"More trials: trialstore demo{_experiment_option(experiment)}{where}", soft_wrap=True)
+        out.print(fitted(f"The plot of the best so far is {clean(str(written))}.", out.encoding))
+    out.print("More trials:")
+    print_command(out, _demo_words(target, experiment))
 
 
-def _experiment_option(experiment: str) -> str:
-    return "" if experiment == EXPERIMENT_ID else f" --experiment {shlex.quote(experiment)}"
+def _show_words(target: Target, experiment: str, *options: str) -> list[str]:
+    """The command that shows the experiment; where its id looks like an option, behind `--`."""
+    name = shell_word(experiment)
+    if experiment.startswith("-"):
+        return ["trialstore", "show", *target.words, *options, "--", name]
+    return ["trialstore", "show", name, *target.words, *options]
+
+
+def _demo_words(target: Target, experiment: str) -> list[str]:
+    named = [] if experiment == EXPERIMENT_ID else [f"--experiment={shell_word(experiment)}"]
+    return ["trialstore", "demo", *named, *target.words]
 
 
 class _Display:
-    """Shows the trials as they run: a progress bar on a terminal, lines elsewhere."""
+    """Shows the trials as they run: a progress bar on a terminal that can move its cursor, lines elsewhere."""
 
     def __init__(self, out: Console, trials: int, storage: Storage) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -139,6 +152,7 @@ class _Display:
         self._trials = trials
         self._storage = storage
         self._done = 0
+        self._animated = out.is_terminal and not out.is_dumb_terminal
         self._progress: Progress = Progress(
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
@@ -147,7 +161,7 @@ class _Display:
             console=out,
             expand=True,
             transient=True,
-            disable=not out.is_terminal,
+            disable=not self._animated,
         )
         self._task = self._progress.add_task("sizing the workload for this machine", total=trials)
 
@@ -160,10 +174,9 @@ class _Display:
 
     def prepared(self, corpus: Corpus, stored_trials: int) -> None:
         """Say what is tuned, on what data, and where the results go."""
-        self._out.print(
+        self._print(
             f"Tuning {TARGET_SYSTEM} for {len(corpus.files)} files of Python's library "
-            f"({corpus.lines:,} lines, {corpus.size_bytes / 1e6:.1f} MB); results go to {self._storage!r}.",
-            soft_wrap=True,
+            f"({corpus.lines:,} lines, {corpus.size_bytes / 1e6:.1f} MB); results go to {self._storage!r}."
         )
         if stored_trials:
             self._out.print(f"Going on after {stored_trials} completed trials.")
@@ -182,9 +195,12 @@ class _Display:
         self._done += 1
         self._progress.update(self._task, completed=self._done)
         if reason:
-            self._out.print(f"Trial {trial.trial_id} {status.name}: {reason}", soft_wrap=True)
-        elif not self._out.is_terminal:
+            self._print(f"Trial {trial.trial_id} {status.name}: {reason}")
+        elif not self._animated:
             times = f"{metrics['elapsed_s']:.3f} s, p95 {metrics['p95_query_ms']:.2f} ms"
-            self._out.print(
+            self._print(
                 f"{self._done}/{self._trials}  trial {trial.trial_id}  {times}  {settings(trial.tunables, DEFAULTS)}"
             )
+
+    def _print(self, text: str) -> None:
+        self._out.print(fitted(clean(text), self._out.encoding))

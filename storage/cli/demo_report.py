@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trialstore.dialects.text import clean
 from trialstore.storage.base_experiment_data import ExperimentData
 from trialstore.storage.demo.plot import Curve, can_draw, print_plot, save_plot
 from trialstore.storage.demo.search import WEIGHTS, cost
 from trialstore.storage.demo.settings import DEFAULTS
 
 from .output import percent, print_table, settings
+from .streams import fitted
 from .summary import ConfigScore, config_scores, config_values, improvement, scores
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _BEST = 5
+_TITLE_ROOM = 60
 # Such a config is fast because it does not wait for the disk.
 _UNSAFE = {"journal_mode": ("memory",), "synchronous": ("off",)}
 
@@ -57,7 +60,7 @@ def print_report(out: Console, data: ExperimentData) -> None:
         out.print("The default config has no results yet to compare others with.\n")
         return
     default = next(entry for entry in ranked if entry.config_id == default_id)
-    values = config_values(results)
+    values = config_values(data)
     chosen = [entry for entry in ranked[:_BEST] if entry is not default] + [default]
     rows = [
         (
@@ -92,13 +95,18 @@ def _print_warning(out: Console, ranked: list[dict[str, Any]], default: dict[str
     rank, safe = next((rank, config) for rank, config in enumerate([*ranked, default], start=1) if not _unsafe(config))
     out.print(
         f"Note: with {' and '.join(unsafe)}, as the best config has it, {risk}. "
-        f"The best config without that risk is rank {rank}: {settings(safe, default)}\n",
-        soft_wrap=True,
+        f"The best config without that risk is rank {rank}: {settings(safe, default)}\n"
     )
 
 
 def _unsafe(config: dict[str, Any]) -> list[str]:
     return [f"{name}={config[name]}" for name, risky in _UNSAFE.items() if config.get(name) in risky]
+
+
+def _short(text: str) -> str:
+    """Text that has room in the title of a plot."""
+    shown = clean(text)
+    return shown if len(shown) <= _TITLE_ROOM else f"{shown[:_TITLE_ROOM]}…"
 
 
 def draw(out: Console, data: ExperimentData, file: Path | None) -> Path | None:
@@ -111,9 +119,9 @@ def draw(out: Console, data: ExperimentData, file: Path | None) -> Path | None:
         return None
     if file is not None and can_draw():
         try:
-            save_plot(file, f"{data.experiment_id}: {len(DEFAULTS)} settings, {len(results)} trials", curves)
+            save_plot(file, f"{_short(data.experiment_id)}: {len(DEFAULTS)} settings, {len(results)} trials", curves)
         except OSError as exc:
-            out.print(f"The plot cannot be written to {file}: {exc.strerror or exc}.")
+            out.print(fitted(clean(f"The plot cannot be written to {file}: {exc.strerror or exc}."), out.encoding))
         else:
             return file
     for curve in curves:

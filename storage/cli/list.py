@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import console, moment, print_table
+from .output import console, moment, print_table, tell
 from .summary import best_trial, last_activity, objectives_shown, scores, trials_by_status
 from .target import Target, storage_options
 
@@ -22,12 +22,11 @@ def list_experiments(target: Target) -> None:
     """List the experiments with their trials and best scores."""
     with target.open_to_read() as storage:
         rows = [_experiment_row(data) for data in storage.experiments.values()]
-    out = console()
     if not rows:
-        out.print("There are no experiments yet.")
+        tell("There are no experiments yet.")
         return
     columns = ("experiment", "trials", "objectives", "best", "last active (UTC)", "description")
-    print_table(out, "", columns, rows, may_omit_last=True)
+    print_table(console(), "", columns, rows, may_omit_last=True)
 
 
 def _experiment_row(data: ExperimentData) -> tuple[object, ...]:

@@ -3,45 +3,103 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
+import re
+import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
 from trialstore.dialects.errors import StorageError
+from trialstore.dialects.text import clean, clean_lines
+
+from .streams import fitted, terminal_width
 
 if TYPE_CHECKING:
+    from rich.box import Box
     from rich.console import Console
 
 # Where no terminal sets a width, nothing may be cut off or folded.
 _ENDLESS = 100_000
 _GAP = 2
+_INDENT = 2
 _LEAST_LAST = 20
 _NOTHING = "–"
 _LARGE = 1e3
 _HUGE = 1e15
+# Text that is shown in a setting as it is, since nothing else could look like it.
+_WORD = re.compile(r"[^\s=\"']+")
 
 
 def console(*, stderr: bool = False) -> Console:
     """A console on stdout (or stderr) that prints text as it is: no markup, and without a terminal no folding."""
     stream = sys.stderr if stderr else sys.stdout
     terminal = stream.isatty()
-    return _console(stream, None if terminal else _ENDLESS, terminal=terminal)
+    return _console(stream, terminal_width(stream) if terminal else _ENDLESS, terminal=terminal)
 
 
-def _console(stream: IO[str], width: int | None, *, terminal: bool) -> Console:
+def _console(stream: IO[str], width: int, *, terminal: bool) -> Console:
     from rich.console import Console
 
-    return Console(file=stream, width=width, force_terminal=terminal, markup=False, highlight=False, emoji=False)
+    return Console(
+        file=stream, width=width, height=25, force_terminal=terminal, markup=False, highlight=False, emoji=False
+    )
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines as they are: statements and scripts, which are to be copied. What they name is made clean before."""
+    click.echo(clean_lines(text), err=err)
+
+
+def tell(text: str) -> None:
+    """Print a sentence, folded between its words on a terminal."""
+    if sys.stdout.isatty():
+        console().print(clean(text))
+    else:
+        click.echo(clean(text))
+
+
+def print_command(out: Console, words: Sequence[str]) -> None:
+    """Print a command to be copied, folded on a terminal in the way that a shell takes."""
+    from rich.cells import cell_len
+
+    line, folded = "  " + words[0], []
+    for word in words[1:]:
+        if out.is_terminal and cell_len(f"{line} {word} \\") > out.width:
+            folded.append(f"{line} \\")
+            line = "    " + word
+        else:
+            line += f" {word}"
+    for text in (*folded, line):
+        out.print(fitted(text, out.encoding), soft_wrap=True)
+
+
+def shell_word(text: str) -> str:
+    """Text as a word for a shell, also where it holds characters that do not print."""
+    if text.isprintable():
+        return shlex.quote(text)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{clean(escaped)}'"
 
 
 def show_error(error: StorageError) -> None:
     """Print an error and what to do about it."""
-    click.echo(f"Error: {error.message}", err=True)
+    say(f"Error: {error.message}", err=True)
     if error.hint:
-        click.echo(f"Hint: {error.hint}", err=True)
+        say(f"Hint: {error.hint}", err=True)
+
+
+def print_json(value: object) -> None:
+    """Print JSON in ASCII, which no terminal takes for more than text."""
+    click.echo(json_text(value))
+
+
+def json_text(value: object) -> str:
+    """The value as JSON text, in ASCII. Raises ValueError for NaN and infinities, which JSON does not have."""
+    return json.dumps(value, indent=2, allow_nan=False)
 
 
 def print_table(
@@ -49,28 +107,36 @@ def print_table(
 ) -> None:
     """Print a table under a title; numbers stand right, and a tuple's values below each other on a terminal.
 
-    On a terminal that is too narrow the last column folds. If not even its least width is left, it is omitted with a
-    note where the caller allows that, and otherwise the terminal wraps the lines: nothing is cut off in silence.
+    No line is longer than a terminal is wide, and nothing is cut off in silence: the last column folds. If not even its
+    least width is left, it is omitted with a note where the caller allows that and the other columns fit; otherwise the
+    rows are printed one below the other, a line a column.
     """
-    from rich import box
     from rich.cells import cell_len
     from rich.table import Table
 
     filled = [list(row) for row in rows]
     separator = "\n" if out.is_terminal else ", "
-    cells = [[_cell(value, separator) for value in row] for row in filled]
+    names = [fitted(clean(name), out.encoding) for name in columns]
+    cells = [[_cell(value, separator, out.encoding) for value in row] for row in filled]
+    if title:
+        out.print(fitted(clean(title), out.encoding), style="bold")
     widths = [
         max(cell_len(line) for cell in column for line in cell.split("\n"))
-        for column in zip(columns, *cells, strict=True)
+        for column in zip(names, *cells, strict=True)
     ]
-    left_over = out.width - sum(widths[:-1]) - _GAP * (len(columns) - 1)
-    omit = may_omit_last and left_over < min(widths[-1], _LEAST_LAST)
-    widths[-1] = min(widths[-1], max(left_over, _LEAST_LAST))
-    count = len(columns) - omit
-    if title:
-        out.print(title, style="bold", soft_wrap=True)
+    others = sum(widths[:-1]) + _GAP * (len(names) - 1)
+    left_over = out.width - others
+    omit = False
+    if out.is_terminal and left_over < min(widths[-1], _LEAST_LAST):
+        omit = may_omit_last and others - _GAP <= out.width and len(names) > 1
+        if not omit:
+            _print_records(out, names, cells)
+            return
+    elif out.is_terminal:
+        widths[-1] = min(widths[-1], left_over)
+    count = len(names) - omit
     table = Table(
-        box=box.SIMPLE_HEAD if out.is_terminal else None,
+        box=_box(out) if out.is_terminal else None,
         show_edge=False,
         pad_edge=False,
         padding=(0, _GAP - 1 if out.is_terminal else _GAP, 0, 0),
@@ -79,31 +145,79 @@ def print_table(
     for number in range(count):
         right = any(_stands_right(row[number]) for row in filled)
         justify: Literal["left", "right"] = "right" if right else "left"
-        table.add_column(columns[number], justify=justify, overflow="fold", width=widths[number])
+        table.add_column(names[number], justify=justify, overflow="fold", width=widths[number])
     for row in cells:
         table.add_row(*row[:count])
     needed = sum(widths[:count]) + _GAP * count
-    # rich itself would squeeze all columns of a table that is too wide.
-    (_console(out.file, needed, terminal=out.is_terminal) if needed > out.width else out).print(table)
+    # rich itself would squeeze all columns of a table that is too wide for its idea of a file.
+    (_console(out.file, needed, terminal=False) if not out.is_terminal and needed > out.width else out).print(table)
     if omit:
-        out.print(f"(The terminal is too narrow for the column {columns[-1]!r}.)", soft_wrap=True)
+        out.print(f"(The terminal is too narrow for the column {names[-1]!r}.)")
     out.print()
 
 
-def _cell(value: object, separator: str) -> str:
-    return separator.join(map(shown, value)) if isinstance(value, tuple) else shown(value)
+def _box(out: Console) -> Box:
+    """The line under the header; rich's own replacement for terminals without such lines has others, and is wider."""
+    from rich import box
+
+    if out.encoding.startswith("utf"):
+        return box.SIMPLE_HEAD
+    return box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+
+
+def _cell(value: object, separator: str, encoding: str) -> str:
+    text = separator.join(map(shown, value)) if isinstance(value, tuple) else shown(value)
+    return fitted(text, encoding)
+
+
+def _print_records(out: Console, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    for row in rows:
+        for line in _field_lines(out, list(zip(names, row, strict=True)), ""):
+            out.print(line, soft_wrap=True)
+        out.print()
 
 
 def print_fields(out: Console, fields: Mapping[str, object], title: str = "") -> None:
     """Print names and values below each other, indented if there is a title."""
-    indent = ""
     if title:
         out.print(title if fields else f"{title}: none", style="bold")
-        indent = "  "
-    width = max((len(clean(name)) for name in fields), default=0)
-    for name, value in fields.items():
-        out.print(f"{indent}{clean(name):<{width}}  {shown(value)}", soft_wrap=True)
+    pairs = [(fitted(clean(name), out.encoding), fitted(shown(value), out.encoding)) for name, value in fields.items()]
+    for line in _field_lines(out, pairs, " " * _INDENT if title else ""):
+        out.print(line, soft_wrap=True)
     out.print()
+
+
+def _field_lines(out: Console, fields: Sequence[tuple[str, str]], indent: str) -> Iterator[str]:
+    """Lines of names and values, none longer than the terminal: a value that does not fit beside the names stands below
+    its own."""
+    from rich.cells import cell_len, set_cell_size
+
+    width = max((cell_len(name) for name, _ in fields), default=0)
+    for name, value in fields:
+        room = out.width - len(indent) - width - _GAP
+        longest = max(map(cell_len, value.split("\n")))
+        if longest <= room or (room >= _LEAST_LAST and longest > out.width - len(indent) - _INDENT):
+            first, *others = _folded(out, value, room)
+            yield f"{indent}{set_cell_size(name, width)}{' ' * _GAP}{first}"
+            yield from (" " * (len(indent) + width + _GAP) + line for line in others)
+        else:
+            yield from (indent + line for line in _folded(out, name, out.width - len(indent)))
+            below = indent + " " * _INDENT
+            yield from (below + line for line in _folded(out, value, out.width - len(below)))
+
+
+def _folded(out: Console, text: str, width: int) -> list[str]:
+    """The lines of a text, folded between its words where that is possible; at least one line."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    found = []
+    for line in text.split("\n"):
+        if cell_len(line) <= width:
+            found.append(line)
+        else:
+            found += [part.plain.rstrip() for part in Text(line).wrap(out, width, overflow="fold")]
+    return found
 
 
 def shown(value: object) -> str:
@@ -129,15 +243,44 @@ def percent(value: float | None) -> str:
     return _NOTHING if value is None or math.isnan(value) else f"{value:+.1f} %"
 
 
-def settings(values: Mapping[str, Any], default: Mapping[str, Any]) -> str:
-    """The values of a config that differ from the default config, as `name=value`."""
-    differing = [f"{name}={shown(value)}" for name, value in values.items() if value != default.get(name)]
-    return " ".join(differing) or "(default)"
+def settings(values: Mapping[str, Any], default: Mapping[str, Any], same: str = "(default)") -> str:
+    """The values of a config that differ from another config, as `name=value`; `same` where none does.
+
+    A value differs if its type does, since such configs are two; None and NaN are values, and a name may be absent.
+    """
+    differing = [
+        f"{clean(name)}={_setting(value)}"
+        for name, value in values.items()
+        if name not in default or not _equal(value, default[name])
+    ]
+    differing += [f"{clean(name)}=(absent)" for name in default if name not in values]
+    return " ".join(differing) or same
 
 
-def clean(text: str) -> str:
-    """Text without characters that would steer a terminal, each replaced by its escape."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+def _equal(one: object, other: object) -> bool:
+    if type(one) is not type(other):
+        return False
+    return one == other or (one != one and other != other)  # NaN differs from itself
+
+
+def _setting(value: object) -> str:
+    """A value as text that stands for no other value: `1` and `'1'`, `None` and `'None'`."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return str(value)
+    if isinstance(value, str) and (not _WORD.fullmatch(value) or value in _NO_TEXT or _is_number(value)):
+        return repr(value)
+    return shown(value)
+
+
+_NO_TEXT = frozenset({"None", "True", "False", "(absent)", "(default)"})
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(value: float) -> str:

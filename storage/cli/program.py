@@ -7,13 +7,17 @@ from `storage_options`, and raises StorageError for whatever goes wrong.
 from __future__ import annotations
 
 import importlib
+import io
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from trialstore.dialects.errors import StorageError
 
-from .output import show_error
+from .output import say, show_error
+from .streams import CLOSED_PIPE, INTERRUPTED, OutputFailed, standard_streams
 from .target import DEFAULT_FILE
 
 COMMANDS = {
@@ -24,6 +28,18 @@ COMMANDS = {
     "show": "trialstore.storage.cli.show:show",
     "sql": "trialstore.storage.cli.sql:sql",
 }
+
+_EPILOG = f"""\
+Commands work on the file {DEFAULT_FILE} in the current folder unless --config or --url names another.
+
+\b
+Exit codes:
+    0  done
+    1  an error, which is told on standard error
+    2  wrong usage
+  130  interrupted (Ctrl-C)
+  141  nobody reads the output any more (a closed pipe)
+"""
 
 
 class Commands(click.Group):
@@ -49,11 +65,51 @@ class Commands(click.Group):
             show_error(exc)
             ctx.exit(1)
 
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the program and end it with its exit code, without a traceback whatever becomes of its output."""
+
+        def run() -> Any:
+            return super(Commands, self).main(args, prog_name, complete_var, standalone_mode=False, **extra)
+
+        if not standalone_mode:
+            return run()
+        with standard_streams():
+            try:
+                code = _exit_code(run)
+                sys.stdout.flush()
+            except OutputFailed as exc:
+                code = CLOSED_PIPE
+                if not exc.nobody_reads:
+                    show_error(StorageError(f"The output cannot be written: {exc}.", "Send it elsewhere."))
+                    code = 1
+        sys.exit(code)
+
+
+def _exit_code(run: Callable[[], Any]) -> int:
+    try:
+        code = run()
+    except click.ClickException as exc:
+        told = io.StringIO()  # which may repeat arguments as they were given
+        exc.show(told)
+        say(told.getvalue().rstrip("\n"), err=True)
+        return exc.exit_code
+    except click.Abort:
+        say("Interrupted.", err=True)
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
 
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"Commands work on the file {DEFAULT_FILE} in the current folder unless --config or --url names another.",
+    epilog=_EPILOG,
 )
 @click.version_option(package_name="trialstore", message="trialstore %(version)s")
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -19,7 +18,7 @@ from trialstore.storage.schema.deployment import (
 )
 
 from .exit_codes import BROKEN, FINE, PENDING, SchemaCommands
-from .output import clean, console, moment, print_table
+from .output import console, moment, print_json, print_table, say, tell
 from .schema_checks import adopt, resolve, verify
 from .schema_offline import grants, script
 from .target import Target, storage_options
@@ -49,7 +48,7 @@ def status(ctx: click.Context, target: Target, as_json: bool) -> None:
     with target.database() as database:
         found = schema_status(database)
     if as_json:
-        click.echo(json.dumps(_status_dict(found), indent=2, ensure_ascii=False))
+        print_json(_status_dict(found))
     else:
         _print_status(found)
     ctx.exit(_code(found))
@@ -89,12 +88,12 @@ def _status_dict(found: SchemaStatus) -> dict[str, Any]:
 
 
 def _print_status(found: SchemaStatus) -> None:
-    click.echo(f"{found.label}: {_headline(found)}")
+    tell(f"{found.label}: {_headline(found)}")
     if found.trouble is not None:
-        click.echo(f"Broken: {clean(found.trouble.message)}")
-        click.echo(f"Hint: {clean(found.trouble.hint)}")
+        tell(f"Broken: {found.trouble.message}")
+        tell(f"Hint: {found.trouble.hint}")
     for migration in found.pending:
-        click.echo(f"pending: {migration}")
+        tell(f"pending: {migration}")
     if found.history:
         columns = ("migration", "state", "finished (UTC)", "ms", "user", "library")
         rows = [
@@ -147,7 +146,7 @@ def plan(ctx: click.Context, target: Target, to: int | None, as_json: bool) -> N
     with target.database() as database:
         found = schema_plan(database, to)
     if as_json:
-        click.echo(json.dumps(_plan_dict(found), indent=2, ensure_ascii=False))
+        print_json(_plan_dict(found))
     else:
         _print_plan(found)
     ctx.exit(FINE if found.empty else PENDING)
@@ -181,17 +180,15 @@ def _plan_dict(found: SchemaPlan) -> dict[str, Any]:
 
 def _print_plan(found: SchemaPlan) -> None:
     if found.empty:
-        click.echo(f"-- {found.label}: nothing to do, at schema version {found.version} of {found.newest}.")
+        say(f"-- {found.label}: nothing to do, at schema version {found.version} of {found.newest}.")
         return
-    click.echo(
-        f"-- {found.label}: from schema version {found.version} to {found.target}; the newest is {found.newest}."
-    )
+    say(f"-- {found.label}: from schema version {found.version} to {found.target}; the newest is {found.newest}.")
     if found.creates_history:
-        click.echo(f"\n-- The history, in which each migration is recorded:\n{found.creates_history};")
+        say(f"\n-- The history, in which each migration is recorded:\n{found.creates_history};")
     for migration in found.adopts:
-        click.echo(f"\n-- {migration} is recorded as adopted; no statement of it runs.")
+        say(f"\n-- {migration} is recorded as adopted; no statement of it runs.")
     for planned in found.migrations:
-        click.echo(_migration_text(planned))
+        say(_migration_text(planned))
 
 
 def _migration_text(planned: PlannedMigration) -> str:
@@ -224,22 +221,24 @@ def apply(target: Target, to: int | None, as_json: bool) -> None:
     """Bring the schema up to date: create it, adopt a database of mlos_bench, or apply what is pending.
 
     Waits for another apply that is at work, and for tables in use, for a limited time, and says who is in the way. Can
-    be run again after any failure: it goes on where the other one stopped.
+    be run again after any failure: it goes on where the other one stopped. A new database is created only where
+    --config or --url names it.
     """
+    target.check_named()
     with target.database(schema_policy="update") as database:
         done = apply_schema(database, to)
     found = done.status
     if as_json:
         names: dict[str, list[Migration]] = {"adopted": [*done.adopted], "applied": [*done.applied]}
         told = {name: [str(migration) for migration in migrations] for name, migrations in names.items()}
-        click.echo(json.dumps({**told, **_status_dict(found)}, indent=2, ensure_ascii=False))
+        print_json({**told, **_status_dict(found)})
         return
     for migration in done.adopted:
-        click.echo(f"Adopted {migration}.")
+        tell(f"Adopted {migration}.")
     took = {entry.version: entry.duration_ms for entry in found.history}
     for migration in done.applied:
-        click.echo(f"Applied {migration} ({took.get(migration.version)} ms).")
+        tell(f"Applied {migration} ({took.get(migration.version)} ms).")
     if found.pending:
-        click.echo(f"{found.label}: the schema is at version {found.version}; {len(found.pending)} are still pending.")
+        tell(f"{found.label}: the schema is at version {found.version}; {len(found.pending)} are still pending.")
     else:
-        click.echo(f"{found.label}: the schema is up to date, at version {found.version}.")
+        tell(f"{found.label}: the schema is up to date, at version {found.version}.")

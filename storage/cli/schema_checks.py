@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from trialstore.dialects.text import clean
 from trialstore.sql.structure import Difference
 from trialstore.storage.schema.deployment import adopt_schema, verify_schema
 from trialstore.storage.schema.resolution import Unfinished, find_unfinished
 from trialstore.storage.schema.resolution import resolve as resolve_migration
 
 from .exit_codes import BROKEN, FINE, USAGE
+from .output import print_json, say, tell
 from .target import Target, storage_options
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -35,21 +36,23 @@ def verify(ctx: click.Context, target: Target, strict: bool, as_json: bool) -> N
         found = verify_schema(database)
     failed = bool(found.harmful or (strict and found.additions))
     if as_json:
-        _print_json(
-            database=found.label,
-            version=found.version,
-            newest=found.newest,
-            differences=_dicts(found.harmful),
-            additions=_dicts(found.additions),
+        print_json(
+            {
+                "database": found.label,
+                "version": found.version,
+                "newest": found.newest,
+                "differences": _dicts(found.harmful),
+                "additions": _dicts(found.additions),
+            }
         )
     else:
         _print_lines(found.harmful)
         if found.additions:
-            click.echo("Not of this library" + (":" if strict else " (a difference with --strict only):"))
+            tell("Not of this library" + (":" if strict else " (a difference with --strict only):"))
             _print_lines(found.additions)
         count = len(found.harmful) + (len(found.additions) if strict else 0)
         told = f"{count} difference{'s' * (count != 1)} from" if failed else "as the migrations say at"
-        click.echo(f"{found.label}: {told} version {found.version:04d} (newest: {found.newest:04d}).")
+        tell(f"{found.label}: {told} version {found.version:04d} (newest: {found.newest:04d}).")
     ctx.exit(BROKEN if failed else FINE)
 
 
@@ -66,14 +69,14 @@ def adopt(target: Target, as_json: bool) -> None:
     with target.database() as database:
         adopted = adopt_schema(database)
     if as_json:
-        _print_json(database=database.config.label, adopted=[str(migration) for migration in adopted])
+        print_json({"database": database.config.label, "adopted": [str(migration) for migration in adopted]})
         return
     for migration in adopted:
-        click.echo(f"Adopted {migration}.")
+        tell(f"Adopted {migration}.")
     if adopted:
-        click.echo(f"{database.config.label}: run 'trialstore schema apply' to bring it up to date.")
+        tell(f"{database.config.label}: run 'trialstore schema apply' to bring it up to date.")
     else:
-        click.echo(f"{database.config.label}: nothing to adopt, the history has all that mlos_bench did.")
+        tell(f"{database.config.label}: nothing to adopt, the history has all that mlos_bench did.")
 
 
 @click.command()
@@ -98,21 +101,21 @@ def resolve(ctx: click.Context, target: Target, version: int, choice: str | None
             _print_unfinished(found)
         told = resolve_migration(database, version, done=choice == "done", force=force) if choice else None
     if as_json:
-        _print_json(**_unfinished_dict(found), resolved=told)
+        print_json({**_unfinished_dict(found), "resolved": told})
     elif told is not None:
-        click.echo(told)
+        tell(told)
     if told is None:
-        click.echo("Choose --done or --retry.", err=True)
+        say("Choose --done or --retry.", err=True)
         ctx.exit(USAGE)
 
 
 def _print_unfinished(found: Unfinished) -> None:
     row, count = found.row, len(found.migration.statements)
-    click.echo(f"Migration {found.migration} is {row.state}: {row.statements_done} of {count} statements are done.")
+    tell(f"Migration {found.migration} is {row.state}: {row.statements_done} of {count} statements are done.")
     if found.next_statement is not None:
-        click.echo(f"Statement {row.statements_done + 1}:\n{found.next_statement};")
+        say(f"Statement {row.statements_done + 1}:\n{found.next_statement};")
     for version, differences in ((row.version, found.to_this), (row.version - 1, found.to_before)):
-        click.echo(f"Differences from version {version:04d}:{'' if differences else ' none'}")
+        tell(f"Differences from version {version:04d}:{'' if differences else ' none'}")
         _print_lines(differences, indent="  ")
 
 
@@ -134,8 +137,4 @@ def _dicts(differences: Iterable[Difference]) -> list[dict[str, Any]]:
 
 def _print_lines(differences: Iterable[Difference], indent: str = "") -> None:
     for one in differences:
-        click.echo(f"{indent}{one}")
-
-
-def _print_json(**values: Any) -> None:
-    click.echo(json.dumps(values, indent=2, ensure_ascii=False))
+        say(f"{indent}{clean(str(one))}")

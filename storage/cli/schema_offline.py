@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,11 @@ import click
 
 from trialstore.dialects.errors import ConfigError
 from trialstore.dialects.registry import engine_class
+from trialstore.dialects.text import clean
 from trialstore.sql.grants import Names, make_grants
 from trialstore.sql.scripts import make_script
+
+from .output import json_text, say
 
 _NAMES = Names()
 
@@ -74,7 +76,7 @@ def grants(
 def _write(text: str, about: dict[str, Any], output: Path | None, *, as_json: bool) -> None:
     """Print a script, or write it to a file, with the same bytes on every system."""
     if as_json:
-        text = json.dumps({**about, "text": text}, indent=2, ensure_ascii=False) + "\n"
+        text = json_text({**about, "text": text}) + "\n"
     if output is None:
         click.echo(text, nl=False)
         return
@@ -82,4 +84,4 @@ def _write(text: str, about: dict[str, Any], output: Path | None, *, as_json: bo
         output.write_bytes(text.encode("utf-8"))
     except OSError as exc:
         raise ConfigError(f"{output} cannot be written: {exc.strerror}.", "Name another file with -o.") from None
-    click.echo(f"Written to {output}.", err=True)
+    say(f"Written to {clean(str(output))}.", err=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from trialstore.dialects.errors import ExperimentMissing, StorageError, TrialMissing, nearest
+from trialstore.dialects.errors import ExperimentMissing, TrialMissing, nearest
 
-from .output import clean, console, moment, percent, print_fields, print_table, settings
+from .csv_file import write_csv
+from .output import console, moment, percent, print_fields, print_table, settings, tell
 from .summary import (
+    as_number,
     config_scores,
     config_values,
     improvement,
@@ -30,33 +33,68 @@ if TYPE_CHECKING:
     from trialstore.storage.base_trial_data import TrialData
 
 _BEST_CONFIGS = 5
+_MOST_TRIALS = 20
 
 
 @click.command("show")
 @click.argument("experiment")
-@click.option("--csv", "csv_file", metavar="FILE", help="Write all trials to FILE instead ('-': standard output).")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most trials to show.")
+@click.option("--csv", "csv_file", metavar="FILE", help="Write the trials to FILE instead ('-': standard output).")
+@click.option(
+    "--csv-plain-text", is_flag=True, help="With --csv: put ' before text that a spreadsheet would run (= + - @ …)."
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), show_default=f"{_MOST_TRIALS}; all with --csv", help="Most trials to show."
+)
 @click.option(
     "--sort",
     type=click.Choice(["recent", "best"]),
-    default="recent",
-    show_default=True,
+    show_default="recent; by id with --csv",
     help="Which trials come first: the latest, or those with the best first objective.",
 )
 @click.option("--trial", "trial_id", type=int, metavar="ID", help="Show this trial only, with its telemetry.")
 @storage_options
-def show(target: Target, experiment: str, csv_file: str | None, limit: int, sort: str, trial_id: int | None) -> None:
+def show(
+    target: Target,
+    experiment: str,
+    csv_file: str | None,
+    limit: int | None,
+    sort: str | None,
+    trial_id: int | None,
+    *,
+    csv_plain_text: bool,
+) -> None:
     """Show an experiment: its best configs and its trials."""
     if csv_file is not None and trial_id is not None:
-        raise click.UsageError("--csv writes all trials and --trial shows one: give one of them.")
+        raise click.UsageError("--csv writes the trials and --trial shows one: give one of them.")
+    if csv_plain_text and csv_file is None:
+        raise click.UsageError("--csv-plain-text is for --csv.")
     with target.open_to_read() as storage:
         data = _find(storage.experiments, experiment)
         if csv_file is not None:
-            _write_csv(data.results_df, csv_file)
+            write_csv(_chosen(data, limit, sort), csv_file, plain_text=csv_plain_text)
         elif trial_id is not None:
             _show_trial(console(), data, trial_id)
         else:
-            _show_experiment(console(), data, limit, sort)
+            _show_experiment(console(), data, limit or _MOST_TRIALS, sort or "recent")
+
+
+def _chosen(data: ExperimentData, limit: int | None, sort: str | None) -> pd.DataFrame:
+    """The trials that `show` would list with these options, by their ids unless a sort is given."""
+    results = data.exact_results_df
+    chosen = _order(results, data.objectives, sort or "recent")[:limit]
+    found: pd.DataFrame = results.set_index("trial_id", drop=False).loc[chosen if sort else sorted(chosen)]
+    return found
+
+
+def _order(results: pd.DataFrame, objectives: Mapping[str, str], sort: str) -> list[int]:
+    """The trials' ids, the latest first, or those with the best first objective."""
+    order = [int(trial) for trial in results["trial_id"]][::-1]
+    if sort == "best" and objectives:
+        metric, direction = next(iter(objectives.items()))
+        found = scores(results, metric)
+        sign = 1 if direction == "min" else -1
+        order.sort(key=lambda trial: sign * found[trial] if trial in found else math.inf)
+    return order
 
 
 def _find(experiments: dict[str, ExperimentData], experiment_id: str) -> ExperimentData:
@@ -64,17 +102,6 @@ def _find(experiments: dict[str, ExperimentData], experiment_id: str) -> Experim
         hint = nearest(experiment_id, experiments) or "There are no experiments yet."
         raise ExperimentMissing(f"There is no experiment {experiment_id!r}.", hint)
     return experiments[experiment_id]
-
-
-def _write_csv(results: pd.DataFrame, file: str) -> None:
-    if file == "-":
-        results.to_csv(sys.stdout, index=False)
-        return
-    try:
-        results.to_csv(Path(file), index=False)
-    except OSError as exc:
-        raise StorageError(f"{file!r} cannot be written: {exc.strerror or exc}.", "Choose another file.") from None
-    click.echo(f"Wrote {len(results)} trials to {file}.", err=True)
 
 
 # --- an experiment ----------------------------------------------------------------------------------------------------
@@ -96,34 +123,51 @@ def _show_experiment(out: Console, data: ExperimentData, limit: int, sort: str) 
         },
     )
     if results.empty:
-        out.print("There are no trials yet.")
+        tell("There are no trials yet.")
         return
-    values = config_values(results)
-    default_id = data.default_tunable_config_id
-    default = values.get(default_id, {}) if default_id is not None else {}
+    base = _read_base(data)
     for metric, direction in data.objectives.items():
-        _print_best_configs(out, results, metric, direction, values, default_id)
-    _print_trials(out, data, results, {key: settings(value, default) for key, value in values.items()}, limit, sort)
+        _print_best_configs(out, results, metric, direction, base)
+    _print_trials(out, data, results, base, limit, sort)
 
 
-def _print_best_configs(
-    out: Console,
-    results: pd.DataFrame,
-    metric: str,
-    direction: str,
-    values: dict[int, dict[str, Any]],
-    default_id: int | None,
-) -> None:
+@dataclass(frozen=True)
+class _Base:
+    """The config that others are compared with: the default's where a trial is marked so, else the first trial's."""
+
+    config_id: int | None
+    values: dict[int, dict[str, Any]]
+    marked: bool
+
+    @property
+    def whose(self) -> str:
+        """Whose config it is."""
+        return "the default" if self.marked else "the first trial"
+
+    def settings_of(self, config_id: int) -> str:
+        """What is different in a config."""
+        own = self.values.get(self.config_id, {}) if self.config_id is not None else {}
+        return settings(self.values.get(config_id, {}), own, "(default)" if self.marked else "(as the first trial)")
+
+
+def _read_base(data: ExperimentData) -> _Base:
+    values = config_values(data)
+    marked = data.marked_default_config_id
+    if marked is not None:
+        return _Base(marked, values, marked=True)
+    return _Base(data.default_tunable_config_id, values, marked=False)
+
+
+def _print_best_configs(out: Console, results: pd.DataFrame, metric: str, direction: str, base: _Base) -> None:
     ranked = config_scores(results, metric, direction)
     if not ranked:
-        out.print(f"No trial has succeeded with a number as {clean(metric)} yet.")
+        tell(f"No trial has succeeded with a number as {metric} yet.")
         out.print()
         return
-    default = next((score for score in ranked if score.config_id == default_id), None)
+    default = next((score for score in ranked if score.config_id == base.config_id), None)
     chosen = ranked[:_BEST_CONFIGS]
     if default is not None and default not in chosen:
         chosen.append(default)
-    base = values.get(default_id, {}) if default_id is not None else {}
     rows = [
         (
             ranked.index(score) + 1,
@@ -133,27 +177,22 @@ def _print_best_configs(
             min(score.values),
             max(score.values),
             percent(improvement(direction, default.median, score.median)) if default else None,
-            settings(values[score.config_id], base),
+            base.settings_of(score.config_id),
         )
         for score in chosen
     ]
-    title = (
-        f"Best configs by {clean(metric)} ({direction}), median of trials; settings where they are not the default's"
-    )
-    columns = ("rank", "config", "trials", "median", "least", "most", "vs default", "settings")
+    title = f"Best configs by {metric} ({direction}), median of trials; settings where they are not {base.whose}'s"
+    versus = "vs default" if base.marked else "vs first"
+    columns = ("rank", "config", "trials", "median", "least", "most", versus, "settings")
     print_table(out, title, columns, rows)
 
 
 def _print_trials(
-    out: Console, data: ExperimentData, results: pd.DataFrame, settings_of: dict[int, str], limit: int, sort: str
+    out: Console, data: ExperimentData, results: pd.DataFrame, base: _Base, limit: int, sort: str
 ) -> None:
     objectives = data.objectives
-    order = [int(trial) for trial in results["trial_id"]][::-1]
+    order = _order(results, objectives, sort)
     found = {metric: scores(results, metric) for metric in objectives}
-    if sort == "best" and objectives:
-        metric, direction = next(iter(objectives.items()))
-        sign = 1 if direction == "min" else -1
-        order.sort(key=lambda trial: sign * found[metric][trial] if trial in found[metric] else float("inf"))
     by_id = results.set_index("trial_id")
     rows = []
     for trial in order[:limit]:
@@ -167,12 +206,12 @@ def _print_trials(
                 seconds,
                 int(row["tunable_config_id"]),
                 *(found[metric].get(trial) for metric in objectives),
-                settings_of[int(row["tunable_config_id"])],
+                base.settings_of(int(row["tunable_config_id"])),
             )
         )
     which = "best first" if sort == "best" else "latest first"
     title = f"Trials, {which}" + (f" ({limit} of {len(order)}; see --limit)" if len(order) > limit else "")
-    columns = ("trial", "status", "started (UTC)", "seconds", "config", *map(clean, objectives), "settings")
+    columns = ("trial", "status", "started (UTC)", "seconds", "config", *objectives, "settings")
     print_table(out, title, columns, rows, may_omit_last=True)
 
 
@@ -206,19 +245,22 @@ def _show_trial(out: Console, data: ExperimentData, trial_id: int) -> None:
 
 
 def _print_telemetry(out: Console, trial: TrialData) -> None:
-    import pandas as pd
-
     telemetry = trial.telemetry_df
     if telemetry.empty:
-        out.print("Telemetry: none")
+        tell("Telemetry: none")
         return
     rows = []
     for metric, group in telemetry.groupby("metric", sort=True):
-        numbers = pd.to_numeric(group["value"], errors="coerce")
-        numeric = bool(numbers.notna().all())
-        least, mean, most = (numbers.min(), numbers.mean(), numbers.max()) if numeric else (None, None, None)
-        first, last = group["value"].iloc[0], group["value"].iloc[-1]
-        rows.append((str(metric), len(group), least, mean, most, first, last))
+        values = list(group["value"])
+        rows.append((str(metric), len(values), *_spread(values), values[0], values[-1]))
     span = (telemetry["ts"].iloc[-1] - telemetry["ts"].iloc[0]).total_seconds()
     title = f"Telemetry: {len(telemetry)} points in {span:.3f} s"
     print_table(out, title, ("metric", "points", "least", "mean", "most", "first", "last"), rows)
+
+
+def _spread(values: list[Any]) -> tuple[float | None, float | None, float | None]:
+    """Least, mean and most of values that all are numbers."""
+    numbers = [number for value in values if (number := as_number(value)) is not None and not math.isnan(number)]
+    if len(numbers) < len(values):
+        return None, None, None
+    return min(numbers), sum(numbers) / len(numbers), max(numbers)

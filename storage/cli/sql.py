@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,11 @@ import click
 from trialstore.dialects.base import Dialect
 from trialstore.dialects.errors import CatalogueError, nearest
 from trialstore.dialects.registry import engine_class, known_backends
+from trialstore.dialects.text import clean
 from trialstore.sql.catalogue import Statement, load_catalogue
 from trialstore.sql.session import Session
 
-from .output import clean, console, print_table, shown
+from .output import console, print_json, print_table, say, shown, tell
 from .target import Target, storage_options
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def list_statements(dialect: str | None, as_json: bool) -> None:
     """List the statements with their files and reasons."""
     found = listed(dialect)
     if as_json:
-        click.echo(json.dumps([_as_dict(one) for one in found], indent=2, ensure_ascii=False))
+        print_json([_as_dict(one) for one in found])
         return
     rows = [
         (
@@ -178,7 +178,7 @@ def show_statement(name: str, dialect: str | None) -> None:
         raise CatalogueError(
             f"There is no statement {name!r}{where}.", nearest(name, (one.statement.name for one in found))
         )
-    click.echo("\n\n".join(map(_as_text, chosen)))
+    say("\n\n".join(map(_as_text, chosen)))
 
 
 def _as_text(one: Listed) -> str:
@@ -211,9 +211,8 @@ def explain(target: Target, name: str, given: tuple[str, ...]) -> None:
     """
     with target.open_to_read() as storage:
         values, rows = explain_statement(cast("SqlStorage", storage), name, given)
-    out = console()
     for param, value in values.items():
-        out.print(f"-- {param} = {shown(value)}", soft_wrap=True)
+        say(f"-- {param} = {shown(value)}")
     _print_plan(rows)
 
 
@@ -304,11 +303,11 @@ def _print_plan(rows: Sequence[Any]) -> None:
     lines = list(_lines(rows))
     if lines:
         for line in lines:
-            click.echo(clean(line))
+            say(clean(line))
     elif rows:
         print_table(console(), "", rows[0]._fields, [tuple(row) for row in rows])
     else:
-        click.echo("The plan is empty: nothing is looked for.")
+        tell("The plan is empty: nothing is looked for.")
 
 
 def _lines(rows: Sequence[Any]) -> Iterator[str]:

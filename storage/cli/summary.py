@@ -15,7 +15,6 @@ from trialstore.storage.status import Status
 if TYPE_CHECKING:
     import pandas as pd
 
-_CONFIG = ExperimentData.CONFIG_COLUMN_PREFIX
 _RESULT = ExperimentData.RESULT_COLUMN_PREFIX
 
 
@@ -50,17 +49,22 @@ def objectives_shown(objectives: Mapping[str, str]) -> tuple[str, ...]:
 
 def scores(results: pd.DataFrame, metric: str) -> dict[int, float]:
     """Trial id → finite value of a metric, of the trials that succeeded and have one."""
-    import pandas as pd
-
     column = f"{_RESULT}{metric}"
     if column not in results:
         return {}
     good = results[results["status"] == Status.SUCCEEDED.name]
-    numbers = pd.to_numeric(good[column], errors="coerce")
-    pairs = (
-        (int(trial), float(value)) for trial, value in zip(good["trial_id"], numbers, strict=True) if pd.notna(value)
-    )
-    return {trial: value for trial, value in pairs if math.isfinite(value)}
+    numbers = {int(trial): as_number(value) for trial, value in zip(good["trial_id"], good[column], strict=True)}
+    return {trial: value for trial, value in numbers.items() if value is not None and math.isfinite(value)}
+
+
+def as_number(value: Any) -> float | None:
+    """A value as a float, None where it is no number; an int beyond the range of floats is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
+        return None
 
 
 def best_trial(found: Mapping[int, float], direction: str) -> int | None:
@@ -89,16 +93,9 @@ def improvement(direction: str, default: float, value: float) -> float | None:
     return gain / abs(default) * 100
 
 
-def config_values(results: pd.DataFrame) -> dict[int, dict[str, Any]]:
-    """Config id → its values, those that it lacks left out."""
-    import pandas as pd
-
-    columns = [str(column) for column in results if str(column).startswith(_CONFIG)]
-    found = {}
-    for row in results.drop_duplicates("tunable_config_id").to_dict("records"):
-        values = {column.removeprefix(_CONFIG): row[column] for column in columns}
-        found[int(row["tunable_config_id"])] = {name: value for name, value in values.items() if pd.notna(value)}
-    return found
+def config_values(data: ExperimentData) -> dict[int, dict[str, Any]]:
+    """Config id → its values, of their own types; those that it lacks are left out, None and NaN are not."""
+    return {config_id: config.config_dict for config_id, config in data.tunable_configs.items()}
 
 
 def last_activity(results: pd.DataFrame) -> dt.datetime | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from trialstore.dialects.errors import ConfigError
 from trialstore.dialects.registry import DEFAULT_BACKEND
+
+from .output import shell_word
 
 if TYPE_CHECKING:
     from trialstore.storage.base_storage import Storage
@@ -33,10 +35,9 @@ class Target:
         return "Target()"
 
     @property
-    def arguments(self) -> str:
-        """The options as text to be typed after another command; a URL that may hold a secret is left to the reader."""
-        shown = ["URL" if "@" in word or "?" in word else shlex.quote(word) for word in self.options]
-        return "".join(f" {word}" for word in shown)
+    def words(self) -> tuple[str, ...]:
+        """The options as words to be typed after another command; for a URL that may hold a secret, `URL`."""
+        return tuple("URL" if "@" in word or "?" in word else shell_word(word) for word in self.options)
 
     @contextmanager
     def open(self, **overrides: Any) -> Iterator[Storage]:
@@ -69,6 +70,14 @@ class Target:
         except ConfigError as exc:
             source = f"{self.options[1]}: " if self.options[:1] == ("--config",) else ""
             raise ConfigError(f"{source}{exc.message}", exc.hint) from None
+
+    def check_named(self) -> None:
+        """Raise UsageError where a command would create the default file, which nobody named."""
+        if not self.options and not Path(DEFAULT_FILE).exists():
+            raise click.UsageError(
+                f"There is no {DEFAULT_FILE} in the current folder. Name the database to create with --url or "
+                f"--config, such as --url {DEFAULT_BACKEND}:///{DEFAULT_FILE}."
+            )
 
     def open_to_read(self) -> Any:
         """Open the storage for a command that neither creates nor changes a database."""

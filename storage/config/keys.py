@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from trialstore.dialects.base import Dialect, Option
 from trialstore.dialects.errors import ConfigError, nearest, shown
 from trialstore.dialects.registry import dialect_class, known_backends
+from trialstore.dialects.text import clean
 from trialstore.storage.values.encoding import is_storable, python_value
 
 # int() refuses very long texts; no key takes a number of more digits.
@@ -52,8 +53,8 @@ class StorageConfig:
 
     @property
     def label(self) -> str:
-        """`backend:database`, for reprs and logs: no host, no user, no secret."""
-        return f"{self.drivername.partition('+')[0]}:{self.database}"
+        """`backend:database`, for reprs and logs: no host, no user, no secret, no control characters."""
+        return clean(f"{self.drivername.partition('+')[0]}:{self.database}")
 
 
 def known_keys(drivername: object) -> Mapping[str, Option]:

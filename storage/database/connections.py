@@ -28,6 +28,7 @@ from trialstore.dialects.errors import (
     ServerUnreachable,
     StorageError,
 )
+from trialstore.dialects.text import logger
 from trialstore.sql.migrator import Migrator
 from trialstore.sql.session import Session
 from trialstore.sql.statements import Statements, storage_error
@@ -36,7 +37,7 @@ from trialstore.storage.config.keys import StorageConfig
 from . import forks
 from .checkout import Checkout
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 _T = TypeVar("_T")
 
 MAX_ATTEMPTS = 100  # more than there is time for, unless the config gives a lot

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _BAR_WIDTH = 40
+_BESIDE_BAR = len("  trial 1234    0.0001234")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def save_plot(file: Path, title: str, curves: list[Curve]) -> None:
 
     figure = Figure(figsize=(9, 1 + 3.2 * len(curves)), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)  # an id may hold a $
     axes = figure.subplots(len(curves), 1, sharex=True, squeeze=False)[:, 0]
     for axis, curve in zip(axes, curves, strict=True):
         others = [trial for trial in curve.values if trial not in curve.default_trials]
@@ -78,9 +79,10 @@ def print_plot(out: Console, curve: Curve) -> None:
     records = curve.records()
     if not records:
         return
-    block, longest = ("#" if out.encoding.lower() not in ("utf-8", "utf8") else "█"), records[0][1]
+    width = max(min(_BAR_WIDTH, out.width - _BESIDE_BAR), 1)
+    block, longest = ("█" if out.encoding.lower().startswith("utf") else "#"), records[0][1]
     out.print(f"Best {curve.metric} so far", style="bold")
     for trial, value in records:
-        bar = block * max(round(_BAR_WIDTH * value / longest) if longest > 0 else 1, 1)
-        out.print(f"  trial {trial:>4}  {bar:<{_BAR_WIDTH}}  {value:.4g}")
+        bar = block * max(round(width * value / longest) if longest > 0 else 1, 1)
+        out.print(f"  trial {trial:>4}  {bar:<{width}}  {value:.4g}")
     out.print()

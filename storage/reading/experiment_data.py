@@ -96,9 +96,22 @@ class SqlExperimentData(ExperimentData):
         return found
 
     @property
+    def marked_default_config_id(self) -> int | None:
+        """The config of the first trial whose metadata `is_defaults` is true; None where no trial is marked so."""
+        found: int | None = self._database.read_one(lambda tx: tx.scalar("trial_marked_default", **self._key))
+        return found
+
+    @property
     def results_df(self) -> pd.DataFrame:
         """One row per trial; three statements. See `ExperimentData.results_df`."""
+        return self._results_frame(exact=False)
 
+    @property
+    def exact_results_df(self) -> pd.DataFrame:
+        """One row per trial; three statements. See `ExperimentData.exact_results_df`."""
+        return self._results_frame(exact=True)
+
+    def _results_frame(self, *, exact: bool) -> pd.DataFrame:
         def read(tx: Session) -> tuple[Any, Any, Any]:
             return (
                 tx.tuples("trial_list", **self._key),
@@ -106,7 +119,7 @@ class SqlExperimentData(ExperimentData):
                 tx.tuples("results_of_experiment", **self._key),
             )
 
-        return results_frame(*self._database.read(read), self._database.dialect)
+        return results_frame(*self._database.read(read), self._database.dialect, exact=exact)
 
     def results_arrow(self) -> pa.Table:
         """One row per trial; three statements. See `ExperimentData.results_arrow`."""

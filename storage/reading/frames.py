@@ -54,6 +54,8 @@ def results_frame(
     config_rows: Sequence[tuple[Any, ...]],
     result_rows: Sequence[tuple[Any, ...]],
     dialect: Dialect,
+    *,
+    exact: bool = False,
 ) -> pd.DataFrame:
     """One row per trial: its own columns, then `config.*`, then `result.*`, each sorted by name.
 
@@ -63,6 +65,7 @@ def results_frame(
         config_rows: Rows `config_id, param_id, param_value, value_type`.
         result_rows: Rows `trial_id, metric_id, metric_value, value_type`.
         dialect: Reads the times.
+        exact: Whether values stay the objects that they are, also where a numeric column could hold them.
     """
     import pandas as pd
 
@@ -77,8 +80,8 @@ def results_frame(
         "status": pd.Series(status, dtype=object),
         "trial_runner_id": pd.Series(runners, dtype="Int64"),
     }
-    columns |= _wide(ExperimentData.CONFIG_COLUMN_PREFIX, config_rows, configs)
-    columns |= _wide(ExperimentData.RESULT_COLUMN_PREFIX, result_rows, ids)
+    columns |= _wide(ExperimentData.CONFIG_COLUMN_PREFIX, config_rows, configs, exact=exact)
+    columns |= _wide(ExperimentData.RESULT_COLUMN_PREFIX, result_rows, ids, exact=exact)
     frame: pd.DataFrame = pd.DataFrame(columns)
     return frame
 
@@ -90,7 +93,7 @@ def _utc(moments: Any) -> Any:
     return pd.Series(moments).dt.tz_localize("UTC")
 
 
-def _wide(prefix: str, rows: Sequence[tuple[Any, ...]], keys: Sequence[int]) -> dict[str, Any]:
+def _wide(prefix: str, rows: Sequence[tuple[Any, ...]], keys: Sequence[int], *, exact: bool = False) -> dict[str, Any]:
     """A column a name, sorted, of rows `key, name, text, type`; `keys` are those of the frame's rows."""
     texts: dict[str | None, dict[int, str | None]] = {}
     kinds: dict[str | None, set[str | None]] = {}
@@ -101,13 +104,14 @@ def _wide(prefix: str, rows: Sequence[tuple[Any, ...]], keys: Sequence[int]) -> 
         values[key] = text
         kinds[name].add(kind)
     columns = {
-        name: None if untyped() else _one_type(by_key, kinds[name], keys)
+        name: None if exact or untyped() else _one_type(by_key, kinds[name], keys)
         for name, by_key in texts.items()
         if name is not None  # a config without parameters
     }
     others = {name for name, column in columns.items() if column is None}
     for name, items in _stored(rows, others).items():
-        columns[name] = _column([items.get(key) for key in keys])
+        column = [items.get(key) for key in keys]
+        columns[name] = _objects(column) if exact else _column(column)
     return {f"{prefix}{name}": columns[name] for name in sorted(columns)}
 
 
@@ -141,6 +145,12 @@ def _stored(rows: Sequence[tuple[Any, ...]], names: set[str]) -> dict[str, dict[
         if name in names:
             found[name][key] = stored(text, kind)
     return found
+
+
+def _objects(items: Sequence[Stored | None]) -> Any:
+    import pandas as pd
+
+    return pd.Series([None if item is None else item.value for item in items], dtype=object)
 
 
 def _column(items: Sequence[Stored | None]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,12 +13,13 @@ from trialstore.dialects.errors import (
     SchemaMissing,
     SchemaTooOld,
 )
+from trialstore.dialects.text import logger
 from trialstore.sql.inspection import Found, SchemaState
 from trialstore.sql.migrations import Migration
 from trialstore.sql.migrator import StatementBusy
 from trialstore.storage.database.connections import Database
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 
 
 def open_schema(database: Database) -> None:

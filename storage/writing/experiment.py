@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from trialstore.dialects.errors import ErrorKind, ExperimentMissing, QueryError, ValueRejected, listed
+from trialstore.dialects.text import logger
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
@@ -36,7 +36,7 @@ from .git import git_info
 from .merge import merge_experiments
 from .trial import Trial
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import subprocess
 
+from trialstore.dialects.text import logger
 from trialstore.storage.values.checks import as_text
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 
 _TIMEOUT_SECONDS = 10
 _COMMIT_COLUMN_LENGTH = 40

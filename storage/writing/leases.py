@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,13 +10,14 @@ from types import TracebackType
 from typing import Literal
 
 from trialstore.dialects.errors import LeaseLost, StorageError, ValueRejected
+from trialstore.dialects.text import logger
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.values.checks import check_flag
 from trialstore.storage.values.encoding import python_value
 
 from .claims import lease_us
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 
 RENEWALS = 3
 """Renewals that fit into a lease: two of them may fail."""

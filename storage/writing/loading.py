@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Iterator, Mapping
 from itertools import compress
 from typing import Any
 
 from trialstore.dialects.errors import TrialError, TrialMissing, ValueRejected, listed
+from trialstore.dialects.text import clean, logger
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
@@ -21,7 +21,7 @@ from trialstore.storage.values.encoding import python_value
 from .trial import Trial
 from .unfit import Unfit
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 
 _PENDING = (Status.PENDING.name,) * 3
 _LATEST = dt.datetime(9999, 12, 31, tzinfo=dt.timezone.utc)
@@ -83,7 +83,7 @@ class StoredTrials(Storage.Experiment):
 
     def _runnable(self, trial_id: int, config: Mapping[str, rows.Stored], metadata: Mapping[str, Any]) -> Any:
         """The tunables of a trial with these stored values and metadata. Raises TrialError where it cannot be run."""
-        trial = f"Trial {self._experiment_id}:{trial_id} cannot be run"
+        trial = f"Trial {clean(self._experiment_id)}:{trial_id} cannot be run"
         if names := rows.unreadable(metadata):
             raise TrialError(
                 f"{trial}: its metadata {listed(names)} cannot be read.",
@@ -189,7 +189,7 @@ class StoredTrials(Storage.Experiment):
         """Whether somebody can learn from an ended trial: nothing that is stored with it is unreadable."""
         names = [*rows.unreadable(config), *rows.unreadable(scores or {})]
         if names:
-            trial = f"Trial {self._experiment_id}:{trial_id}"
+            trial = f"Trial {clean(self._experiment_id)}:{trial_id}"
             self._unfit.add(trial_id, TrialError(f"{trial}: {listed(names)} cannot be read."))
         return not names
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from trialstore.dialects.errors import ExperimentMissing, TrialError, ValueRejected, listed
+from trialstore.dialects.text import logger
 from trialstore.sql.session import Session
 from trialstore.storage.database.connections import Database
 from trialstore.storage.tunables.values import config_hash, values_of, with_stored
@@ -16,7 +16,7 @@ from trialstore.storage.values.checks import check_ids_left, check_name, items_o
 
 from .configs import find_or_create_configs
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 
 _COPIES = ("merge_params", "merge_status", "merge_results", "merge_telemetry")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from trialstore.dialects.errors import (
     ValueRejected,
     listed,
 )
+from trialstore.dialects.text import logger
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
@@ -27,7 +27,7 @@ from trialstore.storage.values.encoding import encode, python_value
 
 from .claims import check_runner_id, lease_us, release
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 POINT = ("ts", "metric_id", "metric_value", "value_type")
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 from trialstore.dialects.errors import TrialError
+from trialstore.dialects.text import logger
 
-_LOG = logging.getLogger(__name__)
+_LOG = logger(__name__)
 _SHOWN = 5
 _MOST_IDS = 20
 

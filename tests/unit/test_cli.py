@@ -20,10 +20,11 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from trialstore.dialects.text import clean
 from trialstore.storage import SchemaTooOld, SqlStorage, Status
 from trialstore.storage.cli import main
 from trialstore.storage.cli.demo import _Display
-from trialstore.storage.cli.output import clean, moment, print_table, settings, shown
+from trialstore.storage.cli.output import moment, print_table, settings, shown
 from trialstore.storage.cli.program import COMMANDS
 from trialstore.storage.cli.target import Target, read_target, storage_options
 from trialstore.storage.config.keys import config_from_url
@@ -358,7 +359,7 @@ def test_csv_and_trial_together_are_a_usage_error(url: str) -> None:
 
 def test_a_password_in_a_url_is_neither_shown_nor_kept_for_showing() -> None:
     target = read_target(None, "sqlite://user:hunter2@host/x")
-    assert "hunter2" not in target.arguments + repr(target)
+    assert "hunter2" not in "".join(target.words) + repr(target)
     result = call("list", "--url", "nosuchengine://user:hunter2@host/x")
     assert result.exit_code == 1
     assert "hunter2" not in result.stderr + result.stdout
@@ -462,7 +463,8 @@ def test_no_width_of_a_terminal_cuts_off_a_cell(width: int) -> None:
     print_table(
         out, "title", ("name", "size", "settings"), [("a-long-name-of-a-thing", 12345678, "one=1 two=2 three=3")]
     )
-    text = stream.getvalue()
+    assert max(map(len, stream.getvalue().splitlines())) <= width
+    text = stream.getvalue() if width > len("a-long-name-of-a-thing") else "".join(stream.getvalue().split())
     for word in ("a-long-name-of-a-thing", "12345678", "one=1", "two=2", "three=3"):
         assert word in text
 
@@ -472,4 +474,4 @@ def test_a_column_may_be_omitted_with_a_note_where_the_terminal_is_too_narrow() 
     out = Console(file=stream, width=30, force_terminal=True, color_system=None)
     print_table(out, "", ("name", "settings"), [("a-name-of-21-characters", "x" * 40)], may_omit_last=True)
     assert "xx" not in stream.getvalue()
-    assert "too narrow for the column 'settings'" in stream.getvalue()
+    assert "too narrow for the column 'settings'" in " ".join(stream.getvalue().split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import statistics
+import types
 from typing import TYPE_CHECKING, cast
 
 import pandas as pd
@@ -107,7 +108,8 @@ def test_the_last_activity_is_no_start_that_is_only_planned() -> None:
 def test_configs_lack_the_values_that_only_others_have() -> None:
     results = frame((1, 1, "SUCCEEDED", 1.0), (2, 2, "SUCCEEDED", 1.0))
     results["config.extra"] = [None, "on"]
-    assert config_values(results) == {1: {"page_size": 1024}, 2: {"page_size": 2048, "extra": "on"}}
+    data = cast("ExperimentData", SimpleData(results))
+    assert config_values(data) == {1: {"page_size": 1024}, 2: {"page_size": 2048, "extra": "on"}}
 
 
 def test_the_report_ranks_by_the_weighted_cost_against_the_default() -> None:
@@ -149,3 +151,13 @@ class SimpleData:
 
     def __init__(self, results: pd.DataFrame) -> None:
         self.results_df = results
+        self.tunable_configs = {
+            int(row["tunable_config_id"]): types.SimpleNamespace(
+                config_dict={
+                    name.removeprefix("config."): value
+                    for name, value in row.items()
+                    if name.startswith("config.") and value == value and value is not None
+                }
+            )
+            for row in results.to_dict("records")
+        }
