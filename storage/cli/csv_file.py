@@ -32,8 +32,7 @@ def write_csv(trials: pd.DataFrame, file: str, *, plain_text: bool = False) -> N
         StorageError: the file cannot be written.
     """
     if plain_text:
-        trials = trials.apply(lambda column: column.map(_plain_text) if column.dtype == object else column)
-        trials.columns = [_plain_text(column) for column in trials.columns]
+        trials = _with_plain_text(trials)
     buffer = io.StringIO()
     trials.to_csv(buffer, index=False, lineterminator="\n")
     text = buffer.getvalue()
@@ -55,6 +54,18 @@ def _print(text: str) -> None:
         text = "".join(f"{clean(line)}\n" for line in text.rstrip("\n").split("\n"))
     # Not the plain forms of the other commands: this is data, and '–' stays another text than '-'.
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _with_plain_text(trials: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {
+        str(name): pd.Series(list(map(_plain_text, column)), index=column.index, dtype=object)  # ints stay ints
+        if column.dtype == object
+        else column
+        for name, column in trials.items()
+    }
+    return pd.DataFrame(columns)
 
 
 def _plain_text(value: Any) -> Any:
