@@ -17,15 +17,6 @@ _SET_HERE = (
     *("COLUMNS", "LINES", "TERM", "NO_COLOR", "FORCE_COLOR"),
     *("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONUNBUFFERED"),
 )
-    "COLUMNS",
-    "LINES",
-    "TERM",
-    "NO_COLOR",
-    "FORCE_COLOR",
-    "PYTHONIOENCODING",
-    "PYTHONUTF8",
-    "PYTHONUNBUFFERED",
-)
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
