@@ -65,7 +65,8 @@ def _with_plain_text(trials: pd.DataFrame) -> pd.DataFrame:
         else column
         for name, column in trials.items()
     }
-    return pd.DataFrame(columns)
+    found: pd.DataFrame = pd.DataFrame(columns)
+    return found
 
 
 def _plain_text(value: Any) -> Any:

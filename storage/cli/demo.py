@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -153,11 +153,14 @@ class _Display:
         self._storage = storage
         self._done = 0
         self._animated = out.is_terminal and not out.is_dumb_terminal
+        # "…" takes the room of three where an encoding lacks it.
+        cut: Literal["ellipsis", "crop"] = "ellipsis" if fitted("…", out.encoding) == "…" else "crop"
+        what = Column(ratio=1, no_wrap=True, overflow=cut)
         self._progress: Progress = Progress(
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            TextColumn("{task.description}", markup=False, table_column=what),
             console=out,
             expand=True,
             transient=True,

@@ -7,7 +7,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
@@ -63,12 +63,13 @@ class OutputFailed(Exception):
 
 
 class _Stream(io.TextIOBase):
-    """A standard stream. A failing output raises OutputFailed, and is no OSError that others would take for theirs;
-    what a failing error stream should have shown is dropped."""
+    """A standard stream. An output that failed raises OutputFailed, from then on each time and whoever caught the first,
+    and is no OSError that others would take for theirs; what a failing error stream should have shown is dropped."""
 
     def __init__(self, stream: TextIO, *, vital: bool) -> None:
         self._stream = stream
         self._vital = vital
+        self._failure: OSError | None = None
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -94,23 +95,23 @@ class _Stream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write text."""
-        try:
-            return self._stream.write(text)
-        except OSError as exc:
-            self._fail(exc)
-            return len(text)
+        if text:  # click tries what a stream is with none, which /dev/full refuses too
+            self._try(lambda: self._stream.write(text))
+        return len(text)
 
     def flush(self) -> None:
         """Write what is buffered."""
-        try:
-            self._stream.flush()
-        except OSError as exc:
-            self._fail(exc)
+        self._try(self._stream.flush)
 
-    def _fail(self, reason: OSError) -> None:
-        self._give_up()
-        if self._vital:
-            raise OutputFailed(reason) from None
+    def _try(self, output: Callable[[], object]) -> None:
+        if self._failure is None:
+            try:
+                output()
+            except OSError as exc:
+                self._failure = exc
+                self._give_up()
+        if self._failure is not None and self._vital:
+            raise OutputFailed(self._failure) from None
 
     def _give_up(self) -> None:
         """Lead the stream nowhere, so that what it still holds cannot fail anew when the interpreter ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -71,7 +72,9 @@ def save_plot(file: Path, title: str, curves: list[Curve]) -> None:
     axes[0].legend(loc="upper right")
     axes[-1].set_xlabel("trial")
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.savefig(file, dpi=120)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # of an id; a box stands there
+        figure.savefig(file, dpi=120)
 
 
 def print_plot(out: Console, curve: Curve) -> None:
