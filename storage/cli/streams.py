@@ -63,8 +63,8 @@ class OutputFailed(Exception):
 
 
 class _Stream(io.TextIOBase):
-    """A standard stream. An output that failed raises OutputFailed, from then on each time and whoever caught the first,
-    and is no OSError that others would take for theirs; what a failing error stream should have shown is dropped."""
+    """A standard stream. An output that failed raises OutputFailed, from then on each time, whoever caught the first.
+    That is no OSError that others would take for theirs. What a failing error stream should have shown is dropped."""
 
     def __init__(self, stream: TextIO, *, vital: bool) -> None:
         self._stream = stream
@@ -95,7 +95,7 @@ class _Stream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write text."""
-        if text:  # click tries what a stream is with none, which /dev/full refuses too
+        if text != "":  # click tries what a stream is with none (of bytes, too), which /dev/full refuses
             self._try(lambda: self._stream.write(text))
         return len(text)
 
