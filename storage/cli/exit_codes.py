@@ -21,11 +21,13 @@ FINE, ERROR, USAGE, PENDING, BROKEN = range(5)
 EXIT_CODES = """\
 \b
 Exit codes:
-  0  fine: up to date, no difference, done
-  1  an error: no connection, no right, a migration was refused
-  2  wrong usage
-  3  something is pending
-  4  broken or different: a history, a file or a structure is not as it should be
+    0  fine: up to date, no difference, done
+    1  an error: no connection, no right, a migration was refused
+    2  wrong usage
+    3  something is pending
+    4  broken or different: a history, a file or a structure is not as it should be
+  130  interrupted (Ctrl-C)
+  141  nobody reads the output any more (a closed pipe)
 """
 
 _BROKEN = (SchemaDrift, SchemaTooNew, MigrationChecksumMismatch, MigrationFileInvalid, MigrationIncomplete)

@@ -388,6 +388,30 @@ def test_schema_apply_creates_the_schema_and_then_finds_it_up_to_date(tmp_path: 
     assert call("list", "--url", url).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["schema", "apply"], 2),
+        (["schema", "adopt"], 1),
+        (["schema", "resolve", "1", "--done"], 1),
+        (["schema", "status"], 3),
+        (["schema", "plan"], 3),
+        (["schema", "verify"], 1),
+        (["cancel", "x", "1"], 1),
+        (["show", "x"], 1),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_that_names_no_database_creates_none(folder: Path, words: list[str], code: int) -> None:
+    assert call(*words).exit_code == code
+    assert list(folder.iterdir()) == []
+
+
+def test_schema_apply_without_a_name_brings_the_file_that_is_there_up_to_date(folder: Path) -> None:
+    (folder / "trialstore.sqlite").touch()
+    assert "up to date" in ok("schema", "apply")
+
+
 def test_an_unknown_command_is_a_usage_error() -> None:
     assert call("shwo").exit_code == 2
 

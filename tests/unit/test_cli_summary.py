@@ -6,7 +6,7 @@ import io
 import math
 import statistics
 import types
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from trialstore.storage.cli.demo_report import print_report, rank_configs
+from trialstore.storage.cli.output import settings
 from trialstore.storage.cli.summary import (
     best_trial,
     config_scores,
@@ -110,6 +111,33 @@ def test_configs_lack_the_values_that_only_others_have() -> None:
     results["config.extra"] = [None, "on"]
     data = cast("ExperimentData", SimpleData(results))
     assert config_values(data) == {1: {"page_size": 1024}, 2: {"page_size": 2048, "extra": "on"}}
+
+
+def test_a_value_that_is_none_or_nan_is_one_that_a_config_has() -> None:
+    configs = {1: types.SimpleNamespace(config_dict={"a": None}), 2: types.SimpleNamespace(config_dict={"a": math.nan})}
+    found = config_values(cast("ExperimentData", types.SimpleNamespace(tunable_configs=configs)))
+    assert found[1] == {"a": None}
+    assert math.isnan(found[2]["a"])
+
+
+@pytest.mark.parametrize(
+    ("values", "default", "told"),
+    [
+        ({"a": None}, {"a": None}, "(default)"),
+        ({"a": math.nan}, {"a": float("nan")}, "(default)"),
+        ({"a": None}, {"a": math.nan}, "a=None"),
+        ({"a": math.nan}, {"a": None}, "a=nan"),
+        ({"a": None}, {"a": 1}, "a=None"),
+        ({"a": None}, {}, "a=None"),
+        ({}, {"a": None}, "a=(absent)"),
+        ({"a": "None"}, {"a": None}, "a='None'"),
+        ({"a": "(default)"}, {"a": 1}, "a='(default)'"),
+        ({"a": True}, {"a": 1}, "a=True"),
+        ({"a": "1"}, {"a": 1}, "a='1'"),
+    ],
+)
+def test_settings_tell_every_value_that_differs(values: dict[str, Any], default: dict[str, Any], told: str) -> None:
+    assert settings(values, default) == told
 
 
 def test_the_report_ranks_by_the_weighted_cost_against_the_default() -> None:

@@ -96,3 +96,10 @@ def test_only_what_the_database_has_certainly_undone_is_run_again() -> None:
 )
 def test_nearest_names_the_one_that_was_meant_or_all(name: str, known: list[str], hint: str) -> None:
     assert nearest(name, known) == hint
+
+
+def test_no_hint_names_more_than_twenty() -> None:
+    names = [f"zz{number:03}" for number in range(501)]
+    first = ", ".join(names[:20])
+    assert nearest("q", names) == f"Known: {first} and 481 more."
+    assert nearest("q", names[:20]) == f"Known: {first}."
