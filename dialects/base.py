@@ -27,7 +27,7 @@ import importlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -262,6 +262,14 @@ class Dialect(ABC):
         the configured timeout; then Busy is raised. Where DDL cannot be rolled back, it is entered again inside itself,
         and the lock is free only when the outermost one has been left.
         """
+
+    def migration_settings(self, session: StatementRunner) -> AbstractContextManager[None]:
+        """Entered under the migration lock, before anything is written, where DDL cannot be rolled back: the server's
+        settings that are in the way of migrations are set otherwise for the session, and set back in the end.
+
+        Raises MigrationError where this user, or any session, cannot do that.
+        """
+        return nullcontext()
 
     @abstractmethod
     def lock_holder(self, session: StatementRunner) -> str | None:

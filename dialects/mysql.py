@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Server, SessionStep, StatementRunner
-from .errors import Busy, ConfigError, ErrorKind, QueryError
+from .errors import Busy, ConfigError, ErrorKind, MigrationError, PermissionDenied, QueryError
 from .mysql_login import REFUSED, TLS_KEYS, check_tls, guarded_logins, tls_arguments
 from .server import ASK_FOR_RIGHTS, NO_ANSWER, SAFE_LOGIN, TOO_MANY, ServerDialect
 
@@ -125,6 +125,19 @@ _OWN_WORDS = {
     1317: "the statement was interrupted",
 }
 _READ_ONLY_SERVER = (1290, 1836)
+_REQUIRE_KEY, _INVISIBLE_KEY = "sql_require_primary_key", "sql_generate_invisible_primary_key"
+_KEYS = (
+    "The server's setting {} is on: it does not take the tables as the first migrations make them, two of which get "
+    "their primary keys in a later one. Nothing was changed."
+)
+_NO_KEYS = (
+    "This user may not set that for his own session: let an administrator grant him SESSION_VARIABLES_ADMIN (or SUPER) "
+    "until the schema is up to date, or apply it as a user who has it. Every table has a primary key then."
+)
+_NO_KEYS_FOR_ALL = (
+    "It cannot be set for one session: let an administrator run SET GLOBAL innodb_force_primary_key = OFF, apply the "
+    "schema, and set it back to ON. Every table has a primary key then."
+)
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
@@ -281,6 +294,25 @@ class MySQLDialect(ServerDialect):
                 session.scalar("migration_unlock")
                 lock_wait = max(1, round(self.lock_wait))
                 session.run("migration_timeouts", lock_wait=lock_wait, statement=before)
+
+    @contextmanager
+    def migration_settings(self, session: StatementRunner) -> Iterator[None]:
+        rules = str(session.scalar("migration_key_rules"))
+        if not rules:
+            yield
+            return
+        before = {"require_key": int(_REQUIRE_KEY in rules), "invisible_key": int(_INVISIBLE_KEY in rules)}
+        if not any(before.values()):
+            raise MigrationError(_KEYS.format(rules), _NO_KEYS_FOR_ALL)
+        try:
+            session.run("migration_key_rules_set", require_key=0, invisible_key=0)
+        except PermissionDenied:
+            raise MigrationError(_KEYS.format(rules), _NO_KEYS) from None
+        try:
+            yield
+        finally:
+            with suppress(QueryError):  # a broken connection does not go back to the pool
+                session.run("migration_key_rules_set", **before)
 
     def stream_cursor(self, connection: Any) -> Any:
         return connection.cursor(importlib.import_module(f"{self.driver_module}.cursors").SSCursor)

@@ -135,11 +135,12 @@ class Migrator:
     @contextmanager
     def _lock_held(self, session: Session) -> Iterator[None]:
         """Where DDL cannot be rolled back, the migration lock is held from the first migration to the last, so that
-        whoever waits for it finds all of them done."""
+        whoever waits for it finds all of them done; settings in the way of migrations are dealt with before the first.
+        """
         if self.dialect.transactional_ddl:
             yield
         else:
-            with self.dialect.migration_lock(session):
+            with self.dialect.migration_lock(session), self.dialect.migration_settings(session):
                 yield
 
     def wait(self, session: Session) -> None:

@@ -14,6 +14,11 @@
 -- for a lock, and on MariaDB no statement may take more than 15 minutes: change that below for very large tables. It
 -- holds the lock by which migrators shut each other out until the end.
 --
+-- Two tables get their primary keys in 0007 only. Where a MySQL server demands one of every table, or makes one by
+-- itself (sql_require_primary_key, sql_generate_invisible_primary_key), the script sets that off for its own session,
+-- for which the user needs the right SESSION_VARIABLES_ADMIN. MariaDB's innodb_force_primary_key is the whole server's:
+-- while it is on, the script stops before anything is changed. An administrator sets it off, and on again afterwards.
+--
 -- Check it afterwards with 'trialstore schema status', or by
 --
 --     SELECT version, slug, state, statements_done FROM trialstore_schema ORDER BY version;
@@ -25,13 +30,41 @@ SET SESSION autocommit = 1;
 -- run: migration_timeouts lock_wait=30 statement=900
 
 -- Text that is no number is refused where a number belongs, and told with it; statements have no other way to stop.
-CREATE TEMPORARY TABLE trialstore_guard (passed INTEGER) ENGINE = InnoDB;
+CREATE TEMPORARY TABLE trialstore_guard (passed INTEGER NOT NULL PRIMARY KEY) ENGINE = InnoDB;
 -- run: migration_lock seconds=30
 
 INSERT INTO trialstore_guard (passed)
 SELECT 'Nothing was changed: another connection holds the migration lock.'
 FROM dual
 WHERE coalesce(is_used_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))), 0) <> connection_id();
+
+SET @trialstore_keyed = (
+    SELECT count(*)
+    FROM information_schema.table_constraints
+    WHERE table_schema = database()
+        AND table_name = 'trial_telemetry'
+        AND constraint_type = 'PRIMARY KEY'
+);
+
+INSERT INTO trialstore_guard (passed)
+SELECT 'Nothing was changed: innodb_force_primary_key is on, and two tables get their primary keys in the end only.'
+FROM dual
+WHERE @trialstore_keyed = 0
+    AND 0 /*M!100600 + @@GLOBAL.innodb_force_primary_key */ > 0;
+
+SET @trialstore_set = CASE
+    WHEN
+        @trialstore_keyed = 0
+        AND 0 /*!80022 + @@SESSION.sql_require_primary_key */
+        /*!80030 + @@SESSION.sql_generate_invisible_primary_key */ > 0
+        THEN concat(
+            'SET SESSION sql_require_primary_key = 0' /*!80030 , ', SESSION sql_generate_invisible_primary_key = 0' */
+        )
+    ELSE 'DO 0'
+END;
+PREPARE trialstore_set FROM @trialstore_set;
+EXECUTE trialstore_set;
+DEALLOCATE PREPARE trialstore_set;
 
 -- part: empty
 INSERT INTO trialstore_guard (passed)

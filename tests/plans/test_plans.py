@@ -36,7 +36,7 @@ WITHOUT_PLAN: dict[str, set[str]] = {
     "duckdb": _EVERYWHERE,
     "postgresql": {*_EVERYWHERE, "begin_read", "begin_write"},
     "mysql": {
-        *(*_EVERYWHERE, "begin_read", "begin_write", "migration_timeouts"),
+        *(*_EVERYWHERE, "begin_read", "begin_write", "migration_timeouts", "migration_key_rules_set"),
         *("session_causal", "session_group_causal", "session_isolation", "session_settings", "snapshot_next"),
     },
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -37,9 +38,10 @@ class MysqlServer(MysqlFamilyServer):
     variable = "TRIALSTORE_TEST_MYSQL_URL"
 
     @classmethod
-    def start(cls, release: Release | None = None) -> DatabaseServer:
-        """A private MySQL whose administrator has every right."""
+    def start(cls, release: Release | None = None, options: Sequence[str] = ()) -> DatabaseServer:
+        """A private MySQL whose administrator has every right; the options are for its data folder, too."""
         program, places = programs(release)
+        places = [*places, *options]
         process = ServerProcess("mysql", ("mysql",), farewell=cls.crash)
         with process.closed_on_error():
             url = URL.create("mysql+pymysql", ADMIN, secrets.token_hex(8))

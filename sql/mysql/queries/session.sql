@@ -101,6 +101,40 @@ SET
     SESSION /*M!100600 max_statement_time = :statement, SESSION */ innodb_lock_wait_timeout = :lock_wait,
     SESSION lock_wait_timeout = :lock_wait;
 
+-- name: migration_key_rules
+-- returns: scalar
+-- params: -
+-- why: Which settings are on under which a server refuses tables without a primary key, or gives them one of its own,
+-- why: while there are, or will be, such tables: 0001 makes two of them as the reference does, 0007 adds their keys.
+-- own: Settings of this engine.
+SELECT
+    CASE
+        WHEN count(c.table_name) > 0 THEN ''
+        ELSE concat_ws(
+            ', ',
+            CASE WHEN 0 /*M!100600 + @@GLOBAL.innodb_force_primary_key */ > 0 THEN 'innodb_force_primary_key' END,
+            CASE WHEN 0 /*!80022 + @@SESSION.sql_require_primary_key */ > 0 THEN 'sql_require_primary_key' END,
+            CASE
+                WHEN 0 /*!80030 + @@SESSION.sql_generate_invisible_primary_key */ > 0
+                    THEN 'sql_generate_invisible_primary_key'
+            END
+        )
+    END AS settings
+FROM information_schema.table_constraints AS c
+WHERE c.table_schema = database()
+    AND c.table_name = 'trial_telemetry'
+    AND c.constraint_type = 'PRIMARY KEY';
+
+-- name: migration_key_rules_set
+-- returns: none
+-- params: require_key, invisible_key
+-- why: Those settings of a session, off while migrations run and as before afterwards. MySQL asks for the right
+-- why: SESSION_VARIABLES_ADMIN; MariaDB, whose setting is the whole server's, reads a comment.
+-- own: Settings of this engine.
+SET
+    SESSION /*!80022 sql_require_primary_key = :require_key, SESSION */
+    /*!80030 sql_generate_invisible_primary_key = :invisible_key, SESSION */ autocommit = 1;
+
 -- name: migration_lock
 -- returns: scalar
 -- params: seconds
