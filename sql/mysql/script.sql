@@ -64,7 +64,6 @@ SET @trialstore_set = CASE
 END;
 PREPARE trialstore_set FROM @trialstore_set;
 EXECUTE trialstore_set;
-DEALLOCATE PREPARE trialstore_set;
 
 -- part: empty
 INSERT INTO trialstore_guard (passed)
