@@ -193,11 +193,11 @@ def shown(name: object) -> str:
     return f"of type {type(name).__name__}"
 
 
-def listed(names: Iterable[object], show: Callable[[Any], str] = shown) -> str:
+def listed(names: Iterable[object], show: Callable[[Any], str] = shown, between: str = ", ") -> str:
     """The first names, and how many more there are: no message grows with the database."""
     texts = list(names)
     more = len(texts) - MOST_LISTED
-    return ", ".join(map(show, texts[:MOST_LISTED])) + (f" and {more:,} more" if more > 0 else "")
+    return between.join(map(show, texts[:MOST_LISTED])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from .base import DriverError, Option, Server, SessionStep, StatementRunner
-from .errors import ConfigError, ErrorKind, nearest
+from .errors import ConfigError, ErrorKind, listed, nearest
 from .files import MEMORY, FileDialect
 
 # What a `file:` URI takes, https://www.sqlite.org/uri.html; the driver's own arguments are options of ours.
@@ -216,7 +216,7 @@ class SQLiteDialect(FileDialect):
             return None
         pids = _lock_owners([self.path, Path(f"{self.path}-shm"), Path(f"{self.path}-wal")])
         pids.discard(os.getpid())
-        return f"process {', '.join(map(str, sorted(pids)))}" if pids else None
+        return f"process {listed(sorted(pids), str)}" if pids else None
 
     def encode_ts(self, moment: dt.datetime) -> str:
         return moment.astimezone(dt.timezone.utc).isoformat(" ", "microseconds")[:26]  # without the +00:00

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from trialstore.dialects.errors import CatalogueError, nearest
+from trialstore.dialects.errors import CatalogueError, listed, nearest
 
 ROOT = Path(__file__).parent
 MANY = "_many"
@@ -104,7 +104,7 @@ def _statement(headers: Mapping[str, str], body: Iterable[str], source: str) -> 
         if not headers.get(key):
             raise CatalogueError(f"{where} has no header '{key}'.")
     if headers["returns"] not in RETURNS:
-        raise CatalogueError(f"{where} returns {headers['returns']!r}.", f"Known: {', '.join(RETURNS)}.")
+        raise CatalogueError(f"{where} returns {headers['returns']!r}.", f"Known: {listed(RETURNS, str)}.")
     params = _names(headers["params"])
     sql = "\n".join(body).strip()
     if not sql.endswith(";"):
@@ -116,7 +116,7 @@ def _statement(headers: Mapping[str, str], body: Iterable[str], source: str) -> 
             raise CatalogueError(f"{where} has what looks like a bind inside a literal.", "Bind the value instead.")
     binds = set(_BIND.findall(_LITERAL.sub("''", sql)))
     if binds != set(params):
-        wrong = ", ".join(sorted(binds ^ set(params)))
+        wrong = listed(sorted(binds ^ set(params)), str)
         raise CatalogueError(f"{where}: binds and 'params' differ in: {wrong}.")
     arrays = _names(headers.get("arrays", "-"))
     if bool(arrays) != name.endswith(MANY) or not set(arrays) <= set(params):
@@ -182,7 +182,7 @@ def load_catalogue(folders: Sequence[str | Path]) -> Catalogue:
                 here[statement.name] = _checked(statement, found.get(statement.name), shared=depth == 0)
         found.update(here)
     if not found:
-        raise CatalogueError(f"No query files in {', '.join(map(str, folders))}.")
+        raise CatalogueError(f"No query files in {listed(folders, str)}.")
     for name, statement in found.items():
         single = found.get(name.removesuffix(MANY)) if name.endswith(MANY) else statement
         if single is None or set(single.params) != set(statement.params):

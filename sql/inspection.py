@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trialstore.dialects.errors import SchemaDrift
+from trialstore.dialects.errors import SchemaDrift, listed
 
 from .history import HISTORY_TABLE
 from .migrations import Migration
@@ -27,8 +27,6 @@ BASE_TABLES = frozenset(
         "trial_telemetry",
     ]
 )
-MOST_LISTED = 5
-"""Most differences that a message lists."""
 
 
 class Found(enum.Enum):
@@ -92,10 +90,9 @@ def check_tables(session: Session, folder: str | Path, version: int) -> None:
     found = differences(session, folder, version, history=False, by_mlos_bench=True)
     harmful = [one for one in found if not one.harmless]
     if harmful:
-        more = f"; and {len(harmful) - MOST_LISTED} more" if len(harmful) > MOST_LISTED else ""
-        listed = "; ".join(map(str, harmful[:MOST_LISTED]))
+        what = listed(harmful, str, "; ")
         raise SchemaDrift(
-            f"The database has tables of our names, not built as version {version:04d} says: {listed}{more}.",
+            f"The database has tables of our names, not built as version {version:04d} says: {what}.",
             "If mlos_bench wrote it, mend that (its table alembic_version must say at which revision it is; "
             "'trialstore schema verify' lists all differences). Else use another database.",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from trialstore.dialects.errors import ExperimentMissing, nearest
+from trialstore.dialects.errors import ExperimentMissing, listed, nearest
 
 from .output import say, tell
 from .target import Target, storage_options
@@ -29,5 +29,5 @@ def cancel(ctx: click.Context, target: Target, experiment: str, trials: tuple[in
     if canceled:
         tell(f"Canceled: {', '.join(map(str, canceled))}")
     if left := sorted(set(trials) - set(canceled)):
-        say(f"Not PENDING, held, or not there: {', '.join(map(str, left))}", err=True)
+        say(f"Not PENDING, held, or not there: {listed(left, str)}", err=True)
         ctx.exit(1)

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from trialstore.dialects.base import Dialect, Option
-from trialstore.dialects.errors import ConfigError, nearest, shown
+from trialstore.dialects.errors import ConfigError, listed, nearest, shown
 from trialstore.dialects.registry import dialect_class, known_backends
 from trialstore.dialects.text import clean
 from trialstore.storage.values.encoding import is_storable, python_value
@@ -95,7 +95,7 @@ def check_config(config: Mapping[str, Any]) -> StorageConfig:
     drivername = config.get("drivername")
     if drivername is None:
         unknown = next((key for key in config if key not in _KEYS), None)
-        hint = f"Is it {unknown!r} misspelt?" if unknown else f"Known engines: {', '.join(known_backends())}."
+        hint = f"Is it {unknown!r} misspelt?" if unknown else f"Known engines: {listed(known_backends(), str)}."
         raise ConfigError("config.drivername is missing.", hint)
     drivername = _checked("drivername", drivername, _KEYS["drivername"])
     if "://" in drivername:  # not shown: it may hold a password

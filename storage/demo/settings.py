@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from trialstore.dialects.errors import StorageError, nearest
+from trialstore.dialects.errors import StorageError, listed, nearest
 from trialstore.sql.catalogue import parse_statements
 
 Value = int | str
@@ -61,7 +61,7 @@ def check_config(config: Mapping[str, Value]) -> None:
             raise StorageError(f"The demo has no setting {name!r}.", nearest(name, DEFAULTS))
     for name, values in allowed_values().items():
         if config.get(name) not in values:
-            raise StorageError(f"Setting {name!r} has none of its values.", f"Known: {', '.join(map(str, values))}.")
+            raise StorageError(f"Setting {name!r} has none of its values.", f"Known: {listed(values, str)}.")
 
 
 def apply_config(connection: sqlite3.Connection, config: Mapping[str, Value]) -> None:

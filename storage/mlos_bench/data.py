@@ -17,6 +17,7 @@ from mlos_bench.storage import (
 from mlos_bench.util import utcify_nullable_timestamp
 
 from trialstore.storage import status as core_status
+from trialstore.storage.reading.by_id import with_same_ids
 from trialstore.storage.values import rows
 from trialstore.storage.values.encoding import decode
 
@@ -76,22 +77,21 @@ class SqlExperimentData(base_experiment_data.ExperimentData):
     @property
     def trials(self) -> dict[int, base_trial_data.TrialData]:
         """Trials by id, ascending."""
-        return _trials(self._core.trials)
+        return with_same_ids(self._core.trials, SqlTrialData)
 
     @property
     def tunable_configs(self) -> dict[int, base_tunable_config_data.TunableConfigData]:
         """Configs that the trials used, by id, ascending."""
         with as_parsed():  # which reads the values too
             found = self._core.tunable_configs
-        return {config_id: SqlTunableConfigData(core) for config_id, core in found.items()}
+        return with_same_ids(found, SqlTunableConfigData)
 
     @property
     def tunable_config_trial_groups(
         self,
     ) -> dict[int, base_tunable_config_trial_group_data.TunableConfigTrialGroupData]:
         """Groups of trials with the same config, by config id, ascending."""
-        groups = self._core.tunable_config_trial_groups
-        return {config_id: SqlTunableConfigTrialGroupData(core) for config_id, core in groups.items()}
+        return with_same_ids(self._core.tunable_config_trial_groups, SqlTunableConfigTrialGroupData)
 
     @property
     def default_tunable_config_id(self) -> int | None:
@@ -211,14 +211,10 @@ class SqlTunableConfigTrialGroupData(base_tunable_config_trial_group_data.Tunabl
     @property
     def trials(self) -> dict[int, base_trial_data.TrialData]:
         """The trials of the group by id, ascending."""
-        return _trials(self._core.trials)
+        return with_same_ids(self._core.trials, SqlTrialData)
 
     @property
     def results_df(self) -> pd.DataFrame:
         """The rows of the experiment's `results_df` that belong to this group."""
         with as_parsed():
             return self._core.results_df
-
-
-def _trials(found: Mapping[int, TrialData]) -> dict[int, base_trial_data.TrialData]:
-    return {trial_id: SqlTrialData(core) for trial_id, core in found.items()}

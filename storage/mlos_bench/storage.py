@@ -22,6 +22,7 @@ except ImportError as missing:
 
 from trialstore.storage import base_storage as core_storage
 from trialstore.storage import status as core_status
+from trialstore.storage.reading.by_id import with_same_ids
 from trialstore.storage.sql_storage import SqlStorage as CoreStorage
 from trialstore.storage.values.encoding import python_value
 
@@ -83,7 +84,7 @@ class SqlStorage(base_storage.Storage):
     @property
     def experiments(self) -> dict[str, ExperimentData]:
         """The stored experiments by id, ascending, for reading."""
-        return {experiment_id: SqlExperimentData(data) for experiment_id, data in self._core.experiments.items()}
+        return with_same_ids(self._core.experiments, SqlExperimentData)
 
     def experiment(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NoReturn, TypeVar
 
 from trialstore.dialects.errors import TrialError, listed, nearest, shown
@@ -10,18 +10,29 @@ from trialstore.storage.values.checks import int_id
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+_W = TypeVar("_W")
 
 
 class ById(dict[_K, _V]):
-    """A dict whose KeyError for an unknown id is one of ours, and names the nearest id."""
+    """A dict whose KeyError for an unknown id is one of ours, and names the nearest id; `what` says of what the ids
+    are, `where` what holds it."""
 
-    def __init__(self, found: Mapping[_K, _V], what: str, error: type[TrialError]) -> None:
+    def __init__(self, found: Mapping[_K, _V], what: str, error: type[TrialError], where: str = "") -> None:
         super().__init__(found)
         self._what = what
         self._error = error
+        self._where = where
 
     def __missing__(self, key: object) -> NoReturn:
-        raise self._error(f"There is no {self._what} {shown(key)}.", _nearest(key, self) or "There are none yet.")
+        where = f" {self._where}" if self._where else ""
+        hint = _nearest(key, self) or "There are none yet."
+        raise self._error(f"There is no {self._what} {shown(key)}{where}.", hint)
+
+
+def with_same_ids(found: Mapping[_K, _V], make: Callable[[_V], _W]) -> dict[_K, _W]:
+    """What is made of each, handed out in the same way."""
+    made = {key: make(value) for key, value in found.items()}
+    return ById(made, found._what, found._error, found._where) if isinstance(found, ById) else made
 
 
 def _nearest(key: object, known: Iterable[object]) -> str:

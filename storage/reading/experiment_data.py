@@ -66,7 +66,7 @@ class SqlExperimentData(ExperimentData):
             row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, groups[row.config_id])
             for row in found
         }
-        return ById(trials, f"trial in experiment {self._experiment_id!r}", TrialMissing)
+        return ById(trials, "trial", TrialMissing, f"in experiment {self._experiment_id!r}")
 
     @property
     def tunable_configs(self) -> dict[int, TunableConfigData]:
@@ -76,7 +76,7 @@ class SqlExperimentData(ExperimentData):
             config_id: SqlTunableConfigData(self._database, config_id, params)
             for config_id, params in sorted(rows.by_config(found).items())
         }
-        return ById(configs, f"tunable config in experiment {self._experiment_id!r}", TrialMissing)
+        return ById(configs, "tunable config", TrialMissing, f"in experiment {self._experiment_id!r}")
 
     @property
     def tunable_config_trial_groups(self) -> dict[int, TunableConfigTrialGroupData]:
@@ -87,7 +87,7 @@ class SqlExperimentData(ExperimentData):
             config_id: SqlTunableConfigTrialGroupData(self._database, self._experiment_id, config_id, groups[config_id])
             for config_id in sorted(groups)
         }
-        return ById(by_config, f"tunable config in experiment {self._experiment_id!r}", TrialMissing)
+        return ById(by_config, "tunable config", TrialMissing, f"in experiment {self._experiment_id!r}")
 
     @property
     def default_tunable_config_id(self) -> int | None:

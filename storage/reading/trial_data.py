@@ -69,7 +69,7 @@ class SqlTunableConfigTrialGroupData(TunableConfigTrialGroupData):
         found = self._database.read_one(lambda tx: tx.many("trial_list_of_config", **self._where))
         group_id = self._tunable_config_trial_group_id
         trials = {row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, group_id) for row in found}
-        return ById(trials, f"trial of this config in experiment {self._experiment_id!r}", TrialMissing)
+        return ById(trials, "trial", TrialMissing, f"of this config in experiment {self._experiment_id!r}")
 
     @property
     def results_df(self) -> pd.DataFrame:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from trialstore.dialects.errors import MigrationError, SchemaDrift
+from trialstore.dialects.errors import MigrationError, SchemaDrift, listed
 from trialstore.sql import history
 from trialstore.sql.history import ADOPTED, DONE, RUNNING, UNFINISHED, HistoryRow
 from trialstore.sql.migrations import Migration
@@ -96,7 +95,7 @@ def resolve(database: Database, version: int, *, done: bool, force: bool = False
 def _refuse(found: Unfinished, *, done: bool, force: bool) -> None:
     if done and found.lacking and not force:
         raise SchemaDrift(
-            f"Migration {found.migration} cannot be taken for done: {_listed(found.lacking)}.",
+            f"Migration {found.migration} cannot be taken for done: {listed(found.lacking, str, '; ')}.",
             "Complete it by hand, or choose --retry; --force records it as done all the same.",
         )
     if not done and not found.last:
@@ -104,10 +103,6 @@ def _refuse(found: Unfinished, *, done: bool, force: bool) -> None:
             f"Migration {found.migration} cannot run again: later ones are recorded.",
             "Complete it by hand, then choose --done.",
         )
-
-
-def _listed(found: Sequence[Difference]) -> str:
-    return "; ".join(map(str, found))
 
 
 def _mark_done(session: Session, found: Unfinished) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from trialstore.dialects.errors import TrialError
+from trialstore.dialects.errors import TrialError, listed
 from trialstore.dialects.text import logger
 
 _LOG = logger(__name__)
 _SHOWN = 5
-_MOST_IDS = 20
 
 
 class Unfit:
@@ -38,9 +37,7 @@ class Unfit:
         for trial_id in new[:_SHOWN]:
             _LOG.warning("Left out: %s", self._reasons[trial_id])
         if others := new[_SHOWN:]:
-            more = ", …" if len(others) > _MOST_IDS else ""
-            listed = ", ".join(map(str, others[:_MOST_IDS])) + more
-            _LOG.warning("Left out: %d more trials of %s: %s", len(others), experiment_id, listed)
+            _LOG.warning("Left out: %d more trials of %s: %s", len(others), experiment_id, listed(others, str))
         if new:
             _LOG.warning(
                 "Trials of %s that are left out: unfit_trials() lists, cancel_trials() ends them", experiment_id

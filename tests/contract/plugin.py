@@ -1,6 +1,7 @@
 """The pytest plugin of the contract suite: a fresh database in every mode, and experiments in it.
 
-The modes come from the hook `pytest_trialstore_modes`, which the author of a dialect implements.
+The modes come from the hook `pytest_trialstore_modes`, which the author of a dialect implements. Tests by hypothesis run
+without time limits.
 """
 
 from __future__ import annotations
@@ -10,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from trialstore.contract.helpers import groups, make_experiment
 from trialstore.contract.modes import Mode, needs
 from trialstore.storage import SqlStorage, Storage
+
+# How long an example takes is a matter of the machine and of what else runs on it. Settings of a single test start out
+# from these; where they name health checks they replace the list.
+settings.register_profile("trialstore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("trialstore")
 
 # Fixtures that run once in each mode, and which modes they are for.
 _CONFIGS = {

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -513,10 +513,8 @@ class LifeCycle(RuleBasedStateMachine):
 # An engine that is ten times as fast gets ten times as many examples. Whoever looks for a bug gives it minutes.
 SECONDS = 4.0
 BATCH = settings(
-    deadline=None,
     max_examples=10,
     stateful_step_count=30,
-    suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
 

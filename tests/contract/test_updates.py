@@ -181,7 +181,7 @@ class Model:
 
 
 @given(operations=st.lists(UPDATES | REPORTS, max_size=10))
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_interleaving_of_updates_ends_in_a_state_that_the_rules_allow(
     storage: SqlStorage, operations: list[Any]
 ) -> None:
