@@ -1,7 +1,7 @@
 """The pytest plugin of the contract suite: a fresh database in every mode, and experiments in it.
 
-The modes come from the hook `pytest_trialstore_modes`, which the author of a dialect implements. Tests by hypothesis run
-without time limits.
+The modes come from the hook `pytest_trialstore_modes`, which the author of a dialect implements. Tests by hypothesis
+run without time limits.
 """
 
 from __future__ import annotations

@@ -137,6 +137,27 @@ def test_the_tunables_of_a_trial_are_those_of_mlos_bench_with_its_values(storage
         assert experiment.tunables == tunables()
 
 
+def test_an_unknown_id_raises_a_key_error_that_names_the_nearest_one(storage: SqlStorage) -> None:
+    filled(storage)
+    data = storage.experiments["Exp"]
+    (first, *_) = data.tunable_configs
+    group = data.tunable_config_trial_groups[first]
+    calls: list[tuple[Any, str]] = [
+        (lambda: storage.experiments["Expp"], "There is no experiment 'Expp'. Hint: Did you mean 'Exp'?"),
+        (lambda: data.trials[99], "There is no trial 99 in experiment 'Exp'. Hint: The nearest id is 3."),
+        (lambda: data.tunable_configs[first - 1], f"no tunable config {first - 1} in experiment 'Exp'"),
+        (lambda: data.tunable_config_trial_groups[first - 1], f"no tunable config {first - 1} in experiment 'Exp'"),
+        (lambda: group.trials[2], "There is no trial 2 of this config in experiment 'Exp'. Hint: The nearest id is 1."),
+    ]
+    for call, words in calls:
+        with pytest.raises(KeyError) as caught:
+            call()
+        assert isinstance(caught.value, TrialError)
+        assert words in str(caught.value)
+    assert data.trials == dict(data.trials)
+    assert 99 not in data.trials
+
+
 # Values
 
 

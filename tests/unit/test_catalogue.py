@@ -99,6 +99,12 @@ def test_a_file_that_breaks_the_rules_is_refused(text: str, words: str) -> None:
 # Loading folders
 
 
+def test_an_error_names_a_few_of_the_binds_that_are_not_declared() -> None:
+    sql = f"SELECT {' + '.join(f':bind{number:02}' for number in range(30))};"
+    with pytest.raises(CatalogueError, match=r"bind18, bind19 and 10 more\.$"):
+        parse_statements(statement(sql=sql), "bad.sql")
+
+
 def test_later_folders_override_earlier_ones(tmp_path: Path) -> None:
     shared = folder(tmp_path, "shared", statement("a", params="x, y", sql="SELECT :x, :y;"), statement("b"))
     engine = folder(tmp_path, "engine", statement("a", params="y, x", sql="SELECT :y, :x;"))

@@ -270,6 +270,17 @@ def test_reading_commands_leave_the_database_as_it_is(url: str) -> None:
     assert path.read_bytes() == before
 
 
+def test_cancel_ends_pending_trials_and_lists_few_of_those_that_it_left(url: str) -> None:
+    unknown = [str(number) for number in range(101, 131)]
+    result = call("cancel", "latency", "--url", url, "3", *unknown)
+    assert result.exit_code == 1
+    assert result.stdout == "Canceled: 3\n"
+    assert result.stderr.rstrip().endswith(f": {', '.join(unknown[:20])} and 10 more")
+    result = call("cancel", "latncy", "--url", url, "1")
+    assert "There is no experiment 'latncy'." in result.stderr
+    assert "latency" in result.stderr
+
+
 def test_stored_text_is_shown_as_it_is_without_markup_or_control_characters(url: str) -> None:
     output = ok("show", "latency", "--url", url)
     assert "of \\x1b[31mrequests" in output
