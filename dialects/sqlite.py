@@ -144,7 +144,7 @@ class SQLiteDialect(FileDialect):
         in_memory = unquote(name) == MEMORY or self._parameters.get("mode") == "memory"
         if not in_memory and not name.startswith("/"):
             name = quote(str(Path(unquote(name)).absolute()))
-        self._name = MEMORY if unquote(name) == MEMORY else name
+        self._name = MEMORY if unquote(name) == MEMORY or not name else name  # memory needs no name
 
     def url(self) -> URL:
         self.check_path()

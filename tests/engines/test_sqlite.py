@@ -308,3 +308,11 @@ def test_a_temporary_file_that_cannot_be_written_ends_a_stream_with_our_error(
         assert "temporary file" in error.message
         assert "TMPDIR" in error.hint
         assert trial.update(Status.SUCCEEDED, at(1), {"score": 1}) == {"score": 1}
+
+
+@pytest.mark.parametrize("database", ["file:?mode=memory", "file:?mode=memory&cache=private"])
+def test_memory_needs_no_name_in_a_uri(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with SqlStorage({"drivername": "sqlite", "database": database}) as storage:
+        assert storage.experiments == {}
+    assert list(tmp_path.iterdir()) == []
