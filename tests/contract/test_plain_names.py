@@ -29,7 +29,7 @@ class Apart(str):
     __eq__ = object.__eq__
 
 
-class Metric(enum.StrEnum):
+class Metric(str, enum.Enum):
     """Names of metrics."""
 
     SCORE = "score"
