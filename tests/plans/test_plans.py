@@ -33,7 +33,10 @@ WITHOUT_PLAN: dict[str, set[str]] = {
         *("begin_read", "begin_write", "session_foreign_keys", "session_synchronous"),
         *(f"session_journal_{mode}" for mode in ("delete", "persist", "truncate", "wal")),
     },
-    "duckdb": _EVERYWHERE,
+    "duckdb": {
+        *(*_EVERYWHERE, "session_calendar", "session_default_collation", "session_default_order"),
+        "session_preserve_identifier_case",
+    },
     "postgresql": {*_EVERYWHERE, "begin_read", "begin_write"},
     "mysql": {
         *(*_EVERYWHERE, "begin_read", "begin_write", "migration_timeouts", "migration_key_rules_set"),
