@@ -406,15 +406,15 @@ class Sweep:
 
     def argument(self, name: str, argument: Argument) -> None:
         """Give the argument each value."""
-        before, all_refused = dump(self._kit.storage), True
+        before, all_refused, counts = dump(self._kit.storage), True, self._counts()
         for what, make in ODD.items():
-            counts = self._counts()
             self._statements.clear()
             refusal = self._refusal(argument, make())
             if refusal is None:
                 all_refused = False
                 if self._has_written():
                     self._kit.refresh()
+                    counts = self._counts()
                 continue
             problems = list(self._problems(refusal, argument, own_code=what in OWN_CODE_FAILS))
             if self._has_written() or self._counts() != counts:
