@@ -69,6 +69,8 @@ _KINDS = {
         1251,
         1275,
         1698,
+        1820,
+        1862,
         2005,
         2026,
         2059,
@@ -83,6 +85,13 @@ _KIND = {number: kind for kind, numbers in _KINDS.items() for number in numbers}
 _FOREIGN_KEY_EXISTS = 'errno: 121 "Duplicate key'  # 1005 has many reasons
 _TLS = "If the server demands TLS of this user, set 'ssl_ca' (or 'ssl_verify_mode' to 'none') in 'query'."
 _OFFLINE = "The server is in offline mode: ask its administrator."
+_READ_ONLY = (
+    "The server takes no writes. Connect to the primary: a replica takes none, nor does a port for reading of a proxy "
+    "(ProxySQL, MySQL Router); with 'hosts', name the primary among them."
+)
+_EXPIRED = (
+    "The password has expired: set another one (ALTER USER) with the server's own client, and put it into the config."
+)
 _HINTS = {
     1045: f"Check 'username' and 'password'. {_TLS}",
     1698: "This user cannot log in with a password: check 'username'.",
@@ -99,6 +108,8 @@ _HINTS = {
     1665: "Set 'binlog_format' to ROW (or MIXED) on the server: the library's transactions are READ COMMITTED.",
     1153: "Write less at once, or let the administrator raise 'max_allowed_packet' on the server.",
     1317: "Someone ended the statement (KILL QUERY).",
+    **dict.fromkeys((1290, 1836), _READ_ONLY),
+    **dict.fromkeys((1820, 1862), _EXPIRED),
     3032: _OFFLINE,
     6400: _OFFLINE,
     3100: "The server lost its group, or takes no transaction of this size (group_replication_transaction_size_limit).",
@@ -131,7 +142,7 @@ _KEYS = (
     "their primary keys in a later one. Nothing was changed."
 )
 _NO_KEYS = (
-    "This user may not set that for his own session: let an administrator grant him SESSION_VARIABLES_ADMIN (or SUPER) "
+    "This user may not set that for its own session: let an administrator grant it SESSION_VARIABLES_ADMIN (or SUPER) "
     "until the schema is up to date, or apply it as a user who has it. Every table has a primary key then."
 )
 _NO_KEYS_FOR_ALL = (

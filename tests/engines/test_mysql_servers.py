@@ -12,7 +12,7 @@ from engines.test_settings import global_settings, use
 from trialstore.contract.helpers import ask
 from trialstore.dialects.mysql import MySQLDialect
 from trialstore.sql.scripts import make_script
-from trialstore.storage import MigrationError, SqlStorage
+from trialstore.storage import ConnectError, MigrationError, PermissionDenied, SqlStorage
 
 pytestmark = engines("mysql")
 on_mysql = pytest.mark.server("mysql")
@@ -107,3 +107,25 @@ def test_a_script_stops_where_it_cannot_be_set(database: Database) -> None:
         assert done.code != 0
         assert "innodb_force_primary_key" in done.errors
         assert database.tables() == []
+
+
+# Servers that take no writes, and users who may not log in any more
+
+
+def test_a_server_that_takes_no_writes_says_where_to_write(database: Database, plain: Config) -> None:
+    with SqlStorage(plain) as storage:
+        use(storage)
+        with global_settings(database, {"read_only": "ON"}):
+            assert "Old" not in storage.experiments  # it can be read
+            error = refusal(lambda: use(storage))
+    assert type(error) is PermissionDenied
+    assert "read-only" in error.message or "read_only" in error.message
+    assert "Connect to the primary" in error.hint
+
+
+def test_a_password_that_has_expired_is_named(database: Database, plain: Config) -> None:
+    database.admin(f"ALTER USER '{plain['username']}'@'%' PASSWORD EXPIRE")
+    error = refusal(lambda: SqlStorage(plain))
+    assert type(error) is ConnectError
+    assert "expired" in error.hint
+    assert database.tables() == []
