@@ -38,3 +38,17 @@ PAGES = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROO
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     targets = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8"))
     assert [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()] == []
+
+
+SETTING = re.compile(r"set_config\('(\w+)'|(?:SESSION|PRAGMA) (?:/\*\S+ )?(\w+)\s+?=|, SESSION (\w+) =")
+OF_MIGRATIONS = {"statement_timeout", "max_statement_time", "sql_require_primary_key"}
+"""Settings of migrations alone, and those that only name another one."""
+
+
+@pytest.mark.parametrize("folder", ["postgresql", "mysql", "duckdb", "sqlite"])
+def test_each_setting_of_a_session_is_explained(folder: str) -> None:
+    source = (ROOT / "sql" / folder / "queries" / "session.sql").read_text(encoding="utf-8")
+    names = {name for match in SETTING.findall(source) for name in match if name} - OF_MIGRATIONS
+    page = (ROOT / "docs" / "dialects.md").read_text(encoding="utf-8").lower()
+    assert len(names) > 2
+    assert {name for name in names if name.lower() not in page} == set()
