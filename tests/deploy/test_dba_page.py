@@ -93,6 +93,7 @@ def run(block: str, environment: dict[str, str], folder: Path) -> str:
 def test_the_page_has_the_exit_codes_of_the_command_line() -> None:
     command = [sys.executable, "-c", "from trialstore.storage.cli import main; main()", "schema", "status", "--help"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    codes = dict(re.findall(r"^    (\d)  ([^:\n]+)", told, re.MULTILINE))
+    codes = dict(re.findall(r"^ +(\d)  ([^:\n]+)", told, re.MULTILINE))
+    assert len(codes) == 5
     page = dict(re.findall(r"^\| (\d) \| ([^:|]+?)(?: \||:)", PAGE, re.MULTILINE))
     assert {code: text.strip() for code, text in codes.items()} == {code: text.strip() for code, text in page.items()}
