@@ -100,13 +100,15 @@ def loaded(script: Path) -> ModuleType:
 def store_before(script: Path, tunables: dict[str, Any], targets: list[str], trials: list[tuple[Any, ...]]) -> None:
     """Store `(tunables, *updates)`, as if an earlier run of the script had been stopped after them."""
     now = datetime.now(timezone.utc)
+    described = re.search(r'description="(.*?)"', script.read_text(encoding="utf-8"))
+    assert described is not None
     with (
         SqlStorage(SQLITE) as storage,
         storage.experiment(
             experiment_id=loaded(script).EXPERIMENT,
             trial_id=1,
-            root_env_config=str(script),
-            description="",
+            root_env_config=str(script.resolve()),
+            description=described[1],
             tunables=tunables,
             opt_targets=dict.fromkeys(targets, "min"),
         ) as experiment,
