@@ -175,7 +175,6 @@ class MySQLDialect(ServerDialect):
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
         self._host = 0
-        self._in_group = False
         if self.hosts and "unix_socket" in self.query:
             raise ConfigError("config.hosts stands beside 'unix_socket' in 'query'.", "Give either.")
         if "unix_socket" in self.query:
@@ -243,12 +242,10 @@ class MySQLDialect(ServerDialect):
         yield SessionStep("session_isolation")
         if self.hosts:
             yield SessionStep("session_causal")
-            yield SessionStep("session_group", then=self._set_in_group)
-            if self._in_group:
+            known: list[int] = []
+            yield SessionStep("session_group", then=lambda _connection, settings: known.append(settings))
+            if any(known):
                 yield SessionStep("session_group_causal")
-
-    def _set_in_group(self, _connection: Any, settings: int) -> None:
-        self._in_group = settings > 0
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
         begin = super().begin_steps(write=write)
