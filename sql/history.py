@@ -31,9 +31,14 @@ class HistoryRow:
     statements_done: int
 
 
+def table_names(session: Session) -> set[str]:
+    """The names of all tables of the database, in small letters."""
+    return {str(row.table_name).lower() for row in session.many("schema_tables")}
+
+
 def exists(session: Session) -> bool:
     """Whether the database has the table."""
-    return any(str(row.table_name).lower() == HISTORY_TABLE for row in session.many("schema_tables"))
+    return HISTORY_TABLE in table_names(session)
 
 
 def read(session: Session) -> list[HistoryRow]:

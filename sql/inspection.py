@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trialstore.dialects.errors import SchemaDrift, listed
 
-from .history import HISTORY_TABLE
+from .history import HISTORY_TABLE, table_names
 from .migrations import Migration
 from .session import Session
 from .structure import MLOS_BENCH_MARK, differences
@@ -52,11 +52,6 @@ class SchemaState:
     def current(self) -> bool:
         """Nothing is pending."""
         return not self.pending
-
-
-def table_names(session: Session) -> set[str]:
-    """The names of all tables, in small letters."""
-    return {str(row.table_name).lower() for row in session.many("schema_tables")}
 
 
 def inspect_tables(session: Session, migrations: Sequence[Migration]) -> tuple[Found, int]:
