@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from trialstore.dialects.errors import StorageError
-from trialstore.dialects.text import clean
 from trialstore.storage.demo.benchmark import EXPERIMENT_ID, Options, Outcome, run_benchmark
 from trialstore.storage.demo.interrupt import StopRequest
 from trialstore.storage.demo.settings import DEFAULTS, TARGET_SYSTEM
 
-from .output import print_command, say, shell_word
+from .output import print_command, print_text, say, shell_word
 from .streams import INTERRUPTED, fitted
 from .target import Target, storage_options
 
@@ -123,7 +122,7 @@ def _finish(
     for options in ((), ("--trial", "1"), ("--csv", "trials.csv")):
         print_command(out, _show_words(target, experiment, *options))
     if written:
-        out.print(fitted(f"The plot of the best so far is {clean(str(written))}.", out.encoding))
+        print_text(out, f"The plot of the best so far is {written}.")
     out.print("More trials:")
     print_command(out, _demo_words(target, experiment))
 
@@ -177,9 +176,10 @@ class _Display:
 
     def prepared(self, corpus: Corpus, stored_trials: int) -> None:
         """Say what is tuned, on what data, and where the results go."""
-        self._print(
+        print_text(
+            self._out,
             f"Tuning {TARGET_SYSTEM} for {len(corpus.files)} files of Python's library "
-            f"({corpus.lines:,} lines, {corpus.size_bytes / 1e6:.1f} MB); results go to {self._storage!r}."
+            f"({corpus.lines:,} lines, {corpus.size_bytes / 1e6:.1f} MB); results go to {self._storage!r}.",
         )
         if stored_trials:
             self._out.print(f"Going on after {stored_trials} completed trials.")
@@ -198,12 +198,10 @@ class _Display:
         self._done += 1
         self._progress.update(self._task, completed=self._done)
         if reason:
-            self._print(f"Trial {trial.trial_id} {status.name}: {reason}")
+            print_text(self._out, f"Trial {trial.trial_id} {status.name}: {reason}")
         elif not self._animated:
             times = f"{metrics['elapsed_s']:.3f} s, p95 {metrics['p95_query_ms']:.2f} ms"
-            self._print(
-                f"{self._done}/{self._trials}  trial {trial.trial_id}  {times}  {settings(trial.tunables, DEFAULTS)}"
+            print_text(
+                self._out,
+                f"{self._done}/{self._trials}  trial {trial.trial_id}  {times}  {settings(trial.tunables, DEFAULTS)}",
             )
-
-    def _print(self, text: str) -> None:
-        self._out.print(fitted(clean(text), self._out.encoding))

@@ -12,8 +12,7 @@ from trialstore.storage.demo.plot import Curve, can_draw, print_plot, save_plot
 from trialstore.storage.demo.search import WEIGHTS, cost
 from trialstore.storage.demo.settings import DEFAULTS
 
-from .output import percent, print_table, settings
-from .streams import fitted
+from .output import percent, print_table, print_text, settings
 from .summary import ConfigScore, config_scores, config_values, improvement, scores
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def draw(out: Console, data: ExperimentData, file: Path | None) -> Path | None:
         try:
             save_plot(file, f"{_short(data.experiment_id)}: {len(DEFAULTS)} settings, {len(results)} trials", curves)
         except OSError as exc:
-            out.print(fitted(clean(f"The plot cannot be written to {file}: {exc.strerror or exc}."), out.encoding))
+            print_text(out, f"The plot cannot be written to {file}: {exc.strerror or exc}.")
         else:
             return file
     for curve in curves:

@@ -62,6 +62,11 @@ def tell(text: str) -> None:
         click.echo(clean(text))
 
 
+def print_text(out: Console, text: str, style: str | None = None) -> None:
+    """Print a sentence or title on a console, clean, and in characters that its encoding has."""
+    out.print(fitted(clean(text), out.encoding), style=style)
+
+
 def print_command(out: Console, words: Sequence[str]) -> None:
     """Print a command to be copied, folded on a terminal in the way that a shell takes."""
     from rich.cells import cell_len
@@ -119,7 +124,7 @@ def print_table(
     names = [fitted(clean(name), out.encoding) for name in columns]
     cells = [[_cell(value, separator, out.encoding) for value in row] for row in filled]
     if title:
-        out.print(fitted(clean(title), out.encoding), style="bold")
+        print_text(out, title, style="bold")
     widths = [
         max(cell_len(line) for cell in column for line in cell.split("\n"))
         for column in zip(names, *cells, strict=True)

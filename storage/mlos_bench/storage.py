@@ -259,7 +259,7 @@ class Trial(base_storage.Storage.Trial):
     def _save_new_config_data(self, new_config_data: Mapping[str, Any]) -> None:
         # The newest mlos_bench has every class of trials define this. What calls it there, its own
         # `add_new_config_data`, is replaced above: that one decides by what this process knows of the trial.
-        self._core.add_new_config_data(new_config_data)
+        self.add_new_config_data(new_config_data)
 
     def update(
         self, status: Status, timestamp: dt.datetime, metrics: dict[str, Any] | None = None
