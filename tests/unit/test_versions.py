@@ -1,0 +1,93 @@
+"""The versions that are claimed are those that are tested: docs, dialects, environments of tox and CI say the same."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+
+import pytest
+
+import servers
+from trialstore.dialects.registry import dialect_class
+
+ROOT = Path(__file__).parents[2]
+ENGINES = {
+    "SQLite": "sqlite",
+    "DuckDB": "duckdb",
+    "PostgreSQL": "postgresql",
+    "MariaDB": "mysql",
+    "MySQL": "mysql",
+}
+"""Name in the docs → its dialect."""
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def settings(name: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / name, encoding="utf-8")
+    return parser
+
+
+def table(head: str) -> dict[str, list[str]]:
+    """The table of docs/dialects.md that begins with this: first cell → the others."""
+    lines = text("docs/dialects.md").partition(f"\n{head}")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {first: others for first, *others in rows}
+
+
+SERVERS = table("| server or library |")
+PACKAGES = table("| | tested |")
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def split(cell: str) -> list[str]:
+    return cell.split(", ")
+
+
+def servers_of_docs() -> list[str]:
+    """The servers of the docs, by the names that the tests have for them."""
+    return [
+        f"{name.lower()}-{version}"
+        for name, (_, tested, _) in SERVERS.items()
+        if name not in ("SQLite", "DuckDB")
+        for version in split(tested)
+    ]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_the_docs_name_the_version_that_a_dialect_asks_for(name: str) -> None:
+    dialect = dialect_class(ENGINES[name])
+    least, tested, untested = SERVERS[name]
+    assert numbers(least) == dialect.least_versions[name.lower()]
+    newest = dialect.newest_tested.get(name.lower())
+    assert newest in (None, max(map(numbers, split(tested))))
+    assert least in split(tested) or untested.startswith(least.rpartition(".")[0] if name == "MySQL" else least)
+
+
+def test_every_server_of_the_docs_is_run_by_tox_and_by_ci_and_no_other() -> None:
+    environment = settings("tox.ini")["testenv:versions"]
+    workflow = re.search(r"\bserver: \[(.*)\]", text(".github/workflows/tests.yml"))
+    assert workflow
+    assert re.findall(r"--server (\S+)", environment["commands"]) == servers_of_docs()
+    assert split(workflow[1]) == servers_of_docs()
+    assert {name for name in servers.CHOICES if "-" in name} == set(servers_of_docs())
+    assert {"tests/contract", "tests/deploy", "tests/plans"} <= set(environment["commands"].split())
+
+
+def test_every_python_of_the_docs_is_declared_and_run() -> None:
+    tested = split(PACKAGES["Python"][0])
+    declared = re.findall(
+        r"^Programming Language :: Python :: (3\.\d+)$", settings("setup.cfg")["metadata"]["classifiers"], re.MULTILINE
+    )
+    assert declared == tested
+    assert settings("setup.cfg")["options"]["python_requires"] == f">={tested[0]}"
+    workflow = re.search(r"\bpython: \[(.*)\]", text(".github/workflows/tests.yml"))
+    assert workflow
+    assert re.findall(r"3\.\d+", workflow[1]) == tested
