@@ -79,6 +79,8 @@ class DriverError:
     code: str
     message: str
     hint: str = ""
+    server_text: str = ""
+    """What the server said, in full, where that repeats no stored value: for statements that hold none themselves."""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ _BEGINNINGS = (
 _CATALOG = (("already exists", ErrorKind.OBJECT_EXISTS), ("does not exist", ErrorKind.MISSING_OBJECT))
 # Their messages name objects and files; those of the other kinds may show values.
 _NAMES_ONLY = (ErrorKind.MISSING_OBJECT, ErrorKind.OBJECT_EXISTS, ErrorKind.PERMISSION, ErrorKind.CANNOT_CONNECT)
+_WITH_VALUES = (ErrorKind.BAD_VALUE, ErrorKind.DUPLICATE, ErrorKind.MISSING_REFERENCE)
 _OTHER_FORMAT = "Extension "  # that could read it, and is not there
 _LOCKED = "Could not set lock"
 _HOLDER = re.compile(r"\(PID (\d+)\)")
@@ -148,7 +149,7 @@ class DuckDBDialect(FileDialect):
         if kind is ErrorKind.CANNOT_CONNECT and _OTHER_FORMAT in told:
             return DriverError(kind, code, "the file is no DuckDB database", "Name another file.")
         safe = told if kind in _NAMES_ONLY else f"the database refused it: {kind.value}"
-        return DriverError(kind, code, safe, _hint(kind, code))
+        return DriverError(kind, code, safe, _hint(kind, code), "" if kind in _WITH_VALUES else told)
 
     def column_chunks(self, cursor: Any, size: int) -> Iterator[Sequence[Sequence[Any]]]:
         columns = list(cursor.fetchnumpy().values())  # all rows, which an object a value would take more memory for

@@ -43,6 +43,11 @@ class StorageError(Exception):
     Both are clean of control characters, whatever names they repeat; only lines, as of a statement, stay lines.
     """
 
+    code = ""
+    """Where the database refused something: its own code for that (an SQLSTATE, "error 1205", SQLite's name)."""
+    step = ""
+    """Where that was in a migration: its file, and which of its statements."""
+
     def __init__(self, message: str, hint: str = "") -> None:
         self.message = clean_lines(message)
         self.hint = clean_lines(hint)

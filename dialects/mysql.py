@@ -131,6 +131,8 @@ _WORDS = {
     ErrorKind.DEADLOCK: "the server undid it because it met another transaction",
     ErrorKind.BAD_VALUE: "a value does not fit its column",
 }
+# Of a message that repeats a value: the names behind it.
+_NAMES_BEHIND = re.compile(r"for (?:key|column) .*", re.DOTALL)
 _OWN_WORDS = {
     1153: "it is larger than the server takes at once (max_allowed_packet)",
     1317: "the statement was interrupted",
@@ -277,7 +279,7 @@ class MySQLDialect(ServerDialect):
         hint = _HINTS.get(number, ASK_FOR_RIGHTS if kind is ErrorKind.PERMISSION else "")
         words = _OWN_WORDS.get(number) or _WORDS.get(kind, f"the server refused it: {kind.value}")
         safe = message if kind in _NAMES_ONLY or number in _READ_ONLY_SERVER else words
-        return DriverError(kind, f"error {number}", safe, hint)
+        return DriverError(kind, f"error {number}", safe, hint, _server_text(kind, message))
 
     def new_id(self, cursor: Any) -> int | None:
         return int(cursor.lastrowid) if cursor.rowcount == 1 else None  # MySQL has no RETURNING
@@ -337,6 +339,14 @@ class MySQLDialect(ServerDialect):
     def lock_holder(self, session: StatementRunner) -> str | None:
         holder: str | None = session.scalar("migration_lock_holder")
         return holder
+
+
+def _server_text(kind: ErrorKind, message: str) -> str:
+    """The whole message; where it repeats a value, its names alone."""
+    if kind not in (ErrorKind.BAD_VALUE, ErrorKind.DUPLICATE):
+        return message
+    names = _NAMES_BEHIND.search(message)
+    return f"{_WORDS.get(kind, 'two rows have one key')}, {names[0]}" if names else ""
 
 
 def _client_error(origin: BaseException) -> DriverError | None:

@@ -230,7 +230,7 @@ class PostgreSQLDialect(ServerDialect):
         if code == "25006" and self.hosts:  # a primary that was turned read-only: another one may take the write
             kind = ErrorKind.DISCONNECTED
         hint = _HINTS.get(code, ASK_FOR_RIGHTS if kind is ErrorKind.PERMISSION else "")
-        return DriverError(kind, code, _safe_message(code, diag), hint)
+        return DriverError(kind, code, _safe_message(code, diag), hint, _server_text(code, diag))
 
     @contextmanager
     def migration_lock(self, session: StatementRunner) -> Iterator[None]:
@@ -282,6 +282,14 @@ def _safe_message(code: str, diag: Any) -> str:
     if diag is not None and diag.message_primary and code.startswith(_NAMES_ONLY):
         return str(diag.message_primary)
     return "a value does not fit its column" if code.startswith("22") else "the server refused it"
+
+
+def _server_text(code: str, diag: Any) -> str:
+    """Message and detail; not where they repeat a value (class 22), nor the detail that holds a key's (class 23)."""
+    if diag is None or code.startswith("22"):
+        return ""
+    parts = [diag.message_primary] if code.startswith("23") else [diag.message_primary, diag.message_detail]
+    return ": ".join(filter(None, parts))
 
 
 def _foreign(message: str) -> bool:

@@ -229,20 +229,26 @@ class Migrator:
         session.commit()
 
     def _run(self, session: Session, step: Step) -> None:
-        migration, number = step.migration, step.number
         try:
-            session.run_migration(step.statement, f"statement {number}")
+            session.run_migration(step.statement, f"statement {step.number} of {len(step.migration.statements)}")
         except StorageError as exc:
             kind = exc.kind if isinstance(exc, QueryError) else ErrorKind.OTHER
             if step.in_doubt and kind in (ErrorKind.OBJECT_EXISTS, ErrorKind.MISSING_OBJECT):
-                _LOG.info("Migration %s, statement %d had been carried out", migration, number)
+                _LOG.info("Migration %s had been carried out", step)
                 return
-            if kind is ErrorKind.BUSY:
-                raise StatementBusy(f"Migration {migration}, {exc.message}", _BUSY_HINT, kind) from None
-            if kind.retryable:
+            if kind.retryable and kind is not ErrorKind.BUSY:
                 raise
-            hint = f"{self._kept(step)} {exc.hint}".rstrip()
-            raise MigrationFailed(f"Migration {migration}, {exc.message}", hint) from None
+            raise self._refused(step, exc, kind) from None
+
+    def _refused(self, step: Step, exc: StorageError, kind: ErrorKind) -> StorageError:
+        message = f"Migration {step.migration}, {exc.message}"
+        error: StorageError
+        if kind is ErrorKind.BUSY:
+            error = StatementBusy(message, _BUSY_HINT, kind)
+        else:
+            error = MigrationFailed(message, f"{self._kept(step)} {exc.hint}".rstrip())
+        error.code, error.step = exc.code, f"{self.dialect.migrations_folder}/{step.place}"
+        return error
 
     def _kept(self, step: Step) -> str:
         """What a statement that is refused leaves behind, and what to do then."""

@@ -178,7 +178,7 @@ class Session:
             error = self._told(exc, what)
         raise error
 
-    def _told(self, exc: BaseException, what: str) -> BaseException:
+    def _told(self, exc: BaseException, what: str, *, in_full: bool = False) -> BaseException:
         """What to raise for an exception out of the driver; a connection that cannot be used any more is dropped."""
         if self._driver is None:
             lost = QueryError(f"{what}: the connection was lost", "", ErrorKind.DISCONNECTED)
@@ -186,7 +186,7 @@ class Session:
         if not isinstance(exc, (self._statements.driver_error, DBAPIError)):
             self._drop_interrupted()
             return exc
-        error = storage_error(self.dialect, self._statements.wrapped(exc, self._driver), what)
+        error = storage_error(self.dialect, self._statements.wrapped(exc, self._driver), what, in_full=in_full)
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
             self.drop()
             self._statements.losses += 1
@@ -308,9 +308,16 @@ class Session:
         return self._rows(self._statements.plan(name), params)
 
     def run_migration(self, sql: str, what: str) -> None:
-        """Run one statement of a migration file as it stands."""
+        """Run one statement of a migration file as it stands. It holds no values: errors have all that the server
+        says."""
         self._statements.tell(sql)
-        self._guarded(what, lambda: self._cursor.execute(sql))
+        try:
+            self._cursor.execute(sql)
+        except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
+            error = self._told(exc, what, in_full=True)
+        else:
+            return
+        raise error
 
     def _rows(self, ready: Ready, params: Mapping[str, Any]) -> list[Any]:
         cursor = self._run(ready, params)

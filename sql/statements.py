@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.exc import DBAPIError
 
-from trialstore.dialects.base import Dialect
+from trialstore.dialects.base import Dialect, DriverError
 from trialstore.dialects.errors import (
     Busy,
     CatalogueError,
@@ -43,10 +43,19 @@ _ERRORS: dict[ErrorKind, tuple[type[QueryError], str]] = {
 }
 
 
-def storage_error(dialect: Dialect, error: BaseException, what: str) -> StorageError:
-    """Our error for a driver's; `what` names the statement or step. Neither values nor passwords are in it."""
+def storage_error(dialect: Dialect, error: BaseException, what: str, *, in_full: bool = False) -> StorageError:
+    """Our error for a driver's; `what` names the statement or step. Neither values nor passwords are in it.
+
+    With `in_full`, for a statement that holds no values, it has all that the server said of names.
+    """
     told = dialect.classify(error)
-    message = f"{what}: {told.message} ({told.code})"
+    text = (in_full and told.server_text) or told.message
+    made = _storage_error(told, f"{what}: {text} ({told.code})")
+    made.code = told.code
+    return made
+
+
+def _storage_error(told: DriverError, message: str) -> StorageError:
     if told.kind is ErrorKind.UNREACHABLE:
         return ServerUnreachable(message, told.hint or "Check the address, and that the server runs.")
     if told.kind is ErrorKind.CANNOT_CONNECT:

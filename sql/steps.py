@@ -46,6 +46,14 @@ class Step:
     commits: bool = False
     """What was done so far is committed after it; without, it is committed with what follows."""
 
+    def __str__(self) -> str:
+        return f"{self.migration}, statement {self.number} of {len(self.migration.statements)}"
+
+    @property
+    def place(self) -> str:
+        """Of EXECUTE, the name of the file, and which of its statements it is."""
+        return f"{self.migration}.sql, statement {self.number} of {len(self.migration.statements)}"
+
     @property
     def statement(self) -> str:
         """Of EXECUTE, the SQL text."""

@@ -14,7 +14,7 @@ from trialstore.dialects.errors import (
     SchemaTooNew,
 )
 
-from .output import show_error
+from .failures import show_error
 
 FINE, ERROR, USAGE, PENDING, BROKEN = range(5)
 

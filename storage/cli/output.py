@@ -13,7 +13,6 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
-from trialstore.dialects.errors import StorageError
 from trialstore.dialects.text import clean, clean_lines
 
 from .streams import fitted, terminal_width
@@ -88,13 +87,6 @@ def shell_word(text: str) -> str:
         return shlex.quote(text)
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"$'{clean(escaped)}'"
-
-
-def show_error(error: StorageError) -> None:
-    """Print an error and what to do about it."""
-    say(f"Error: {error.message}", err=True)
-    if error.hint:
-        say(f"Hint: {error.hint}", err=True)
 
 
 def print_json(value: object) -> None:

@@ -16,7 +16,8 @@ import click
 
 from trialstore.dialects.errors import StorageError
 
-from .output import say, show_error
+from .failures import show_error
+from .output import say
 from .streams import CLOSED_PIPE, INTERRUPTED, OutputFailed, standard_streams
 from .target import DEFAULT_FILE
 

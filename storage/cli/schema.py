@@ -18,12 +18,13 @@ from trialstore.storage.schema.deployment import (
 )
 
 from .exit_codes import BROKEN, FINE, PENDING, SchemaCommands
+from .failures import error_dict, json_option
 from .output import console, moment, print_json, print_table, say, tell
 from .schema_checks import adopt, resolve, verify
 from .schema_offline import grants, script
 from .target import Target, storage_options
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_json = json_option()
 _to = click.option("--to", type=click.IntRange(min=1), metavar="VERSION", help="Up to this version (default: newest).")
 
 
@@ -69,7 +70,7 @@ def _status_dict(found: SchemaStatus) -> dict[str, Any]:
         "newest": found.newest,
         "pending": [str(migration) for migration in found.pending],
         "interrupted": found.interrupted,
-        "problem": None if trouble is None else {"message": trouble.message, "hint": trouble.hint},
+        "problem": None if trouble is None else error_dict(trouble),
         "history": [
             {
                 "version": entry.version,

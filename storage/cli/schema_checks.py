@@ -15,10 +15,11 @@ from trialstore.storage.schema.resolution import Unfinished, find_unfinished
 from trialstore.storage.schema.resolution import resolve as resolve_migration
 
 from .exit_codes import BROKEN, FINE, USAGE
+from .failures import json_option
 from .output import print_json, say, tell
 from .target import Target, storage_options
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_json = json_option()
 
 
 @click.command()

@@ -14,6 +14,7 @@ from trialstore.dialects.text import clean
 from trialstore.sql.grants import Names, make_grants
 from trialstore.sql.scripts import make_script
 
+from .failures import json_option
 from .output import json_text, say
 
 _NAMES = Names()
@@ -21,7 +22,7 @@ _NAMES = Names()
 
 def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print a JSON object, with the script as its 'text'."),
+        json_option("Print a JSON object, with the script as its 'text'."),
         click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE instead."),
         click.option("--dialect", metavar="NAME", required=True, help="The engine that the script is for."),
     ):

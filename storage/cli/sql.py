@@ -17,6 +17,7 @@ from trialstore.dialects.text import clean
 from trialstore.sql.catalogue import Statement, load_catalogue
 from trialstore.sql.session import Session
 
+from .failures import json_option
 from .output import console, print_json, print_table, say, shown, tell
 from .target import Target, storage_options
 
@@ -130,7 +131,7 @@ dialect_option: Callable[..., Any] = click.option(
 
 @sql.command("list")
 @dialect_option
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, with the text of each statement.")
+@json_option("Print a JSON array, with the text of each statement.")
 def list_statements(dialect: str | None, as_json: bool) -> None:
     """List the statements with their files and reasons."""
     found = listed(dialect)

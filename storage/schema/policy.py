@@ -101,16 +101,19 @@ def lock_explained(database: Database) -> Iterator[None]:
     try:
         yield
     except StatementBusy as exc:
-        reason, hint = exc.message, exc.hint
+        reason, hint, code, step = exc.message, exc.hint, exc.code, exc.step
     except Busy as exc:
         with database.session() as session:
             holder = database.dialect.lock_holder(session)
         why = f"{holder} holds the lock." if holder else exc.message
         reason = f"the schema could not be brought up to date: {why}"
         hint = "Wait for it to finish, or end it, then run this again." if holder else exc.hint
+        code, step = exc.code, ""
     else:
         return
-    raise MigrationLocked(f"{database.config.label}: {reason}", hint)
+    locked = MigrationLocked(f"{database.config.label}: {reason}", hint)
+    locked.code, locked.step = code, step
+    raise locked
 
 
 def _refusal(database: Database, state: SchemaState) -> SchemaError:

@@ -10,6 +10,7 @@ import pytest
 
 import servers
 from deploy.commands import Run, runner
+from engines.databases import Database
 from matrix import first_mode
 from trialstore.contract.modes import Config
 from trialstore.storage import SqlStorage
@@ -33,6 +34,15 @@ def empty(engine: str, tmp_path: Path) -> Iterator[Config]:
     """The config of an empty database, of every engine in turn."""
     with database(engine, tmp_path) as config:
         yield config
+
+
+@pytest.fixture
+def server_database(engine: str) -> Iterator[Database]:
+    """An empty database of a server, and other ways to reach it."""
+    server = servers.require(engine)
+    name = server.create_database()
+    yield Database(server, name)
+    server.drop_database(name)
 
 
 @pytest.fixture

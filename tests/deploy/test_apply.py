@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-import servers
 from deploy.commands import Run, changed, ok, refused, snapshot
 from engines import workers
 from engines.databases import Database, on_servers
@@ -69,14 +68,6 @@ def test_a_target_is_refused_before_a_database_is_created(empty: Config, run: Ru
 def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is retried for a minute elsewhere is tried once."""
     monkeypatch.setattr("trialstore.storage.database.connections.MAX_ATTEMPTS", 1)
-
-
-@pytest.fixture
-def server_database(engine: str) -> Iterator[Database]:
-    server = servers.require(engine)
-    name = server.create_database()
-    yield Database(server, name)
-    server.drop_database(name)
 
 
 @on_servers

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import servers
 from deploy.commands import Run, ok, refused, snapshot
 from engines.databases import Database, on_servers, user_of
 from trialstore.contract.helpers import bare, execute, migrate_to, tables, watch
@@ -167,14 +165,6 @@ def test_a_target_that_cannot_be_reached_is_refused(empty: Config, command: str,
 
 
 # --- a login that may only read ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def server_database(engine: str) -> Iterator[Database]:
-    server = servers.require(engine)
-    name = server.create_database()
-    yield Database(server, name)
-    server.drop_database(name)
 
 
 @on_servers
