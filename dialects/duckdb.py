@@ -80,7 +80,7 @@ class DuckDBDialect(FileDialect):
     driver = "duckdb_engine"
     driver_module = "duckdb_engine"
     extra = "duckdb"
-    sql_folders = ("queries", "duckdb/queries")
+    sql_folders = ("queries", "files/queries", "duckdb/queries")
     migrations_folder = "duckdb/migrations"
     least_versions = {"duckdb": (1, 4, 1)}
     transactional_ddl = True

@@ -97,7 +97,7 @@ class SQLiteDialect(FileDialect):
     name = "sqlite"
     driver = "pysqlite"
     driver_module = "sqlite3"
-    sql_folders = ("queries", "sqlite/queries")
+    sql_folders = ("queries", "files/queries", "sqlite/queries")
     migrations_folder = "sqlite/migrations"
     least_versions = {"sqlite": (3, 35)}
     transactional_ddl = True

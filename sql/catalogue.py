@@ -6,9 +6,10 @@ A query file holds statements under headers::
     -- returns: one | many | scalar | count | id | none
     -- params: exp_id, trial_id        (or - for none)
     -- why: a line of reason
-    -- own: why only this engine has it (in an engine's folder, for statements that no other engine shares)
+    -- own: why each engine has its own (in an engine's folder, for statements that are not in the shared one)
     -- arrays: of a statement NAME_many, the params that are arrays
 
+A header `own` at the head of a file, before its first statement, holds for every statement of the file that has none.
 An engine's folder overrides a shared statement by one of the same name, returns and params. There may be a statement
 `NAME_many` beside `NAME`: it takes the same params, some of them as arrays with one element a row. The last line of a
 statement `explain` stands for the one to be explained.
@@ -69,12 +70,13 @@ class Statement:
 def parse_statements(text: str, source: str = "<text>") -> list[Statement]:
     """The statements of one query file, in order. Raises CatalogueError naming the file and the statement."""
     statements: list[Statement] = []
+    of_file: dict[str, str] = {}
     headers: dict[str, str] = {}
     body: list[str] = []
 
     def finish() -> None:
         if headers:
-            statements.append(_statement(headers, body, source))
+            statements.append(_statement({**of_file, **headers}, body, source))
         headers.clear()
         body.clear()
 
@@ -84,11 +86,11 @@ def parse_statements(text: str, source: str = "<text>") -> list[Statement]:
             key, value = header.groups()
             if key == "name":
                 finish()
-            elif "name" not in headers:
+            elif "name" not in headers and key != "own":
                 raise CatalogueError(f"{source}: header '{key}' stands before any 'name'.")
-            if key in headers:
-                value = f"{headers[key]} {value}"  # a long header goes on in the next line of the same key
-            headers[key] = value
+            target = headers if key == "name" or headers else of_file
+            # A long header is continued by the next line with the same key.
+            target[key] = f"{target[key]} {value}" if key in target else value
         elif headers and not line.lstrip().startswith("--"):
             body.append(line.rstrip())
         elif line.strip() and not line.lstrip().startswith("--"):
@@ -195,11 +197,11 @@ def _checked(statement: Statement, base: Statement | None, *, shared: bool) -> S
         if not shared and not statement.own:
             raise CatalogueError(
                 f"{statement.source}: {statement.name!r} overrides nothing.",
-                "Say why it is this engine's in a header 'own'.",
+                "Say why it is this engine's in a header 'own', or correct the name.",
             )
         return statement
     if (statement.returns, sorted(statement.params)) != (base.returns, sorted(base.params)):
         raise CatalogueError(
             f"{statement.source}: {statement.name!r} takes or returns other things than {base.source}."
         )
-    return replace(statement, own=statement.own or base.own)
+    return replace(statement, own=(statement.own or base.own) if base.own else "")

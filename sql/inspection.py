@@ -75,7 +75,7 @@ def inspect_tables(session: Session, migrations: Sequence[Migration]) -> tuple[F
 
 def marked_version(session: Session, migrations: Sequence[Migration]) -> int | None:
     """The version that mlos_bench's revision stands for; None where it is none of its revisions."""
-    row = session.one("reference_revision")
+    row = session.one("mlos_bench_revision")
     revisions = {migration.adopts: migration.version for migration in migrations if migration.adopts}
     return None if row is None else revisions.get(row.version_num)
 

@@ -1,3 +1,3 @@
--- DuckDB knows no users: who may read or write a database is said by the modes of its file and of the folder that the
--- file is in. Those who only read get "read_only": true in their config, and several processes may do so at the same
--- time. An application that is not to change the schema gets "schema_policy": "verify" in its config.
+-- DuckDB knows no users: the modes of the file and of its folder decide who may read or write a database. Those who
+-- only read get "read_only": true in their config, and several processes may do so at the same time. An application
+-- that is not to change the schema gets "schema_policy": "verify" in its config.

@@ -1,4 +1,4 @@
--- What a schema script needs beside migrations and bookkeeping; how this file is read is told in sql/scripts.py.
+-- What a schema script needs beside migrations and bookkeeping; sql/scripts.py explains how this file is read.
 -- Times are in UTC without a zone. The usual cast to one would need an extension.
 -- value: started_at make_timestamp(epoch_us(now()))
 -- value: finished_at make_timestamp(epoch_us(now()))

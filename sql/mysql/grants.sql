@@ -4,15 +4,15 @@
 --     mariadb --comments --host=HOST --user=ADMINISTRATOR --password < FILE      (MariaDB)
 --     mysql --comments --host=HOST --user=ADMINISTRATOR --password < FILE        (MySQL)
 --
--- The accounts must exist; how they log in is yours to say:
+-- The accounts must exist; how they log in is up to you:
 --
 --     CREATE USER NAME@'%' IDENTIFIED BY 'SECRET';
 --
 -- It may be run again. An underscore in the database's name has a backslash before it, for it would stand for any
--- character here (but on a MySQL with partial_revokes: there take the backslash away). Nobody is shown who holds the
--- migration lock unless he has the right PROCESS, which is one on the whole server and therefore not among these.
+-- character here (but on a MySQL with partial_revokes: there take the backslash away). Seeing who holds the migration
+-- lock needs the right PROCESS, which covers the whole server and is therefore not granted here.
 
--- MariaDB would make an account that does not exist, and one without a password.
+-- Without this, MariaDB would create an account that does not exist, and without a password.
 SET SESSION sql_mode = concat('STRICT_ALL_TABLES' /*M!100600 , ',NO_AUTO_CREATE_USER' */);
 
 -- The owner makes and changes the tables ('trialstore schema apply', or a script, which keeps a temporary one).

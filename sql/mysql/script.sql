@@ -1,4 +1,4 @@
--- What a schema script needs beside migrations and bookkeeping; how this file is read is told in sql/scripts.py.
+-- What a schema script needs beside migrations and bookkeeping; sql/scripts.py explains how this file is read.
 -- value: started_at utc_timestamp(6)
 -- value: finished_at utc_timestamp(6)
 
@@ -14,10 +14,11 @@
 -- for a lock, and on MariaDB no statement may take more than 15 minutes: change that below for very large tables. It
 -- holds the lock by which migrators shut each other out until the end.
 --
--- Two tables get their primary keys in 0007 only. Where a MySQL server demands one of every table, or makes one by
--- itself (sql_require_primary_key, sql_generate_invisible_primary_key), the script sets that off for its own session,
--- for which the user needs the right SESSION_VARIABLES_ADMIN. MariaDB's innodb_force_primary_key is the whole server's:
--- while it is on, the script stops before anything is changed. An administrator sets it off, and on again afterwards.
+-- Two tables get no primary keys before 0007. Where a MySQL server demands one of every table, or makes one by
+-- itself (sql_require_primary_key, sql_generate_invisible_primary_key), the script turns that off for its own session,
+-- for which the user needs the right SESSION_VARIABLES_ADMIN. MariaDB's innodb_force_primary_key belongs to the whole
+-- server: while it is on, the script stops before anything is changed. An administrator turns it off, and on again
+-- afterwards.
 --
 -- Check it afterwards with 'trialstore schema status', or by
 --
@@ -29,7 +30,7 @@ SET SESSION autocommit = 1;
 -- run: session_settings time_zone='+00:00' lock_wait=30
 -- run: migration_timeouts lock_wait=30 statement=900
 
--- Text that is no number is refused where a number belongs, and told with it; statements have no other way to stop.
+-- A text that is not a number is refused in this column, and the error shows it: nothing else can stop a script.
 CREATE TEMPORARY TABLE trialstore_guard (passed INTEGER NOT NULL PRIMARY KEY) ENGINE = InnoDB;
 -- run: migration_lock seconds=30
 
@@ -47,7 +48,7 @@ SET @trialstore_keyed = (
 );
 
 INSERT INTO trialstore_guard (passed)
-SELECT 'Nothing was changed: innodb_force_primary_key is on, and two tables get their primary keys in the end only.'
+SELECT 'Nothing was changed: innodb_force_primary_key is on, and two tables get their primary keys only at the end.'
 FROM dual
 WHERE @trialstore_keyed = 0
     AND 0 /*M!100600 + @@GLOBAL.innodb_force_primary_key */ > 0;

@@ -4,14 +4,14 @@
 --
 --     psql --no-psqlrc --file=FILE 'host=HOST dbname=DATABASE'
 --
--- The roles must exist; how they log in is yours to say:
+-- The roles must exist; how they log in is up to you:
 --
 --     CREATE ROLE NAME LOGIN PASSWORD 'SECRET';
 --
 -- It may be run again, and should be after the first 'trialstore schema apply', which makes the last statement here
--- find the table that it is about. Who else may use the database or the schema until now, as a member of PUBLIC, may
--- not any longer. Tables that were made before by another role, as those of mlos_bench, must belong to the owner before
--- they can be upgraded (ALTER TABLE NAME OWNER TO OWNER).
+-- find the table that it is about. It takes away the rights on the database and the schema that everybody has as a
+-- member of PUBLIC. Tables that were made before by another role, as those of mlos_bench, must belong to the owner
+-- before they can be upgraded (ALTER TABLE NAME OWNER TO OWNER).
 
 -- client: \set ON_ERROR_STOP on
 BEGIN;

@@ -1,4 +1,4 @@
--- What a schema script needs beside migrations and bookkeeping; how this file is read is told in sql/scripts.py.
+-- What a schema script needs beside migrations and bookkeeping; sql/scripts.py explains how this file is read.
 -- value: started_at CURRENT_TIMESTAMP
 -- value: finished_at clock_timestamp()
 

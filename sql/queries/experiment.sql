@@ -1,7 +1,7 @@
 -- name: experiment_get
 -- returns: one
 -- params: exp_id
--- why: An experiment's head.
+-- why: The experiment itself, without its objectives and trials.
 SELECT exp_id, description, root_env_config, git_repo, git_commit
 FROM experiment
 WHERE exp_id = :exp_id;
@@ -9,7 +9,7 @@ WHERE exp_id = :exp_id;
 -- name: experiment_list
 -- returns: many
 -- params: -
--- why: All experiments for the reading side.
+-- why: All experiments.
 SELECT exp_id, description, root_env_config, git_repo, git_commit
 FROM experiment
 ORDER BY exp_id;
@@ -17,7 +17,7 @@ ORDER BY exp_id;
 -- name: experiment_lock
 -- returns: one
 -- params: exp_id
--- why: Trial ids of one experiment are handed out one after the other; the row's lock is the queue.
+-- why: Trial ids of an experiment are given out by one transaction at a time: the others wait for the lock of its row.
 SELECT exp_id
 FROM experiment
 WHERE exp_id = :exp_id

@@ -11,7 +11,8 @@ ORDER BY version;
 -- name: history_insert
 -- returns: none
 -- params: version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, library_version
--- why: One row a migration, written in its transaction where DDL is transactional, before its first statement if not.
+-- why: One row per migration, written in the migration's transaction where DDL is transactional, otherwise before its
+-- why: first statement.
 INSERT INTO trialstore_schema (
     version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, database_user,
     library_version
@@ -33,7 +34,7 @@ WHERE version = :version;
 -- name: history_finish
 -- returns: count
 -- params: version, state, finished_at, duration_ms
--- why: A migration that runs step by step is done, or one of its statements was refused, or it goes on after that.
+-- why: Changes the state of a migration that runs statement by statement: done, failed, or running again.
 UPDATE trialstore_schema
 SET state = :state, finished_at = :finished_at, duration_ms = :duration_ms
 WHERE version = :version;
@@ -41,14 +42,13 @@ WHERE version = :version;
 -- name: history_delete
 -- returns: count
 -- params: version
--- why: A migration of which nothing was carried out has not begun: its first statement was refused, or the
--- why: administrator says so.
+-- why: Nothing of the migration was carried out: its first statement was refused, or the administrator says so.
 DELETE FROM trialstore_schema
 WHERE version = :version;
 
--- name: reference_revision
+-- name: mlos_bench_revision
 -- returns: one
 -- params: -
--- why: At which step of its chain the reference left this database.
+-- why: The revision of its own schema at which mlos_bench left this database.
 SELECT version_num
 FROM alembic_version;

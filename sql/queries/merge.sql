@@ -1,5 +1,6 @@
 -- Copying completed trials of one experiment into another. A trial's lineage names where it was first run: a trial that
--- came to the source by an earlier merge keeps its first origin, so that none enters an experiment twice by two ways.
+-- came to the source by an earlier merge keeps its first origin, so that no trial is merged twice into an experiment,
+-- whatever experiments it comes through.
 
 -- name: merge_trials
 -- returns: many
@@ -26,15 +27,15 @@ ORDER BY t.trial_id;
 -- name: lineage_insert
 -- returns: count
 -- params: exp_id, trial_id, source_exp_id, source_trial_id
--- why: Remembers where a merged trial was first run.
+-- why: Records where a merged trial was first run.
 INSERT INTO trial_lineage (exp_id, trial_id, source_exp_id, source_trial_id)
 VALUES (:exp_id, :trial_id, :source_exp_id, :source_trial_id);
 
 -- name: merge_params
 -- returns: count
 -- params: exp_id, source_exp_id, first_trial_id, last_trial_id
--- why: Metadata of the trials that have just been merged, found by their lineage; in the source by its own lineage,
--- why: where they came there by a merge.
+-- why: Metadata of the trials that have just been merged, found by their lineage. Trials that the source had itself got
+-- why: by a merge are found there by its own lineage.
 INSERT INTO trial_param (exp_id, trial_id, param_id, param_value, value_type)
 SELECT l.exp_id, l.trial_id, s.param_id, s.param_value, s.value_type
 FROM trial_lineage AS l

@@ -16,7 +16,7 @@ VALUES (:exp_id, :trial_id, :config_id, :trial_runner_id, :ts_start, :ts_end, :s
 -- name: trial_created
 -- returns: many
 -- params: exp_id, first_trial_id, last_trial_id, creation_id
--- why: What an earlier run of the same call has made, whose commit was not answered.
+-- why: The trials that an earlier attempt of the same call has created, whose commit got no answer.
 SELECT trial_id, config_id
 FROM trial
 WHERE exp_id = :exp_id
@@ -55,7 +55,7 @@ ORDER BY trial_id;
 -- name: trial_load
 -- returns: many
 -- params: exp_id, last_trial_id
--- why: What an optimizer learns from: trials that ended by themselves, after the last one that it knows.
+-- why: What an optimizer learns from: trials that ended and were not canceled, after the last one that it knows.
 SELECT trial_id, config_id, status
 FROM trial
 WHERE exp_id = :exp_id
@@ -66,7 +66,8 @@ ORDER BY trial_id;
 -- name: trial_pending
 -- returns: many
 -- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
--- why: Trials that are due. The assigned pair is (0, 1) for all, (1, 1) with a runner, (0, 0) without one.
+-- why: Trials that are due. assigned_min and assigned_max are 0 and 1 for all of them, 1 and 1 for those with a runner,
+-- why: 0 and 0 for those without.
 SELECT trial_id, config_id, trial_runner_id, status
 FROM trial
 WHERE exp_id = :exp_id
@@ -79,8 +80,8 @@ ORDER BY trial_id;
 -- name: trial_hold
 -- returns: one
 -- params: exp_id, trial_id
--- why: Where a trial stands, and whether its last claim still holds. Nobody can take or change the trial until the
--- why: transaction ends, so that what is decided by this row still is so when it is written.
+-- why: Where a trial stands, and whether its last claim still holds. The row is locked, so that what is decided from it
+-- why: still holds when the decision is written.
 SELECT
     status, trial_runner_id, ts_end, lease_fence,
     CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held,
@@ -93,7 +94,8 @@ FOR UPDATE;
 -- name: trial_start
 -- returns: count
 -- params: exp_id, trial_id, ts_start, status, fence
--- why: Moves a trial that is neither running nor completed, and that nobody else holds; 0 rows otherwise.
+-- why: Changes the status of a trial that is neither running nor completed, and that no other claim holds; 0 rows
+-- why: otherwise.
 UPDATE trial
 SET status = :status, ts_start = :ts_start
 WHERE exp_id = :exp_id
@@ -105,7 +107,7 @@ WHERE exp_id = :exp_id
 -- name: trial_finish
 -- returns: count
 -- params: exp_id, trial_id, ts_end, status, fence
--- why: Completes a trial once, and ends its lease; 0 rows when it is completed already, or somebody else holds it.
+-- why: Completes a trial once, and ends its lease; 0 rows when it is completed already, or another claim holds it.
 UPDATE trial
 SET status = :status, ts_end = :ts_end, lease_ends = NULL
 WHERE exp_id = :exp_id
@@ -117,7 +119,7 @@ WHERE exp_id = :exp_id
 -- name: trial_set_runner
 -- returns: count
 -- params: exp_id, trial_id, trial_runner_id
--- why: The database decides who holds a trial: a free or pending one is handed over, any other keeps its runner.
+-- why: Assigns a runner to a trial that has none or is pending; any other trial keeps its runner.
 UPDATE trial
 SET trial_runner_id = :trial_runner_id
 WHERE exp_id = :exp_id
@@ -144,8 +146,8 @@ WHERE exp_id = :exp_id
 -- name: trial_default_config
 -- returns: scalar
 -- params: exp_id
--- why: The config of the first trial that is marked as running the defaults, else of the first trial. Trials are looked
--- why: through in the order of their ids, and the marked one mostly comes first.
+-- why: The config of the first trial that is marked as running the defaults, else of the first trial. Trials are read
+-- why: in the order of their ids, and the marked one is usually among the first.
 SELECT config_id
 FROM trial
 WHERE exp_id = :exp_id

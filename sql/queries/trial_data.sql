@@ -38,7 +38,7 @@ ORDER BY p.trial_id, p.param_id;
 -- name: trial_status_put
 -- returns: count
 -- params: exp_id, trial_id, ts, status
--- why: A change of status; of two at the same microsecond the later one written stands.
+-- why: A change of status; of two at the same microsecond, the one that is written later is kept.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
 VALUES (:exp_id, :trial_id, :ts, :status)
 ON CONFLICT (exp_id, trial_id, ts) DO UPDATE SET status = excluded.status;
@@ -46,7 +46,7 @@ ON CONFLICT (exp_id, trial_id, ts) DO UPDATE SET status = excluded.status;
 -- name: trial_status_add
 -- returns: count
 -- params: exp_id, trial_id, ts, status
--- why: A sign of life that comes with telemetry; sending it again changes nothing.
+-- why: A status event that is sent with telemetry; sending it again changes nothing.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
 VALUES (:exp_id, :trial_id, :ts, :status)
 ON CONFLICT (exp_id, trial_id, ts) DO NOTHING;

@@ -1,4 +1,4 @@
--- SQLite knows no users: who may read or write a database is said by the modes of its file and of the folder that the
--- file is in. The group that writes needs to write both (SQLite keeps a journal beside the file). For those who only
--- read, use a copy, or the URL 'sqlite:///file:PATH?mode=ro&uri=true'. An application that is not to change the
--- schema gets "schema_policy": "verify" in its config.
+-- SQLite knows no users: the modes of the file and of its folder decide who may read or write a database. The group
+-- that writes needs to write both (SQLite keeps a journal beside the file). For those who only read, use a copy, or the
+-- URL 'sqlite:///file:PATH?mode=ro&uri=true'. An application that is not to change the schema gets "schema_policy":
+-- "verify" in its config.

@@ -1,4 +1,4 @@
--- What a schema script needs beside migrations and bookkeeping; how this file is read is told in sql/scripts.py.
+-- What a schema script needs beside migrations and bookkeeping; sql/scripts.py explains how this file is read.
 -- SQLite's clock is UTC, and times are kept as text with a fraction.
 -- value: started_at CURRENT_TIMESTAMP || '.000000'
 -- value: finished_at CURRENT_TIMESTAMP || '.000000'
@@ -25,7 +25,7 @@
 -- run: begin_write
 
 -- part: empty
--- A constraint that fails is told by its name. (Only triggers can raise an error otherwise.)
+-- The error names the constraint that fails. (Otherwise only triggers can raise an error.)
 CREATE TEMPORARY TABLE trialstore_guard_empty (passed INTEGER NOT NULL, CONSTRAINT :message CHECK (passed));
 
 INSERT INTO trialstore_guard_empty (passed)
@@ -35,7 +35,7 @@ WHERE type = 'table'
     AND instr(:tables, ',' || name || ',') > 0;
 
 -- part: begun
--- A constraint that fails is told by its name. (Only triggers can raise an error otherwise.)
+-- The error names the constraint that fails. (Otherwise only triggers can raise an error.)
 CREATE TEMPORARY TABLE trialstore_guard_begun (passed INTEGER NOT NULL, CONSTRAINT :message CHECK (passed));
 
 INSERT INTO trialstore_guard_begun (passed)

@@ -121,6 +121,21 @@ def test_an_engine_may_have_statements_of_its_own_with_a_reason(tmp_path: Path) 
     assert load_catalogue((shared, engine))["b"].own == "only here"
 
 
+def test_a_reason_at_the_head_of_a_file_holds_for_its_statements_that_override_nothing(tmp_path: Path) -> None:
+    head = "-- What these are.\n-- own: of\n-- own: this file\n\n"
+    shared = folder(tmp_path, "shared", statement("a"))
+    engine = folder(tmp_path, "engine", head + statement("a") + statement("b") + statement("c", more="-- own: other\n"))
+    found = load_catalogue((shared, engine))
+    assert [found[name].own for name in "abc"] == ["", "of this file", "other"]
+
+
+def test_a_reason_at_the_head_of_a_file_says_nothing_of_the_next_file(tmp_path: Path) -> None:
+    shared = folder(tmp_path, "shared", statement("a"))
+    engine = folder(tmp_path, "engine", f"-- own: of this file\n\n{statement('b')}", statement("c"))
+    with pytest.raises(CatalogueError, match="'c' overrides nothing"):
+        load_catalogue((shared, engine))
+
+
 @pytest.mark.parametrize(
     ("shared", "engine", "words"),
     [
@@ -141,7 +156,7 @@ def test_folders_that_break_the_rules_are_refused(
 
 
 def test_an_unknown_statement_names_the_nearest_one() -> None:
-    catalogue = load_catalogue(("queries", "sqlite/queries"))
+    catalogue = load_catalogue(("queries", "files/queries", "sqlite/queries"))
     with pytest.raises(CatalogueError, match="'trial_finsh'") as caught:
         catalogue["trial_finsh"]
     assert "'trial_finish'" in caught.value.hint
@@ -150,7 +165,7 @@ def test_an_unknown_statement_names_the_nearest_one() -> None:
 
 
 def test_the_statements_of_the_package_keep_the_rules() -> None:
-    catalogue = load_catalogue(("queries", "sqlite/queries"))
+    catalogue = load_catalogue(("queries", "files/queries", "sqlite/queries"))
     assert {"begin_read", "begin_write", "history_list", "trial_finish"} <= set(catalogue)
     assert all(found.why for found in catalogue.values())
 

@@ -71,8 +71,8 @@ def test_without_an_engine_those_of_all_are_listed_and_shared_ones_once() -> Non
     (shared,) = [one for one in found if one["name"] == "trial_get"]
     assert shared["dialects"] == sorted({engine_class(name).name for name in BUILT_IN})
     lock = {one["file"]: one["dialects"] for one in found if one["name"] == "experiment_lock"}
-    assert len(lock) == 3
-    assert lock["sql/queries/experiment.sql"] == ["mysql", "postgresql"]
+    files, servers = ["duckdb", "sqlite"], ["mysql", "postgresql"]
+    assert lock == {"sql/queries/experiment.sql": servers, "sql/files/queries/experiment.sql": files}
 
 
 def test_the_table_names_file_engines_and_reasons() -> None:
@@ -81,7 +81,7 @@ def test_the_table_names_file_engines_and_reasons() -> None:
     (line,) = [line for line in lines if line.startswith("begin_write ")]
     assert line.split()[:5] == ["begin_write", "none", "–", "sql/sqlite/queries/session.sql", "sqlite"]
     assert "Takes the write lock first" in line
-    assert "Own: How a transaction is opened" in line
+    assert "Own: Settings, the opening of transactions" in line
     assert "exp_id, trial_id" in next(line for line in lines if line.startswith("trial_get "))
 
 
@@ -107,7 +107,7 @@ def test_show_says_which_parameters_are_arrays() -> None:
 def test_show_tells_where_the_statement_stands() -> None:
     assert ok("show", "config_params", "--dialect", "sqlite").splitlines()[0] == "-- sql/queries/config.sql (sqlite)"
     first = ok("show", "config_insert", "--dialect", "mariadb").splitlines()[0]
-    assert first == "-- sql/mysql/queries/overrides.sql (mysql)"
+    assert first == "-- sql/mysql/queries/config.sql (mysql)"
 
 
 def test_show_without_an_engine_gives_each_form_of_the_statement() -> None:

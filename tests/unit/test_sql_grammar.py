@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 import trialstore.sql
+from trialstore.dialects.registry import engine_class
 from trialstore.sql.catalogue import load_catalogue
 from trialstore.sql.migrations import load_migrations
 from unit.mysql_common_part import RESERVED_ANYWHERE, not_common
@@ -56,8 +57,7 @@ def findings(server: str, sql: str) -> list[str]:
 
 @pytest.mark.parametrize("server", READERS)
 def test_every_statement_parses(server: str) -> None:
-    folder = READERS[server][0]
-    catalogue = load_catalogue(("queries", f"{folder}/queries"))
+    catalogue = load_catalogue(engine_class(server).sql_folders)
     found = {name: findings(server, statement.sql) for name, statement in catalogue.items()}
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
     assert len(found) > 50

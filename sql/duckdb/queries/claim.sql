@@ -1,12 +1,12 @@
 -- Trials taken by workers. Leases are counted by the clock of this host, which is that of the one process that has the
 -- file open. Lists of ids come as JSON.
+-- own: How the clock is read, and how a list of ids is unfolded, differs by engine.
 
 -- name: claim_find
 -- returns: many
 -- params: exp_id, trial_runner_id, ts, most, left_out
--- why: Trials that are due, by the given time or else by the clock, and free or meant for this runner; oldest first.
--- why: Left out are those that the caller knows cannot be run, and those that this call has found already.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Trials that are due by the given time, or by the clock if none is given, and that have no runner or this one;
+-- why: oldest first. Those in left_out cannot be run, as the caller knows, or have been found by this call already.
 SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
 FROM trial
 WHERE exp_id = :exp_id
@@ -23,8 +23,7 @@ LIMIT :most;
 -- name: claim_take
 -- returns: count
 -- params: exp_id, ids, trial_runner_id, lease_us, claim_id
--- why: The trials found are taken until the lease ends; each claim of a trial has the next number.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Takes the trials that were found, until the lease ends; each claim of a trial gets the next fencing number.
 UPDATE trial
 SET
     status = 'READY', trial_runner_id = :trial_runner_id, claim_id = :claim_id,
@@ -38,8 +37,7 @@ WHERE exp_id = :exp_id
 -- name: cancel_find
 -- returns: many
 -- params: exp_id, ids
--- why: Where some trials stand, before those that nobody runs or holds are canceled.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: The status of some trials, and whether a claim holds them, before the free ones are canceled.
 SELECT trial_id, status, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
 FROM trial
 WHERE exp_id = :exp_id
@@ -51,8 +49,7 @@ ORDER BY trial_id;
 -- name: cancel_take
 -- returns: count
 -- params: exp_id, ids
--- why: The trials found to be free are canceled.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Cancels the trials that were found to be free.
 UPDATE trial
 SET status = 'CANCELED', ts_end = CAST(current_timestamp AT TIME ZONE 'UTC' AS TIMESTAMP)
 WHERE exp_id = :exp_id
@@ -63,8 +60,7 @@ WHERE exp_id = :exp_id
 -- name: lease_release
 -- returns: count
 -- params: exp_id, ids
--- why: The trials are free again; the next claim still gets the next number.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Releases trials. Their fencing number stays, so that the next claim gets the next one.
 UPDATE trial
 SET status = 'PENDING', trial_runner_id = NULL, lease_ends = NULL, claim_id = NULL
 WHERE exp_id = :exp_id
@@ -75,8 +71,7 @@ WHERE exp_id = :exp_id
 -- name: claim_event
 -- returns: count
 -- params: exp_id, ids, status
--- why: What has become of these trials, for their history.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Adds the new status of these trials to their history.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
 SELECT :exp_id, unnest(CAST(:ids AS INTEGER[])), CAST(current_timestamp AT TIME ZONE 'UTC' AS TIMESTAMP), :status
 ON CONFLICT (exp_id, trial_id, ts) DO UPDATE SET status = excluded.status;
@@ -84,8 +79,7 @@ ON CONFLICT (exp_id, trial_id, ts) DO UPDATE SET status = excluded.status;
 -- name: claim_repeated
 -- returns: many
 -- params: exp_id, ids, claim_id
--- why: Which trials an earlier run of the same call has taken, whose commit was not answered.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Which of these trials an earlier attempt of the same call has taken, whose commit got no answer.
 SELECT trial_id, config_id, lease_fence AS fence
 FROM trial
 WHERE exp_id = :exp_id
@@ -98,8 +92,7 @@ ORDER BY trial_id;
 -- name: lease_renew
 -- returns: count
 -- params: exp_id, trial_id, fence, lease_us
--- why: A holder asks for more time; 0 rows when the trial is no longer his.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Extends a lease; 0 rows when the trial is no longer held by this claim.
 UPDATE trial
 SET lease_ends = CAST(current_timestamp AT TIME ZONE 'UTC' AS TIMESTAMP) + to_microseconds(CAST(:lease_us AS BIGINT))
 WHERE exp_id = :exp_id
@@ -110,8 +103,7 @@ WHERE exp_id = :exp_id
 -- name: lease_expired
 -- returns: many
 -- params: exp_id, ts
--- why: Trials whose lease has ended, by the given time or else by the clock.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Trials whose lease has ended by the given time, or by the clock if none is given.
 SELECT trial_id, lease_fence AS fence
 FROM trial
 WHERE exp_id = :exp_id
@@ -123,7 +115,6 @@ ORDER BY ts_start, trial_id;
 -- returns: many
 -- params: exp_id, ids
 -- why: The configs of some trials with their values, in one statement.
--- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT DISTINCT t.config_id, p.param_id, p.param_value, p.value_type
 FROM trial AS t
 LEFT JOIN config_param AS p
@@ -138,7 +129,6 @@ ORDER BY t.config_id, p.param_id;
 -- returns: many
 -- params: exp_id, ids
 -- why: The metadata of some trials, in one statement.
--- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT p.trial_id, p.param_id, p.param_value, p.value_type
 FROM trial_param AS p
 WHERE p.exp_id = :exp_id
@@ -150,9 +140,8 @@ ORDER BY p.trial_id, p.param_id;
 -- name: config_find_all
 -- returns: many
 -- params: hashes
--- why: The configs with these hashes, as far as there are any, in one statement.
--- why: Whether another transaction has stored the parameters is not asked: of two that store one config, one fails.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: The configs with these hashes, as far as they exist, in one statement. Whether another transaction has stored
+-- why: their parameters is not asked: of two that store the same config, one fails.
 SELECT config_id, config_hash, CAST(NULL AS VARCHAR) AS first_param
 FROM config
 WHERE config_hash IN (

@@ -1,8 +1,8 @@
 -- name: config_insert
 -- returns: id
 -- params: config_hash
--- why: A new config. When another transaction stored the same one first this fails, and the call is run again: ON
--- why: CONFLICT would say so more gently, and takes twice as long.
+-- why: A new config. If another transaction stored the same one first, this fails and the call is run again: ON
+-- why: CONFLICT would avoid that, but takes twice as long.
 INSERT INTO config (config_hash)
 VALUES (:config_hash)
 RETURNING config_id;

@@ -1,8 +1,9 @@
+-- own: System catalogues, column types and the statement that asks for a plan differ by engine.
+
 -- name: schema_tables
 -- returns: many
 -- params: -
--- why: Which tables the database holds, to tell an empty one from the reference's and from another application's.
--- own: Every engine keeps its catalogue of tables elsewhere.
+-- why: Which tables the database has: none, those of mlos_bench, or those of another application.
 SELECT table_name
 FROM duckdb_tables()
 WHERE database_name = current_database()
@@ -13,7 +14,6 @@ ORDER BY table_name;
 -- returns: many
 -- params: -
 -- why: All columns of all tables, in order.
--- own: Every engine keeps its catalogue of columns elsewhere.
 SELECT table_name, column_name, data_type, is_nullable, column_default, NULL AS collation_name
 FROM duckdb_columns()
 WHERE database_name = current_database()
@@ -25,7 +25,6 @@ ORDER BY table_name, column_index;
 -- params: -
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
 -- why: DuckDB knows no other rule of a foreign key than to refuse.
--- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
     k.table_name, k.key_type, k.key_name, unnest(range(1, len(k.column_names) + 1)) AS position,
     unnest(k.column_names) AS column_name, k.referenced_table, unnest(k.referenced_columns) AS referenced_column,
@@ -55,7 +54,6 @@ ORDER BY 1, 2, 3, 4;
 -- params: -
 -- why: The definitions of all tables and indexes, from which schema.sql is generated. DuckDB's own text of a table
 -- why: lacks line breaks, and NOT NULL where a key implies it.
--- own: Every engine keeps its definitions elsewhere.
 SELECT d.definition
 FROM (
     SELECT 0 AS kind, s.sequence_name AS name, concat('CREATE SEQUENCE ', s.sequence_name) AS definition
@@ -111,7 +109,6 @@ ORDER BY d.kind, d.name;
 -- returns: none
 -- params: -
 -- why: The migrator's own table; it exists before the first migration does.
--- own: Types of the columns differ by engine.
 CREATE TABLE IF NOT EXISTS trialstore_schema (
     version INTEGER NOT NULL,
     slug VARCHAR(100) NOT NULL,
@@ -130,6 +127,5 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
 -- returns: many
 -- params: -
 -- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
--- own: Every engine asks for a plan in its own words.
 EXPLAIN
 SELECT 1;

@@ -1,12 +1,12 @@
 -- What a connection runs beside the statements that all engines share.
+-- own: Settings, the opening of transactions and locks without a table differ by engine.
 
 -- name: session_settings
 -- returns: one
 -- params: -
--- why: Which settings that the library relies on are otherwise here: others of this process who have the same database
--- why: open may have changed its defaults. Each is then set for this connection alone; those that are right need no
--- why: change, which a locked configuration would refuse.
--- own: A setting of this engine.
+-- why: Which of the settings that the library relies on have other values: the application may have changed the
+-- why: defaults of a database that it has open itself. Those are then set for this connection alone. The others are
+-- why: left alone, because a locked configuration refuses every change.
 SELECT list(lower(name)) AS names
 FROM duckdb_settings()
 WHERE (name = 'default_order' AND lower(value) NOT IN ('asc', 'ascending'))
@@ -18,26 +18,22 @@ WHERE (name = 'default_order' AND lower(value) NOT IN ('asc', 'ascending'))
 -- returns: none
 -- params: -
 -- why: ORDER BY without a direction is ascending.
--- own: A setting of this engine.
 SET SESSION default_order = 'asc';
 
 -- name: session_default_collation
 -- returns: none
 -- params: -
 -- why: Ids and names compare by byte.
--- own: A setting of this engine.
 SET SESSION default_collation = '';
 
 -- name: session_preserve_identifier_case
 -- returns: none
 -- params: -
--- why: Columns of results are called what the statements call them.
--- own: A setting of this engine.
+-- why: Columns of results have the names, in the case, that the statements give them.
 SET SESSION preserve_identifier_case = TRUE;
 
 -- name: session_calendar
 -- returns: none
 -- params: -
--- why: The clock is read in UTC by way of a calendar, and another one counts its years otherwise.
--- own: A setting of this engine.
+-- why: The clock is converted to UTC through the calendar, and other calendars count other years.
 SET SESSION calendar = 'gregorian';

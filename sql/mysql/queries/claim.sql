@@ -2,13 +2,13 @@
 -- same moment are passed over. Lists of ids come as JSON, and are joined before the trials: MariaDB would look for them
 -- among all trials of the experiment, and lock those. The linter's grammar knows neither SKIP LOCKED nor this.
 -- noqa: disable=PRS,CP03
+-- own: How the clock is read, and how a list of ids is unfolded, differs by engine.
 
 -- name: claim_find
 -- returns: many
 -- params: exp_id, trial_runner_id, ts, most, left_out
--- why: Trials that are due, by the given time or else by the clock, and free or meant for this runner; oldest first.
--- why: Left out are those that the caller knows cannot be run, and those that this call has found already.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Trials that are due by the given time, or by the clock if none is given, and that have no runner or this one;
+-- why: oldest first. Those in left_out cannot be run, as the caller knows, or have been found by this call already.
 SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
 FROM trial
 WHERE exp_id = :exp_id
@@ -27,8 +27,7 @@ FOR UPDATE SKIP LOCKED;
 -- name: claim_take
 -- returns: count
 -- params: exp_id, ids, trial_runner_id, lease_us, claim_id
--- why: The trials found are taken until the lease ends; each claim of a trial has the next number.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Takes the trials that were found, until the lease ends; each claim of a trial gets the next fencing number.
 UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 STRAIGHT_JOIN trial AS t
     ON t.exp_id = :exp_id
@@ -41,8 +40,7 @@ SET
 -- name: cancel_find
 -- returns: many
 -- params: exp_id, ids
--- why: Where some trials stand, before those that nobody runs or holds are canceled.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: The status of some trials, and whether a claim holds them, before the free ones are canceled.
 SELECT t.trial_id, t.status, CASE WHEN t.lease_ends IS NULL THEN 0 ELSE 1 END AS held
 FROM trial AS t
 WHERE t.exp_id = :exp_id
@@ -56,8 +54,7 @@ FOR UPDATE;
 -- name: cancel_take
 -- returns: count
 -- params: exp_id, ids
--- why: The trials found to be free are canceled.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Cancels the trials that were found to be free.
 UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 STRAIGHT_JOIN trial AS t
     ON t.exp_id = :exp_id
@@ -67,8 +64,7 @@ SET t.status = 'CANCELED', t.ts_end = utc_timestamp(6);
 -- name: lease_release
 -- returns: count
 -- params: exp_id, ids
--- why: The trials are free again; the next claim still gets the next number.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Releases trials. Their fencing number stays, so that the next claim gets the next one.
 UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 STRAIGHT_JOIN trial AS t
     ON t.exp_id = :exp_id
@@ -78,8 +74,7 @@ SET t.status = 'PENDING', t.trial_runner_id = NULL, t.lease_ends = NULL, t.claim
 -- name: claim_event
 -- returns: count
 -- params: exp_id, ids, status
--- why: What has become of these trials, for their history.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Adds the new status of these trials to their history.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
 SELECT :exp_id, j.id, utc_timestamp(6), :status
 FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
@@ -88,8 +83,7 @@ ON DUPLICATE KEY UPDATE status = :status;
 -- name: claim_repeated
 -- returns: many
 -- params: exp_id, ids, claim_id
--- why: Which trials an earlier run of the same call has taken, whose commit was not answered.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Which of these trials an earlier attempt of the same call has taken, whose commit got no answer.
 SELECT t.trial_id, t.config_id, t.lease_fence AS fence
 FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 INNER JOIN trial AS t
@@ -101,8 +95,7 @@ ORDER BY t.trial_id;
 -- name: lease_renew
 -- returns: count
 -- params: exp_id, trial_id, fence, lease_us
--- why: A holder asks for more time; 0 rows when the trial is no longer his.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Extends a lease; 0 rows when the trial is no longer held by this claim.
 UPDATE trial
 SET lease_ends = utc_timestamp(6) + INTERVAL :lease_us MICROSECOND
 WHERE exp_id = :exp_id
@@ -113,9 +106,8 @@ WHERE exp_id = :exp_id
 -- name: lease_expired
 -- returns: many
 -- params: exp_id, ts
--- why: Trials whose lease has ended, by the given time or else by the clock; those that their holder is just writing to
--- why: are passed over.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Trials whose lease has ended by the given time, or by the clock if none is given; a trial that its holder is
+-- why: writing to at this moment is skipped.
 SELECT trial_id, lease_fence AS fence
 FROM trial
 WHERE exp_id = :exp_id
@@ -128,7 +120,6 @@ FOR UPDATE SKIP LOCKED;
 -- returns: many
 -- params: exp_id, ids
 -- why: The configs of some trials with their values, in one statement.
--- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT DISTINCT t.config_id, p.param_id, p.param_value, p.value_type
 FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 INNER JOIN trial AS t
@@ -142,7 +133,6 @@ ORDER BY t.config_id, p.param_id;
 -- returns: many
 -- params: exp_id, ids
 -- why: The metadata of some trials, in one statement.
--- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT p.trial_id, p.param_id, p.param_value, p.value_type
 FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 INNER JOIN trial_param AS p
@@ -153,10 +143,9 @@ ORDER BY p.trial_id, p.param_id;
 -- name: config_find_all
 -- returns: many
 -- params: hashes
--- why: The configs with these hashes, as far as there are any, in one statement; as ASCII, because text of JSON has no
--- why: set of characters in common with the column otherwise.
--- why: One that has a parameter was stored by another transaction, which stored all of them.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: The configs with these hashes, as far as they exist, in one statement; as ASCII, because text out of JSON has no
+-- why: character set in common with the column otherwise. A config that has a parameter was stored by another
+-- why: transaction, with all its parameters.
 SELECT
     c.config_id, c.config_hash,
     (

@@ -1,8 +1,9 @@
+-- own: System catalogues, column types and the statement that asks for a plan differ by engine.
+
 -- name: schema_tables
 -- returns: many
 -- params: -
--- why: Which tables the database holds, to tell an empty one from the reference's and from another application's.
--- own: Every engine keeps its catalogue of tables elsewhere.
+-- why: Which tables the database has: none, those of mlos_bench, or those of another application.
 SELECT table_name AS table_name
 FROM information_schema.tables
 WHERE table_schema = database()
@@ -14,7 +15,6 @@ ORDER BY table_name;
 -- params: -
 -- why: All columns of all tables, in order. The display width that some versions add to integers means nothing, and the
 -- why: collation by byte is one, although MySQL and MariaDB name it differently.
--- own: Every engine keeps its catalogue of columns elsewhere.
 SELECT
     c.table_name AS table_name, c.column_name AS column_name,
     replace(c.column_type, 'int(11)', 'int') AS data_type, c.is_nullable = 'YES' AS is_nullable,
@@ -38,7 +38,6 @@ ORDER BY c.table_name, c.ordinal_position;
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
 -- why: Its rule says what becomes of its rows when those are deleted.
 -- why: An index on the first characters of a column says how many.
--- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
     s.table_name AS table_name,
     CASE WHEN s.index_name = 'PRIMARY' THEN 'PRIMARY KEY' WHEN s.non_unique = 0 THEN 'UNIQUE' ELSE 'INDEX' END
@@ -67,8 +66,7 @@ ORDER BY 1, 2, 3, 4;
 -- params: -
 -- why: The definitions of all tables with their indexes, from which schema.sql is generated; without what differs
 -- why: between MySQL and MariaDB (display widths, the name of the collation). MySQL cuts what group_concat yields at
--- why: 1024 bytes unless told otherwise by the hint, which MariaDB, whose limit is 1 MB, takes for a comment.
--- own: Every engine keeps its definitions elsewhere.
+-- why: 1024 bytes unless the hint raises the limit; MariaDB, whose limit is 1 MB, takes the hint for a comment.
 SELECT /*+ SET_VAR(group_concat_max_len = 1000000) */
     concat(
         'CREATE TABLE ', t.table_name, ' (\n    ',
@@ -131,7 +129,6 @@ ORDER BY CAST(t.table_name AS BINARY);
 -- returns: none
 -- params: -
 -- why: The migrator's own table; it exists before the first migration does.
--- own: Types of the columns differ by engine.
 CREATE TABLE IF NOT EXISTS trialstore_schema (
     version INTEGER NOT NULL,
     slug VARCHAR(100) NOT NULL,
@@ -150,6 +147,5 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
 -- returns: many
 -- params: -
 -- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
--- own: Every engine asks for a plan in its own words.
 EXPLAIN /*!80000 FORMAT=TRADITIONAL */
 SELECT 1;

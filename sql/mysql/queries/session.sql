@@ -1,13 +1,13 @@
 -- What a connection runs beside the statements that all engines share.
+-- own: Settings, the opening of transactions and locks without a table differ by engine.
 
 -- name: session_settings
 -- returns: none
 -- params: time_zone, lock_wait
--- why: Whatever the server's defaults: values that do not fit are refused, not cut; its clock is read in UTC; no write
--- why: waits for another one for ever; no result is cut off, and no statement refused or changed, for what the library
--- why: knows better; keys are checked; COMMIT begins no new transaction; and errors are told in English. What an
--- why: administrator sets as a limit on time stays.
--- own: A setting of this engine.
+-- why: Whatever the server's defaults are: values that do not fit are refused, not cut; its clock is read in UTC; no
+-- why: write waits for another one without a limit; no result is cut off, and no statement is refused or changed by a
+-- why: safety setting; keys are checked; COMMIT begins no new transaction; and error messages come in English. A limit
+-- why: on time that an administrator has set stays.
 SET
     SESSION sql_mode
     = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
@@ -32,24 +32,21 @@ SET
 -- params: -
 -- why: Each statement of a write sees what was committed before it: a config that another process has just stored is
 -- why: found. Fewer gaps are locked as well, and so fewer deadlocks met.
--- own: A setting of this engine.
 SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
 
 -- name: session_causal
 -- returns: none
 -- params: -
 -- why: Of several hosts that take writes (Galera), each shows what any of them has acknowledged before the transaction
--- why: began: after the loss of one, the next knows of every trial. MySQL, where only members of a group know such a
--- why: setting, reads a comment.
--- own: A setting of this engine.
+-- why: began: after the loss of one, the next knows of every trial. On MySQL, where only members of a group have such a
+-- why: setting, that part is a comment.
 SET SESSION /*M!100600 wsrep_sync_wait = 1, SESSION */ autocommit = 1;
 
 -- name: session_group
 -- returns: scalar
 -- params: -
--- why: Whether the server can be a member of a group (MySQL's Group Replication): the setting that comes next is known
--- why: to no other.
--- own: A setting of this engine.
+-- why: Whether the server can be a member of a group (MySQL's Group Replication): only such a server knows the setting
+-- why: of session_group_causal.
 SELECT count(*) AS settings
 FROM /*!80022 performance_schema. */ /*M!100600 information_schema. */ global_variables AS v
 WHERE v.variable_name = 'group_replication_consistency';
@@ -58,28 +55,24 @@ WHERE v.variable_name = 'group_replication_consistency';
 -- returns: none
 -- params: -
 -- why: As session_causal, in a group: each host shows what any of them has acknowledged before the transaction began.
--- own: A setting of this engine.
 SET SESSION group_replication_consistency = 'BEFORE';
 
 -- name: snapshot_next
 -- returns: none
 -- params: -
 -- why: The next transaction reads one snapshot.
--- own: How a transaction is opened differs by engine.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
 
 -- name: begin_read
 -- returns: none
 -- params: -
 -- why: One snapshot for all statements of a reading call.
--- own: How a transaction is opened differs by engine.
 START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
 
 -- name: begin_write
 -- returns: none
 -- params: -
 -- why: Writes wait for each other at rows.
--- own: How a transaction is opened differs by engine.
 START TRANSACTION;
 
 -- name: migration_statement_limit
@@ -87,16 +80,14 @@ START TRANSACTION;
 -- params: -
 -- why: How long a statement may run, in seconds, to be set again after a migration. MySQL has no such limit for what
 -- why: changes a table, and reads a plain 0 here.
--- own: A setting of this engine.
 SELECT /*M!100600 @@SESSION.max_statement_time + */ 0 AS seconds;
 
 -- name: migration_timeouts
 -- returns: none
 -- params: lock_wait, statement
--- why: A migration waits for the tables that it changes, and everyone else waits behind it: neither without a limit.
--- why: Set back afterwards, since the connection goes back to the pool. MySQL knows no limit for statements that change
--- why: a table, so there the first setting is a comment.
--- own: A setting of this engine.
+-- why: A migration waits for the tables that it changes, and everyone else waits behind it, so both waits have a limit.
+-- why: Reset afterwards, since the connection goes back to the pool. MySQL has no limit for statements that change a
+-- why: table, so there the first setting is a comment.
 SET
     SESSION /*M!100600 max_statement_time = :statement, SESSION */ innodb_lock_wait_timeout = :lock_wait,
     SESSION lock_wait_timeout = :lock_wait;
@@ -104,9 +95,8 @@ SET
 -- name: migration_key_rules
 -- returns: scalar
 -- params: -
--- why: Which settings are on under which a server refuses tables without a primary key, or gives them one of its own,
--- why: while there are, or will be, such tables: 0001 makes two of them as the reference does, 0007 adds their keys.
--- own: Settings of this engine.
+-- why: Which settings are on under which a server refuses tables without a primary key, or adds a key of its own to
+-- why: them, while there are, or will be, such tables: 0001 makes two of them as mlos_bench does, 0007 adds their keys.
 SELECT
     CASE
         WHEN count(c.table_name) > 0 THEN ''
@@ -128,9 +118,8 @@ WHERE c.table_schema = database()
 -- name: migration_key_rules_set
 -- returns: none
 -- params: require_key, invisible_key
--- why: Those settings of a session, off while migrations run and as before afterwards. MySQL asks for the right
--- why: SESSION_VARIABLES_ADMIN; MariaDB, whose setting is the whole server's, reads a comment.
--- own: Settings of this engine.
+-- why: Those settings of a session: off while migrations run, and as before afterwards. MySQL asks for the right
+-- why: SESSION_VARIABLES_ADMIN. On MariaDB, whose setting belongs to the whole server, they are a comment.
 SET
     SESSION /*!80022 sql_require_primary_key = :require_key, SESSION */
     /*!80030 sql_generate_invisible_primary_key = :invisible_key, SESSION */ autocommit = 1;
@@ -141,22 +130,19 @@ SET
 -- why: One migrator at a time, in each database; 1 when it is held. The server frees it with the connection. A name
 -- why: has at most 64 characters, as many as a database's, and is hashed by what MySQL 9.6 has not removed (md5, sha1).
 -- why: In small letters, since some servers take the name of a database in any case.
--- own: Every engine has its own kind of lock that needs no table.
 SELECT get_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50)), :seconds) AS locked;
 
 -- name: migration_unlock
 -- returns: scalar
 -- params: -
--- why: The lock is the connection's, which goes back to the pool.
--- own: Every engine has its own kind of lock that needs no table.
+-- why: The lock belongs to the connection, which goes back to the pool.
 SELECT release_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))) AS freed;
 
 -- name: migration_lock_holder
 -- returns: scalar
 -- params: -
--- why: Whom to ask, or to end, when the lock is not free. Users without the right PROCESS see their own connections
--- why: only. Each server has its own list of connections: MySQL is about to remove MariaDB's.
--- own: Every engine has its own kind of lock that needs no table.
+-- why: Who holds the lock: whom to ask, or what to end. Users without the right PROCESS see only their own connections.
+-- why: Each server has its own list of connections: MySQL is about to remove MariaDB's.
 SELECT concat('connection ', h.id, coalesce(concat(' of user ', p.user, ' from ', p.host), '')) AS holder
 FROM (
     SELECT is_used_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))) AS id

@@ -1,11 +1,11 @@
 -- Bulk statements: the binds that `arrays` names are arrays, one element a row; the others are the same in all rows.
+-- own: This engine's arrays take all rows in one statement, instead of one statement for each row.
 
 -- name: config_param_insert_many
 -- returns: count
 -- params: config_id, param_id, param_value, value_type
 -- arrays: config_id, param_id, param_value, value_type
--- why: config_param_insert for many rows: one statement instead of one for each row.
--- own: What has arrays can take all rows in one statement.
+-- why: config_param_insert for many rows.
 INSERT INTO config_param (config_id, param_id, param_value, value_type)
 SELECT config_id, param_id, param_value, value_type
 FROM unnest(
@@ -19,8 +19,7 @@ FROM unnest(
 -- returns: count
 -- params: exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id
 -- arrays: trial_id, config_id, trial_runner_id, ts_start, ts_end, status
--- why: trial_insert for many rows: one statement instead of one for each row.
--- own: What has arrays can take all rows in one statement.
+-- why: trial_insert for many rows.
 INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)
 SELECT
     CAST(:exp_id AS VARCHAR), trial_id, config_id, trial_runner_id, ts_start, ts_end, status,
@@ -38,8 +37,7 @@ FROM unnest(
 -- returns: count
 -- params: exp_id, trial_id, param_id, param_value, value_type
 -- arrays: trial_id, param_id, param_value, value_type
--- why: trial_param_insert for many rows: one statement instead of one for each row.
--- own: What has arrays can take all rows in one statement.
+-- why: trial_param_insert for many rows.
 INSERT INTO trial_param (exp_id, trial_id, param_id, param_value, value_type)
 SELECT CAST(:exp_id AS VARCHAR), trial_id, param_id, param_value, value_type
 FROM unnest(
@@ -53,8 +51,7 @@ FROM unnest(
 -- returns: count
 -- params: exp_id, trial_id, metric_id, metric_value, value_type
 -- arrays: metric_id, metric_value, value_type
--- why: result_insert for many rows: one statement instead of one for each row.
--- own: What has arrays can take all rows in one statement.
+-- why: result_insert for many rows.
 INSERT INTO trial_result (exp_id, trial_id, metric_id, metric_value, value_type)
 SELECT CAST(:exp_id AS VARCHAR), CAST(:trial_id AS INTEGER), metric_id, metric_value, value_type
 FROM unnest(
@@ -67,8 +64,7 @@ FROM unnest(
 -- returns: count
 -- params: exp_id, trial_id, ts, metric_id, metric_value, value_type
 -- arrays: ts, metric_id, metric_value, value_type
--- why: telemetry_insert for many rows: one statement instead of one for each row.
--- own: What has arrays can take all rows in one statement.
+-- why: telemetry_insert for many rows.
 INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, value_type)
 SELECT CAST(:exp_id AS VARCHAR), CAST(:trial_id AS INTEGER), ts, metric_id, metric_value, value_type
 FROM unnest(
@@ -83,8 +79,7 @@ ON CONFLICT (exp_id, trial_id, ts, metric_id) DO NOTHING;
 -- returns: count
 -- params: exp_id, trial_id, source_exp_id, source_trial_id
 -- arrays: trial_id, source_exp_id, source_trial_id
--- why: lineage_insert for many rows: one statement instead of one for each row.
--- own: What has arrays can take all rows in one statement.
+-- why: lineage_insert for many rows.
 INSERT INTO trial_lineage (exp_id, trial_id, source_exp_id, source_trial_id)
 SELECT CAST(:exp_id AS VARCHAR), trial_id, source_exp_id, source_trial_id
 FROM unnest(

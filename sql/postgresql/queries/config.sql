@@ -1,5 +1,5 @@
 -- The shared statements join config_param to a set of ids whose size PostgreSQL guesses too high, so that it reads the
--- parameters of all configs of the database instead of looking up those of an experiment. An array it takes to be
+-- parameters of all configs of the database instead of looking up those of an experiment. It assumes that an array is
 -- short.
 
 -- name: config_params_of_experiment

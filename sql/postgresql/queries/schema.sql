@@ -1,10 +1,10 @@
 -- Only the schema that unqualified names mean is looked at: the first one of search_path.
+-- own: System catalogues, column types and the statement that asks for a plan differ by engine.
 
 -- name: schema_tables
 -- returns: many
 -- params: -
--- why: Which tables the database holds, to tell an empty one from the reference's and from another application's.
--- own: Every engine keeps its catalogue of tables elsewhere.
+-- why: Which tables the database has: none, those of mlos_bench, or those of another application.
 SELECT tablename AS table_name
 FROM pg_catalog.pg_tables
 WHERE schemaname = current_schema()
@@ -14,7 +14,6 @@ ORDER BY tablename;
 -- returns: many
 -- params: -
 -- why: All columns of all tables, in order.
--- own: Every engine keeps its catalogue of columns elsewhere.
 SELECT
     CAST(t.relname AS TEXT) AS table_name, CAST(c.attname AS TEXT) AS column_name,
     format_type(c.atttypid, c.atttypmod) AS data_type, NOT c.attnotnull AS is_nullable,
@@ -44,7 +43,6 @@ ORDER BY t.relname, c.attnum;
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
 -- why: Its rule says what becomes of its rows when those are deleted, and whether older rows were never checked.
 -- why: Left out are indexes that do not hold for all rows, and columns that an index only carries along.
--- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
     CAST(t.relname AS TEXT) AS table_name,
     CASE WHEN i.indisprimary THEN 'PRIMARY KEY' WHEN i.indisunique THEN 'UNIQUE' ELSE 'INDEX' END AS key_type,
@@ -97,7 +95,6 @@ ORDER BY 1, 2, 3, 4;
 -- returns: many
 -- params: -
 -- why: The definitions of all tables and indexes, from which schema.sql is generated.
--- own: Every engine keeps its definitions elsewhere.
 SELECT d.definition
 FROM (
     SELECT
@@ -172,7 +169,6 @@ ORDER BY d.kind, d.name COLLATE "C";
 -- returns: none
 -- params: -
 -- why: The migrator's own table; it exists before the first migration does.
--- own: Types of the columns differ by engine.
 CREATE TABLE IF NOT EXISTS trialstore_schema (
     version INTEGER NOT NULL,
     slug VARCHAR(100) NOT NULL,
@@ -191,6 +187,5 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
 -- returns: many
 -- params: -
 -- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
--- own: Every engine asks for a plan in its own words.
 EXPLAIN
 SELECT 1;

@@ -1,10 +1,10 @@
 -- What a connection runs beside the statements that all engines share.
+-- own: Settings, the opening of transactions and locks without a table differ by engine.
 
 -- name: begin_read
 -- returns: none
 -- params: -
 -- why: One snapshot for all statements of a reading call.
--- own: How a transaction is opened differs by engine.
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
 -- name: begin_write
@@ -12,19 +12,17 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 -- params: -
 -- why: Writes wait for each other at rows, and each statement sees what was committed before it: a config that another
 -- why: process has just stored is found.
--- own: How a transaction is opened differs by engine.
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
 -- name: session_settings
 -- returns: one
 -- params: -
--- why: Whatever the server's, the database's or the role's defaults: times are told in UTC, and in the form that the
--- why: driver reads; numbers are told with all their digits; literals, NULLs and names in descriptions are what the
--- why: statements take them for; a commit is on disk when it returns; foreign keys are checked; an error ends the
--- why: statement, not the connection. What an administrator sets as a limit (timeouts, default_transaction_read_only)
--- why: stays. A pooler carries TimeZone, DateStyle and standard_conforming_strings over to its server connections.
--- why: The process id that the server tells for itself is another one than the driver's if there is a pooler between.
--- own: A setting of this engine.
+-- why: Whatever the defaults of the server, the database or the role are: times come in UTC and in the form that the
+-- why: driver reads; numbers come with all their digits; literals, NULLs and quoted names mean what the statements
+-- why: assume; a commit is on disk when it returns; foreign keys are checked; an error ends the statement, not the
+-- why: connection. A limit that an administrator has set (timeouts, default_transaction_read_only) stays. A pooler
+-- why: carries TimeZone, DateStyle and standard_conforming_strings over to its server connections. If a pooler stands
+-- why: between, the server's process id differs from the one that the driver knows.
 SELECT
     pg_backend_pid() AS server_pid,
     set_config('TimeZone', 'UTC', FALSE) AS time_zone,
@@ -51,15 +49,13 @@ SELECT
 -- returns: one
 -- params: milliseconds
 -- why: No write waits for another one for ever.
--- own: A setting of this engine.
 SELECT set_config('lock_timeout', :milliseconds, FALSE) AS lock_timeout;
 
 -- name: transaction_settings
 -- returns: one
 -- params: milliseconds
--- why: As session_lock_timeout, and as those of session_settings that writes hang on and a pooler does not carry over,
--- why: for this transaction only: behind a pooler, which has many sessions, they belong to others as well.
--- own: A setting of this engine.
+-- why: session_lock_timeout, and those settings of session_settings that writes depend on and a pooler does not carry
+-- why: over, for this transaction only: behind a pooler, which shares its sessions, other clients would get them too.
 SELECT
     set_config('lock_timeout', :milliseconds, TRUE) AS lock_timeout,
     set_config('extra_float_digits', '1', TRUE) AS float_digits,
@@ -76,9 +72,9 @@ SELECT
 -- name: migration_timeouts
 -- returns: one
 -- params: lock_ms, statement_ms
--- why: A migration waits for the tables that it changes, and everyone else waits behind it: neither without a limit.
--- why: For its transaction only, since the connection goes back to the pool. No statement limit is 0.
--- own: A setting of this engine.
+-- why: A migration waits for the tables that it changes, and everyone else waits behind it, so both waits have a limit.
+-- why: For the migration's transaction only, since the connection goes back to the pool. 0 means no limit for
+-- why: statements.
 SELECT
     set_config('lock_timeout', :lock_ms, TRUE) AS lock_timeout,
     set_config('statement_timeout', :statement_ms, TRUE) AS statement_timeout;
@@ -87,14 +83,12 @@ SELECT
 -- returns: scalar
 -- params: -
 -- why: One migrator at a time, in each database; freed with the transaction, and so with a killed process.
--- own: Every engine has its own kind of lock that needs no table.
 SELECT pg_advisory_xact_lock(1953655156, 1) AS locked;
 
 -- name: migration_lock_holder
 -- returns: scalar
 -- params: -
--- why: Whom to ask, or to end, when the lock is not free.
--- own: Every engine has its own kind of lock that needs no table.
+-- why: Who holds the lock: whom to ask, or what to end.
 SELECT
     concat(
         'process ', l.pid, ' of user ', coalesce(a.usename, '?'), ' (', coalesce(a.application_name, '?'), ') from ',

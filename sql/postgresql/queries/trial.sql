@@ -1,9 +1,8 @@
 -- name: trial_list
 -- returns: many
 -- params: exp_id
--- why: All trials of an experiment; the trial groups follow from them.
--- why: Times that Python has no years for, which only other programs store, are left out: the driver would refuse
--- why: all rows.
+-- why: All trials of an experiment; the trial groups follow from them. Times outside the years 1 to 9999, which only
+-- why: other programs store, are read as NULL: the driver would refuse the whole result.
 SELECT
     trial_id, config_id, trial_runner_id,
     CASE
@@ -22,9 +21,8 @@ ORDER BY trial_id;
 -- name: trial_list_of_config
 -- returns: many
 -- params: exp_id, config_id
--- why: The trials of one group: those of an experiment with the same config.
--- why: Times that Python has no years for, which only other programs store, are left out: the driver would refuse
--- why: all rows.
+-- why: The trials of one group: those of an experiment with the same config. Times outside the years 1 to 9999, which
+-- why: only other programs store, are read as NULL: the driver would refuse the whole result.
 SELECT
     trial_id, config_id, trial_runner_id,
     CASE

@@ -1,13 +1,13 @@
 -- Trials taken by workers. Leases are counted by the clock of this host, which all processes share that have the file
--- open; SQLite tells it to the millisecond, and of two events of a trial in one the later stands.
--- Lists of ids come as JSON.
+-- open. SQLite's clock counts milliseconds: of two events of a trial in the same one, the later is kept. Lists of ids
+-- come as JSON.
+-- own: How the clock is read, and how a list of ids is unfolded, differs by engine.
 
 -- name: claim_find
 -- returns: many
 -- params: exp_id, trial_runner_id, ts, most, left_out
--- why: Trials that are due, by the given time or else by the clock, and free or meant for this runner; oldest first.
--- why: Left out are those that the caller knows cannot be run, and those that this call has found already.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Trials that are due by the given time, or by the clock if none is given, and that have no runner or this one;
+-- why: oldest first. Those in left_out cannot be run, as the caller knows, or have been found by this call already.
 SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
 FROM trial
 WHERE exp_id = :exp_id
@@ -25,8 +25,7 @@ LIMIT :most;
 -- name: claim_take
 -- returns: count
 -- params: exp_id, ids, trial_runner_id, lease_us, claim_id
--- why: The trials found are taken until the lease ends; each claim of a trial has the next number.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Takes the trials that were found, until the lease ends; each claim of a trial gets the next fencing number.
 UPDATE trial
 SET
     status = 'READY', trial_runner_id = :trial_runner_id, claim_id = :claim_id,
@@ -41,8 +40,7 @@ WHERE exp_id = :exp_id
 -- name: cancel_find
 -- returns: many
 -- params: exp_id, ids
--- why: Where some trials stand, before those that nobody runs or holds are canceled.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: The status of some trials, and whether a claim holds them, before the free ones are canceled.
 SELECT trial_id, status, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
 FROM trial
 WHERE exp_id = :exp_id
@@ -55,8 +53,7 @@ ORDER BY trial_id;
 -- name: cancel_take
 -- returns: count
 -- params: exp_id, ids
--- why: The trials found to be free are canceled.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Cancels the trials that were found to be free.
 UPDATE trial
 SET status = 'CANCELED', ts_end = strftime('%Y-%m-%d %H:%M:%f000', 'now')
 WHERE exp_id = :exp_id
@@ -68,8 +65,7 @@ WHERE exp_id = :exp_id
 -- name: lease_release
 -- returns: count
 -- params: exp_id, ids
--- why: The trials are free again; the next claim still gets the next number.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Releases trials. Their fencing number stays, so that the next claim gets the next one.
 UPDATE trial
 SET status = 'PENDING', trial_runner_id = NULL, lease_ends = NULL, claim_id = NULL
 WHERE exp_id = :exp_id
@@ -81,9 +77,8 @@ WHERE exp_id = :exp_id
 -- name: claim_event
 -- returns: count
 -- params: exp_id, ids, status
--- why: What has become of these trials, for their history.
--- why: WHERE keeps SQLite from reading ON as that of a join.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Adds the new status of these trials to their history. Without WHERE, SQLite would read ON CONFLICT as part of a
+-- why: join.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
 SELECT :exp_id, j.value, strftime('%Y-%m-%d %H:%M:%f000', 'now'), :status
 FROM json_each(:ids) AS j
@@ -93,8 +88,7 @@ ON CONFLICT (exp_id, trial_id, ts) DO UPDATE SET status = excluded.status;
 -- name: claim_repeated
 -- returns: many
 -- params: exp_id, ids, claim_id
--- why: Which trials an earlier run of the same call has taken, whose commit was not answered.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Which of these trials an earlier attempt of the same call has taken, whose commit got no answer.
 SELECT trial_id, config_id, lease_fence AS fence
 FROM trial
 WHERE exp_id = :exp_id
@@ -108,8 +102,7 @@ ORDER BY trial_id;
 -- name: lease_renew
 -- returns: count
 -- params: exp_id, trial_id, fence, lease_us
--- why: A holder asks for more time; 0 rows when the trial is no longer his.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Extends a lease; 0 rows when the trial is no longer held by this claim.
 UPDATE trial
 SET lease_ends = strftime('%Y-%m-%d %H:%M:%f000', 'now', CAST(:lease_us / 1000000.0 AS TEXT) || ' seconds')
 WHERE exp_id = :exp_id
@@ -120,8 +113,7 @@ WHERE exp_id = :exp_id
 -- name: lease_expired
 -- returns: many
 -- params: exp_id, ts
--- why: Trials whose lease has ended, by the given time or else by the clock.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: Trials whose lease has ended by the given time, or by the clock if none is given.
 SELECT trial_id, lease_fence AS fence
 FROM trial
 WHERE exp_id = :exp_id
@@ -133,7 +125,6 @@ ORDER BY ts_start, trial_id;
 -- returns: many
 -- params: exp_id, ids
 -- why: The configs of some trials with their values, in one statement.
--- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT DISTINCT t.config_id, p.param_id, p.param_value, p.value_type
 FROM trial AS t
 LEFT JOIN config_param AS p
@@ -149,7 +140,6 @@ ORDER BY t.config_id, p.param_id;
 -- returns: many
 -- params: exp_id, ids
 -- why: The metadata of some trials, in one statement.
--- own: Every engine reads its clock, and lists of ids, in its own words.
 SELECT p.trial_id, p.param_id, p.param_value, p.value_type
 FROM trial_param AS p
 WHERE p.exp_id = :exp_id
@@ -162,9 +152,8 @@ ORDER BY p.trial_id, p.param_id;
 -- name: config_find_all
 -- returns: many
 -- params: hashes
--- why: The configs with these hashes, as far as there are any, in one statement.
--- why: One that has a parameter was stored by another transaction, which stored all of them.
--- own: Every engine reads its clock, and lists of ids, in its own words.
+-- why: The configs with these hashes, as far as they exist, in one statement. A config that has a parameter was stored
+-- why: by another transaction, with all its parameters.
 SELECT
     config_id, config_hash,
     (

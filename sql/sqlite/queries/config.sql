@@ -1,8 +1,8 @@
 -- name: config_params_of_experiment
 -- returns: many
 -- params: exp_id
--- why: All configs that an experiment used with their values, in one statement.
--- why: Of sums, because SQLite would read the trials of all experiments to get the ids in the order of a key.
+-- why: All configs that an experiment used with their values, in one statement. The + 0 keeps SQLite from reading the
+-- why: trials of all experiments in the order of an index.
 SELECT c.config_id, p.param_id, p.param_value, p.value_type
 FROM (
     SELECT DISTINCT config_id + 0 AS config_id
@@ -16,8 +16,8 @@ ORDER BY c.config_id, p.param_id;
 -- name: config_params_of_load
 -- returns: many
 -- params: exp_id, last_trial_id
--- why: The configs of the trials that trial_load returns, in one statement.
--- why: Of sums, because SQLite would read the trials of all experiments to get the ids in the order of a key.
+-- why: The configs of the trials that trial_load returns, in one statement. The + 0 keeps SQLite from reading the
+-- why: trials of all experiments in the order of an index.
 SELECT c.config_id, p.param_id, p.param_value, p.value_type
 FROM (
     SELECT DISTINCT config_id + 0 AS config_id
@@ -33,8 +33,8 @@ ORDER BY c.config_id, p.param_id;
 -- name: config_params_of_pending
 -- returns: many
 -- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
--- why: The configs of the trials that trial_pending returns, in one statement.
--- why: Of sums, because SQLite would read the trials of all experiments to get the ids in the order of a key.
+-- why: The configs of the trials that trial_pending returns, in one statement. The + 0 keeps SQLite from reading the
+-- why: trials of all experiments in the order of an index.
 SELECT c.config_id, p.param_id, p.param_value, p.value_type
 FROM (
     SELECT DISTINCT config_id + 0 AS config_id

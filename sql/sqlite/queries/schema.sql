@@ -1,8 +1,9 @@
+-- own: System catalogues, column types and the statement that asks for a plan differ by engine.
+
 -- name: schema_tables
 -- returns: many
 -- params: -
--- why: Which tables the database holds, to tell an empty one from the reference's and from another application's.
--- own: Every engine keeps its catalogue of tables elsewhere.
+-- why: Which tables the database has: none, those of mlos_bench, or those of another application.
 SELECT name AS table_name
 FROM sqlite_master
 WHERE type = 'table'
@@ -13,7 +14,6 @@ ORDER BY name;
 -- returns: many
 -- params: -
 -- why: All columns of all tables, in order.
--- own: Every engine keeps its catalogue of columns elsewhere.
 SELECT
     t.name AS table_name, c.name AS column_name, c.type AS data_type,
     c."notnull" = 0 AS is_nullable, c.dflt_value AS column_default, NULL AS collation_name
@@ -29,7 +29,6 @@ ORDER BY t.name, c.cid;
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
 -- why: Its rule says what becomes of its rows when those are deleted.
 -- why: Left out are indexes that do not hold for all rows.
--- own: Every engine keeps its catalogue of keys elsewhere.
 SELECT
     t.name AS table_name, 'PRIMARY KEY' AS key_type, 'primary' AS key_name, c.pk AS position, c.name AS column_name,
     NULL AS referenced_table, NULL AS referenced_column, NULL AS key_rule
@@ -62,7 +61,6 @@ ORDER BY 1, 2, 3, 4;
 -- params: -
 -- why: The definitions of all tables and indexes, from which schema.sql is generated. SQLite itself keeps the text that
 -- why: made a table, to which it adds later columns at the end of the last line.
--- own: Every engine keeps its definitions elsewhere.
 SELECT d.definition
 FROM (
     SELECT
@@ -133,7 +131,6 @@ ORDER BY d.kind, d.name;
 -- returns: none
 -- params: -
 -- why: The migrator's own table; it exists before the first migration does.
--- own: Types of the columns differ by engine.
 CREATE TABLE IF NOT EXISTS trialstore_schema (
     version INTEGER NOT NULL,
     slug VARCHAR(100) NOT NULL,
@@ -163,7 +160,6 @@ VALUES (
 -- returns: many
 -- params: -
 -- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
--- own: Every engine asks for a plan in its own words.
 -- noqa: disable=PRS
 EXPLAIN QUERY PLAN
 SELECT 1;

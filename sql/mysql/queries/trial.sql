@@ -1,0 +1,14 @@
+-- name: trial_pending
+-- returns: many
+-- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
+-- why: Trials that are due. assigned_min and assigned_max are 0 and 1 for all of them, 1 and 1 for those with a runner,
+-- why: 0 and 0 for those without. The + 0 keeps MariaDB from reading all trials of the experiment in the order of the
+-- why: primary key.
+SELECT trial_id, config_id, trial_runner_id, status
+FROM trial
+WHERE exp_id = :exp_id
+    AND status IN (:status_1, :status_2, :status_3)
+    AND ts_start <= :ts
+    AND ts_end IS NULL
+    AND CASE WHEN trial_runner_id IS NULL THEN 0 ELSE 1 END BETWEEN :assigned_min AND :assigned_max
+ORDER BY trial_id + 0;
