@@ -231,8 +231,9 @@ class Dialect(ABC):
     def limit_waits(self, connection: Any, seconds: float | None) -> None:  # noqa: B027
         """Let a connection of the driver's wait for an answer that long at most; None: for ever."""
 
-    def connection_lost(self) -> None:  # noqa: B027 - only an engine of several hosts has something to do here
-        """A connection was lost: where the settings name several hosts, the next one is to go to another."""
+    def connection_lost(self, connection: Any) -> None:  # noqa: B027 - only of several hosts is there another
+        """The driver's connection was lost: where the settings name several hosts, the next one is to go to another
+        than this one's. Several threads may tell of one host at the same time."""
 
     @abstractmethod
     def session_steps(self, *, write: bool) -> Iterable[SessionStep]:

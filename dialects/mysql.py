@@ -176,7 +176,7 @@ class MySQLDialect(ServerDialect):
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
-        self._host = 0
+        self._place = 0  # of the host that served last
         if self.hosts and "unix_socket" in self.query:
             raise ConfigError("config.hosts stands beside 'unix_socket' in 'query'.", "Give either.")
         if "unix_socket" in self.query:
@@ -211,19 +211,20 @@ class MySQLDialect(ServerDialect):
     def _connect_to_one(self, arguments: dict[str, Any]) -> Any:
         """A connection to the first host that serves, beginning with the one that served last."""
         driver = importlib.import_module(self.driver_module)
-        names = {"user": self.settings.get("username"), "database": self.settings["database"]}
-        for _ in self.hosts[1:]:
+        named = {**arguments, "user": self.settings.get("username"), "database": self.settings["database"]}
+        first, count = self._place, len(self.hosts)
+        for place in (*range(first, count), *range(first)):
+            host, port = self.hosts[place]
             try:
-                return self._connect_to_current({**arguments, **names})
+                connection = self.connect((), {"host": host, "port": port or DEFAULT_PORT, **named})
             except driver.err.OperationalError as exc:
-                if _KIND.get(exc.args[0]) not in _NEXT_HOST:
+                if place == (first - 1) % count or _KIND.get(exc.args[0]) not in _NEXT_HOST:
                     raise
-                self.connection_lost()
-        return self._connect_to_current({**arguments, **names})
-
-    def _connect_to_current(self, arguments: dict[str, Any]) -> Any:
-        host, port = self.hosts[self._host % len(self.hosts)]
-        return self.connect((), {"host": host, "port": port or DEFAULT_PORT, **arguments})
+                self._leave(place)
+            else:
+                connection.place = place
+                return connection
+        raise AssertionError("the last host has served, or refused")
 
     def connect(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
         from .pymysql_limits import LimitedConnection
@@ -233,8 +234,14 @@ class MySQLDialect(ServerDialect):
     def limit_waits(self, connection: Any, seconds: float | None) -> None:
         connection.limit_waits(seconds)
 
-    def connection_lost(self) -> None:
-        self._host += 1
+    def connection_lost(self, connection: Any) -> None:
+        if self.hosts:
+            self._leave(connection.place)
+
+    def _leave(self, place: int) -> None:
+        """Begin with the next host from now on: with that one, however many threads have lost connections to this."""
+        if self._place == place:
+            self._place = (place + 1) % len(self.hosts)
 
     def session_steps(self, *, write: bool) -> Iterator[SessionStep]:
         if write:

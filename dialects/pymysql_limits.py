@@ -10,6 +10,8 @@ from pymysql.connections import Connection
 class LimitedConnection(Connection):
     """As PyMySQL's, whose time limits for reading and writing hold for the login, too."""
 
+    place: int
+    """Of its host, among several."""
     connect_timeout: float
     _read_timeout: float | None
     _write_timeout: float | None

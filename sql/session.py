@@ -188,9 +188,10 @@ class Session:
             return exc
         error = storage_error(self.dialect, self._statements.wrapped(exc, self._driver), what, in_full=in_full)
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
+            connection = self._driver
             self.drop()
             self._statements.losses += 1
-            self.dialect.connection_lost()
+            self.dialect.connection_lost(connection)
             if what == _COMMIT:
                 return CommitUnknown(error.message, "Look whether the change is there before it is made again.")
         return error

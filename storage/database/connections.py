@@ -275,7 +275,6 @@ class Database:
         if isinstance(error, (ConnectError, Busy)):
             return error
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:  # in the middle of the login
-            self.dialect.connection_lost()
             return ServerUnreachable(error.message, error.hint or "The server takes no work yet: look at its log.")
         return ConnectError(error.message, error.hint or "Check the config, 'query' in particular.")
 

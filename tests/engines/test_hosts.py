@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from engines.databases import SERVERS, Config, Database, engines
 from servers.proxy import Proxy
 from trialstore.contract.helpers import finish, make_experiment
+from trialstore.sql.session import Session
 from trialstore.storage import ConfigError, ServerUnreachable, SqlStorage
 
 
@@ -50,6 +53,33 @@ def test_a_host_that_is_lost_is_left_for_the_next(database: Database) -> None:
     assert experiment.new_trial({}).trial_id == 2
     assert sorted(storage.experiments["Exp"].trials) == [1, 2]
     storage.dispose()
+
+
+@engines(*SERVERS)
+def test_nobody_passes_over_a_host_that_serves_when_many_have_lost_another(database: Database) -> None:
+    threads = 5
+    database.filled()
+    together, lost = threading.Barrier(threads, timeout=60), threading.Event()
+    with Proxy(database.server) as second, Proxy(database.server) as third, ExitStack() as until_lost:
+        first = until_lost.enter_context(Proxy(database.server))
+        ports = [proxy.config(database.name)["port"] for proxy in (first, second, third)]
+
+        def look(tx: Session) -> int:
+            if not lost.is_set():
+                tx.scalar("trial_last_id", exp_id="Exp")
+                if together.wait() == 0:
+                    until_lost.close()
+                    lost.set()
+                assert lost.wait(60)
+            return int(tx.scalar("trial_last_id", exp_id="Exp"))
+
+        config = {**with_hosts(database.config(), *ports), "retry_timeout": 60}
+        with SqlStorage(config) as storage, ThreadPoolExecutor(threads) as pool:
+            found = [pool.submit(storage._database.read, look) for _ in range(threads)]
+            assert [each.result() for each in found] == [1] * threads
+        assert first.connections >= threads
+        assert second.connections > 0
+        assert third.connections == 0
 
 
 @engines(*SERVERS)

@@ -79,9 +79,9 @@ class Cutting:
         """Let others do something between the loss of the next connection and the next attempt."""
         dialect = self.storage._database.dialect
 
-        def lost() -> None:
+        def lost(connection: Any) -> None:
             del dialect.connection_lost  # type: ignore[method-assign]
-            dialect.connection_lost()
+            dialect.connection_lost(connection)
             then()
 
         dialect.connection_lost = lost  # type: ignore[method-assign]
