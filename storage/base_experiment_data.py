@@ -84,7 +84,8 @@ class ExperimentData(ABC):
     def results_df(self) -> pd.DataFrame:
         """One row per trial: ids, times, status, runner, then `config.*` and `result.*` columns, each sorted by name.
 
-        A `config.` or `result.` column is numeric where every value of it is.
+        A `config.` or `result.` column is numeric where every value of it is; None, and what a trial lacks, are NaN (or
+        NA) there. One text among them makes it a column of objects, which has all values as they were stored.
         """
 
     @property

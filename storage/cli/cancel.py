@@ -27,7 +27,7 @@ def cancel(ctx: click.Context, target: Target, experiment: str, trials: tuple[in
             raise ExperimentMissing(f"There is no experiment {experiment!r}.", hint)
         canceled = found.cancel_trials(trials)
     if canceled:
-        tell(f"Canceled: {', '.join(map(str, canceled))}")
+        tell(f"Canceled: {listed(canceled, str)}")
     if left := sorted(set(trials) - set(canceled)):
         say(f"Not PENDING, held, or not there: {listed(left, str)}", err=True)
         ctx.exit(1)

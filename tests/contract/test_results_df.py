@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -108,6 +109,28 @@ def test_a_trial_without_a_metric_leaves_the_column_numeric(storage: SqlStorage)
     assert pd.api.types.is_numeric_dtype(frame["result.b"])
     assert frame["result.b"].isna().tolist() == [False, True]
     assert frame["result.a"].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("odd", [None, math.nan, math.inf, -math.inf, np.float32("nan"), np.float64(2), "missing"])
+def test_an_objective_that_one_trial_has_no_finite_number_for_stays_numeric(storage: SqlStorage, odd: Any) -> None:
+    with make_experiment(storage) as experiment:
+        finish(experiment.new_trial({}), 0.5)
+        trial = experiment.new_trial({})
+        trial.update(Status.SUCCEEDED, at(2), {} if odd == "missing" else {"score": odd})
+    column = storage.experiments["Exp"].results_df["result.score"]
+    assert column.dtype == "float64"
+    assert column.min() == (odd if odd == -math.inf else 0.5)
+
+
+def test_text_among_the_values_of_an_objective_is_not_hidden_and_can_be_left_out(storage: SqlStorage) -> None:
+    with make_experiment(storage) as experiment:
+        for score in (2.5, "fast", 1, None):
+            finish(experiment.new_trial({}), score)
+    column = storage.experiments["Exp"].results_df["result.score"]
+    assert column.tolist() == [2.5, "fast", 1, None]
+    numbers = pd.to_numeric(column, errors="coerce")
+    assert numbers.isna().tolist() == [False, True, False, True]
+    assert numbers.min() == 1
 
 
 @pytest.mark.parametrize("values", [["007", "1"], [1, "1"], ["a", None], [True, 1], [0.5, False], [1, "x", None, 2.5]])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trialstore.contract.helpers import GROUPS, MAPPING, at, dump, finish, make_experiment, query, refused
+from trialstore.contract.helpers import GROUPS, MAPPING, at, dump, execute, finish, make_experiment, query, refused
 from trialstore.storage import (
     ConfigError,
     ExperimentMissing,
@@ -177,6 +177,10 @@ def test_no_other_error_lists_more(storage: SqlStorage) -> None:
         listed_few(lambda: few.merge(["many"]), ValueRejected)
         listed_few(lambda: none.merge(["objectives"]), TrialError)
         listed_few(lambda: objectives.merge(["none"]), TrialError)
+        trial = few.new_trial({}, config=dict.fromkeys(NAMES, 1))
+        listed_few(lambda: trial.add_new_config_data(dict.fromkeys(NAMES, 2)), ValueRejected)
+        execute(storage, "UPDATE trial_param SET param_value = '{', value_type = 'j'")
+        listed_few(lambda: few.get_trial_by_id(trial.trial_id), TrialError)
     params = {name: {"type": "int", "range": [0, 9], "default": 1} for name in NAMES}
     one = TunableGroups({"one": {"cost": 1, "params": params}})
     listed_few(lambda: one["typo"], UnknownTunable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from deploy.commands import Run, ok, refused, snapshot
 from deploy.conftest import database
 from trialstore.contract.helpers import bare, execute, migrate_to, query, tables
 from trialstore.contract.modes import Config
+from trialstore.sql.inspection import BASE_TABLES
 from trialstore.sql.migrations import load_migrations
 from trialstore.storage import SchemaDrift, SchemaTooOld, SqlStorage
 from upgrade.databases import assert_kept, content, history
@@ -152,6 +154,15 @@ def test_what_differs_is_said_and_nothing_is_changed(reference: Reference, tmp_p
                 with pytest.raises(SchemaDrift, match="not built as version"):
                     SqlStorage({**config, "schema_policy": policy})
             assert snapshot(config) == before
+
+
+def test_of_many_differences_some_are_said(empty: Config, run: Run) -> None:
+    change(empty, *(f"CREATE TABLE {table} (other INTEGER)" for table in BASE_TABLES))
+    before = snapshot(empty)
+    told = refused(run(empty, "adopt"), 4, "not built as version")
+    assert told.count("missing: ") + told.count("different: ") == 20
+    assert re.search(r" and \d+ more\.", told)
+    assert snapshot(empty) == before
 
 
 def test_additions_do_not_stand_in_the_way(loaded: Config, run: Run) -> None:

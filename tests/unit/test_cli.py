@@ -279,6 +279,11 @@ def test_cancel_ends_pending_trials_and_lists_few_of_those_that_it_left(url: str
     result = call("cancel", "latncy", "--url", url, "1")
     assert "There is no experiment 'latncy'." in result.stderr
     assert "latency" in result.stderr
+    with SqlStorage(config_from_url(url)) as storage:
+        experiment = storage.get_experiment_by_id("later", {"threads": 1, "mode": "fast"}, {})
+        assert experiment is not None
+        made = [str(trial.trial_id) for trial in experiment.new_trials([{}] * 30)]
+    assert ok("cancel", "later", "--url", url, *made) == f"Canceled: {', '.join(made[:20])} and 10 more\n"
 
 
 def test_stored_text_is_shown_as_it_is_without_markup_or_control_characters(url: str) -> None:
