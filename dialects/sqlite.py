@@ -27,7 +27,8 @@ from .files import MEMORY, FileDialect
 # What a `file:` URI takes, https://www.sqlite.org/uri.html; the driver's own arguments are options of ours.
 QUERY_KEYS = ("uri", "mode", "cache", "immutable", "nolock", "psow", "vfs")
 # SQLite takes any other value of the last three for "off", without a word.
-_YES_OR_NO = ("1", "0", "true", "false", "yes", "no", "on", "off")
+_YES = ("1", "true", "yes", "on")
+_YES_OR_NO = (*_YES, "0", "false", "no", "off")
 _CHOICES: dict[str, tuple[str, ...]] = {
     "uri": ("1", "true"),  # which is how a path with any of these keys is opened anyway
     "mode": ("ro", "rw", "rwc", "memory"),
@@ -82,6 +83,11 @@ _FULL = "Make room on the disk, or raise the quota, and make the call again: not
 _BROKEN = "Look at the disk, its mount and its quota, and make the call again: nothing of it was written."
 _HINTS = {13: _FULL, 10: _BROKEN}  # SQLITE_FULL, SQLITE_IOERR
 _MESSAGE_HINTS = {"is full": _FULL, "disk I/O error": _BROKEN}
+_NO_WAL = "A network file system cannot do WAL: set 'journal_mode' to 'delete' in the config, and use one host."
+_NO_SHARED_MEMORY = (
+    "WAL needs locks and shared memory, which are not used, or not there, under {!r} in 'query': leave that out, or "
+    "set 'journal_mode' to 'delete' before the file is first written to."
+)
 
 
 class _Float(float):
@@ -175,6 +181,18 @@ class SQLiteDialect(FileDialect):
             options |= {"pool_size": 5, "max_overflow": 20}
         return options
 
+    @property
+    def _read_only_by(self) -> str | None:
+        """The key of `query` that keeps the file from being written to, if there is one."""
+        if self._parameters.get("mode") == "ro":
+            return "mode"
+        return "immutable" if self._parameters.get("immutable") in _YES else None
+
+    @property
+    def _without_wal_by(self) -> str | None:
+        """The key of `query` that may keep the file from being in WAL mode, if there is one."""
+        return "nolock" if self._parameters.get("nolock") in _YES else "vfs" if "vfs" in self._parameters else None
+
     def streams_whole(self) -> bool:
         # In the other modes a writer must wait until nobody reads.
         return super().streams_whole() or self.option("journal_mode") != "wal"
@@ -182,11 +200,11 @@ class SQLiteDialect(FileDialect):
     def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
         if not write:
             return (SessionStep("session_foreign_keys"), SessionStep("session_synchronous"))
-        if self.in_memory():
+        if self.in_memory() or self._read_only_by:  # whatever writes will be told why it may not
             return ()
         # The journal mode is a property of the file, so only a connection that is about to write may set it.
         mode = str(self.option("journal_mode"))
-        refusal = "A network file system cannot do WAL: set 'journal_mode' to 'delete' in the config, and use one host."
+        refusal = _NO_SHARED_MEMORY.format(self._without_wal_by) if self._without_wal_by else _NO_WAL
         return (SessionStep(f"session_journal_{mode}", expect=(mode,), refusal=refusal),)
 
     def identify(self, connection: Any) -> Server:
@@ -204,6 +222,10 @@ class SQLiteDialect(FileDialect):
             kind = next((kind for part, kind in _MESSAGES if part in message), ErrorKind.OTHER)
         hint = "" if code is None else _HINTS.get(code & 0xFF, "")
         hint = hint or next((hint for part, hint in _MESSAGE_HINTS.items() if part in message), "")
+        if self._read_only_by and kind is ErrorKind.PERMISSION:
+            hint = f"It is opened for reading only, by {self._read_only_by!r} in 'query': leave that out to write."
+        elif self._without_wal_by and kind is ErrorKind.CANNOT_CONNECT and "unable to open" in message:
+            hint = _NO_SHARED_MEMORY.format(self._without_wal_by)
         return DriverError(kind, name, message, hint)
 
     @contextmanager

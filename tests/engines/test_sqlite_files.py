@@ -154,6 +154,30 @@ def test_a_mode_of_the_query_has_its_effect(file: Path, form: str, journal_mode:
         assert missing.exists()
 
 
+@pytest.mark.parametrize("journal_mode", ["wal", "delete"])
+@pytest.mark.parametrize("query", [{"mode": "ro"}, {"immutable": "1"}, {"immutable": "yes"}])
+def test_whoever_writes_is_told_which_key_forbids_it(file: Path, query: dict[str, str], journal_mode: str) -> None:
+    filled(file, journal_mode=journal_mode)
+    (key,) = query
+    with opened(file, query=query) as storage:
+        read_everything(storage)
+        with pytest.raises(PermissionDenied) as caught:
+            make_experiment(storage, experiment_id="other").__enter__()
+        assert f"'{key}'" in caught.value.hint
+    refused(file.with_name("missing"), ConnectError if key == "mode" else PermissionDenied, query=query)
+
+
+@pytest.mark.parametrize("query", [{"nolock": "1"}, {"vfs": "unix-none"}])
+def test_a_file_that_cannot_be_in_wal_mode_is_told_by_which_key(file: Path, query: dict[str, str]) -> None:
+    (key,) = query
+    refused(file, ConnectError, f"'{key}'", "'journal_mode'", query=query)  # a new one
+    with opened(file, query=query, journal_mode="delete") as storage:
+        make_experiment(storage).__enter__()
+        assert list(storage.experiments) == ["Exp"]
+    file.unlink()
+    refused(filled(file), ConnectError, f"'{key}'", query=query)
+
+
 def test_a_name_that_only_resembles_memory_is_that_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with opened("file:x:memory:y") as storage:
