@@ -108,7 +108,8 @@ class Results:
         about = {"environment": os.environ.get("TOX_ENV_NAME", ""), "python": platform.python_version()}
         file = Path(os.environ[VARIABLE])
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({**about, "sqlalchemy": version("sqlalchemy"), "modes": found}), encoding="utf-8")
+        packages = {name: version(name) for name in ("sqlalchemy", "pandas", "numpy")}
+        file.write_text(json.dumps({**about, **packages, "modes": found}), encoding="utf-8")
 
 
 def _driver(mode: str) -> str:
