@@ -97,13 +97,17 @@ class Server:
 class StatementRunner(Protocol):
     """What a dialect may ask of a session: a transaction, and the first column of what a statement returns."""
 
-    def begin(self, *, write: bool) -> None: ...
+    def begin(self, *, write: bool) -> None:
+        """Open a transaction."""
 
-    def scalar(self, name: str, **params: Any) -> Any: ...
+    def scalar(self, name: str, **params: Any) -> Any:
+        """The first column of the only row, or None."""
 
-    def run(self, name: str, **params: Any) -> None: ...
+    def run(self, name: str, **params: Any) -> None:
+        """Run a statement that returns nothing."""
 
-    def limit_waits(self, seconds: float | None) -> None: ...
+    def limit_waits(self, seconds: float | None) -> None:
+        """Wait for an answer of the server that many seconds at most, from now on; None: for ever."""
 
 
 class Dialect(ABC):

@@ -41,6 +41,7 @@ from trialstore.dialects.errors import (
     UnknownTunable,
     ValueRejected,
 )
+from trialstore.sql.history import library_version
 
 from .base_storage import Storage
 from .config.keys import config_from_url
@@ -89,6 +90,9 @@ __all__ = [
     "TunableGroups",
     "UnknownTunable",
     "ValueRejected",
+    "__version__",
     "config_from_url",
     "from_config",
 ]
+
+__version__ = library_version()

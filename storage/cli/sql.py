@@ -172,6 +172,11 @@ def _as_dict(one: Listed) -> dict[str, Any]:
 @dialect_option
 def show_statement(name: str, dialect: str | None) -> None:
     """Show a statement as the engine gets it: overrides applied, in the form of a query file."""
+    say(statement_text(name, dialect))
+
+
+def statement_text(name: str, dialect: str | None) -> str:
+    """A statement in the form of a query file; where no dialect is named and engines differ, one after the other."""
     found = listed(dialect)
     chosen = [one for one in found if one.statement.name == name]
     if not chosen:
@@ -179,7 +184,7 @@ def show_statement(name: str, dialect: str | None) -> None:
         raise CatalogueError(
             f"There is no statement {name!r}{where}.", nearest(name, (one.statement.name for one in found))
         )
-    say("\n\n".join(map(_as_text, chosen)))
+    return "\n\n".join(map(_as_text, chosen))
 
 
 def _as_text(one: Listed) -> str:

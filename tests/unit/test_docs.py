@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import importlib
+import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
+
+import trialstore.storage
+from trialstore.storage import SqlStorage, Status
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,3 +61,100 @@ def test_each_setting_of_a_session_is_explained(folder: str) -> None:
     page = (ROOT / "docs" / "dialects.md").read_text(encoding="utf-8").lower()
     assert len(names) > 2
     assert {name for name in names if name.lower() not in page} == set()
+
+
+def calls_of_an_update() -> Iterator[tuple[str, str]]:
+    """Module file and function of each call below a trial's update to SUCCEEDED, in their order."""
+    package = Path(trialstore.storage.__file__).parents[1]
+    found = []
+
+    def note(frame: FrameType, event: str, _argument: Any) -> None:
+        if event == "call":
+            found.append((Path(frame.f_code.co_filename), frame.f_code.co_name))
+
+    with SqlStorage({"drivername": "sqlite"}) as storage:
+        made = storage.experiment(
+            experiment_id="walk",
+            trial_id=1,
+            root_env_config="",
+            description="",
+            tunables={"a": 1},
+            opt_targets={"seconds": "min"},
+        )
+        with made as experiment:
+            trial = experiment.new_trial({"a": 2})
+            now = dt.datetime.now(dt.timezone.utc)
+            trial.update(Status.RUNNING, now)
+            sys.setprofile(note)
+            try:
+                trial.update(Status.SUCCEEDED, now, {"seconds": 1.5})
+            finally:
+                sys.setprofile(None)
+    for file, function in found:
+        for root in (package, ROOT):
+            if file.is_relative_to(root):
+                yield file.relative_to(root).as_posix(), function
+                break
+
+
+def test_the_call_that_the_architecture_follows_goes_that_way() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    steps = re.findall(r"`(\w+(?:/\w+)*\.py)`:\s+`(?:\w+\.)?(\w+)`", page)
+    assert len(steps) > 9
+    calls = calls_of_an_update()
+    assert [step for step in steps if step not in calls] == []  # which looks for each one after the one before
+
+
+# --- the API reference ------------------------------------------------------------------------------------------------
+
+
+def referenced() -> list[str]:
+    """The full names of the API reference, which mkdocstrings explains."""
+    return re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def object_of(path: str) -> Any:
+    """The module, or the thing in a module, of that full name."""
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError:
+        module, _, name = path.rpartition(".")
+        return getattr(importlib.import_module(module), name)
+
+
+def undocumented(path: str, thing: Any, above: tuple[type, ...] = ()) -> Iterator[str]:
+    """The public names below a name that have no docstring of their own, nor one that they inherit."""
+    if not inspect.getdoc(thing):
+        yield path
+    if not (inspect.isclass(thing) or inspect.ismodule(thing)) or thing in above:
+        return
+    for name, member in vars(thing).items():
+        code = isinstance(member, (property, classmethod, staticmethod)) or inspect.isfunction(member)
+        own = not inspect.ismodule(thing) or getattr(member, "__module__", None) == thing.__name__
+        if (code or inspect.isclass(member)) and own and not name.startswith("_"):
+            yield from undocumented(f"{path}.{name}", getattr(thing, name), (*above, thing))
+
+
+def test_the_api_reference_has_every_public_name() -> None:
+    named = {path.rpartition(".")[2] for path in referenced() if path.startswith("trialstore.storage.")}
+    assert set(trialstore.storage.__all__) - named == {"__version__"}
+
+
+@pytest.mark.parametrize("path", referenced())
+def test_public_names_have_docstrings(path: str) -> None:
+    assert list(undocumented(path, object_of(path))) == []
+
+
+def test_a_public_name_without_a_docstring_is_found() -> None:
+    class Thing:
+        """A thing."""
+
+        def work(self) -> None:
+            pass
+
+        @property
+        def size(self) -> int:
+            return 1
+
+    Thing.work.__module__ = Thing.__module__ = "trialstore.storage"
+    assert list(undocumented("Thing", Thing)) == ["Thing.work", "Thing.size"]

@@ -103,6 +103,11 @@ def test_the_storage_run_as_a_module_is_the_command_trialstore() -> None:
     assert child.stdout == f"trialstore {metadata.version('trialstore')}\n"
 
 
+def test_the_library_tells_the_version_that_is_installed() -> None:
+    storage = importlib.import_module("trialstore.storage")
+    assert storage.__version__ == metadata.version("trialstore") == settings("setup.cfg")["metadata"]["version"]
+
+
 @pytest.mark.parametrize("path", PUBLIC)
 def test_a_public_name_is_found_by_its_path_in_a_fresh_process(path: str) -> None:
     module, _, name = path.partition(":")
