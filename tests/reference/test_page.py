@@ -21,7 +21,7 @@ pytestmark = pytest.mark.engine("sqlite")
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "mlos_bench.md").read_text(encoding="utf-8")
 SHELL, PYTHON = (re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL) for kind in ("sh", "python"))
-INSTALL, RUN, RUN_UNCHECKED, ADOPT, CONTINUE, BACK = SHELL
+INSTALL, RUN, RUN_UNCHECKED, ADOPT, CONTINUE, BACK, _OF_THE_SOURCE = SHELL
 
 
 def settings(name: str) -> configparser.ConfigParser:

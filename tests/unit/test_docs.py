@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -158,3 +159,38 @@ def test_a_public_name_without_a_docstring_is_found() -> None:
 
     Thing.work.__module__ = Thing.__module__ = "trialstore.storage"
     assert list(undocumented("Thing", Thing)) == ["Thing.work", "Thing.size"]
+
+
+# --- mlos_bench's newest source ---------------------------------------------------------------------------------------
+
+
+STAND_IN = """\
+#!/bin/sh
+echo "${0##*/} $*" >> "$SAID"
+case "$*" in
+    "clone "*) mkdir -p "$4" ;;
+    "-m venv "*)
+        mkdir -p "$3/bin"
+        echo "PATH=$3/bin:\\$PATH" > "$3/bin/activate"
+        cp "$0" "$3/bin/pip"
+        cp "$0" "$3/bin/pytest" ;;
+esac
+test "${0##*/}" != pytest || test -d "$TRIALSTORE_MLOS_SOURCE"
+"""
+"""Writes down how it is called, and makes the folders that git and venv make."""
+
+
+def test_the_commands_for_the_newest_source_of_mlos_bench_are_one_script(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "mlos_bench.md").read_text(encoding="utf-8")
+    block = page.partition("<!-- newest -->\n```sh\n")[2].partition("```")[0]
+    for folder in ("bin", "clone"):
+        (tmp_path / folder).mkdir()
+    for name in ("git", "python3"):
+        (tmp_path / "bin" / name).write_text(STAND_IN, encoding="ascii")
+        (tmp_path / "bin" / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "SAID": str(tmp_path / "said")}
+    subprocess.run(["sh", "-ec", block], cwd=tmp_path / "clone", env=environment, check=True)
+    said = (tmp_path / "said").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[0] for line in said] == ["git", "git", "git", "git", "python3", "pip", "pytest"]
+    assert f"commit {said[1].removeprefix('git -C ../mlos checkout -q ')} of " in page
+    assert (ROOT / said[-1].split()[-1]).is_file()
