@@ -106,7 +106,7 @@ class Optuna(Peer):
         return [study.ask] * calls
 
     def round_load(self, count: int, _number: int, _calls: int) -> Calls:
-        study_id = self.study(self.filled(count))._study_id
+        study_id = self.study(self.filled(count))._study_id  # noqa: SLF001 - Optuna tells it nowhere else
         if self._kind == "journal":  # read when it is opened
             return [lambda: self.storage().get_all_trials(study_id, deepcopy=False)]
         return [bound(self.storage().get_all_trials, study_id, False)]

@@ -335,7 +335,7 @@ class MySQLDialect(ServerDialect):
         return connection.cursor(importlib.import_module(f"{self.driver_module}.cursors").SSCursor)
 
     def close_stream(self, cursor: Any) -> None:
-        result = cursor._result
+        result = cursor._result  # noqa: SLF001 - where the driver keeps the rows that are still to come
         try:
             cursor.close()  # reads what is left
         except BaseException:

@@ -79,7 +79,8 @@ class _Guarded:
     def authenticate(self, packet: Any) -> Any:
         """Go on with the login; raises the driver's OperationalError where the password itself would be sent."""
         connection = self._connection
-        private = connection._secure or is_this_machine(connection._sock.getpeername()[0])
+        # Of its connection, the driver says neither in public whether TLS protects it, nor to whom it goes.
+        private = connection._secure or is_this_machine(connection._sock.getpeername()[0])  # noqa: SLF001
         if self._name == _OLD:
             raise _refusal(self._name)
         if connection.password and not private:
@@ -97,7 +98,7 @@ class _Guarded:
     def _go_on(self, packet: Any) -> Any:
         """As the driver does it by itself."""
         if packet.is_auth_switch_request() or self._name in ("dialog", "mysql_clear_password"):
-            return self._connection._process_auth(self._name.encode(), packet)
+            return self._connection._process_auth(self._name.encode(), packet)  # noqa: SLF001
         own = importlib.import_module("pymysql._auth")
         return getattr(own, f"{self._name}_auth")(self._connection, packet)
 

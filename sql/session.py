@@ -40,10 +40,11 @@ class Session:
         self.in_doubt = False
         """An earlier run of this transaction was sent to be committed, and the answer was lost: it may be there."""
         self._pooled = connection
-        self._driver: Any = connection.dbapi_connection
+        self.driver_connection: Any = connection.dbapi_connection
         """The driver's own connection; None when it was lost."""
         self._in_transaction = False
-        self._statements = statements
+        self.statements = statements
+        """What this session can run."""
         self._ways = statements.driver
         self._cursor: Any = self._guarded("connect", connection.cursor)
         self._more_cursors: list[Any] = []
@@ -51,7 +52,7 @@ class Session:
     @property
     def catalogue(self) -> Catalogue:
         """The statements that this session can run."""
-        return self._statements.catalogue
+        return self.statements.catalogue
 
     # --- transactions -------------------------------------------------------------------------------------------------
 
@@ -63,7 +64,8 @@ class Session:
             for step in self.dialect.session_steps(write=write):
                 if not self._in_transaction:
                     self._in_transaction = True
-                    self._guarded("begin", self._ways.do_begin, self._driver)  # where the driver's way is a statement
+                    # Where the driver's way is a statement.
+                    self._guarded("begin", self._ways.do_begin, self.driver_connection)
                 self._step(step)
             try:
                 if self._in_transaction:
@@ -74,41 +76,41 @@ class Session:
 
     def limit_waits(self, seconds: float | None) -> None:
         """Wait for an answer that long at most, from now on; where the database is on a server."""
-        if self._driver is not None:
-            self.dialect.limit_waits(self._driver, seconds)
+        if self.driver_connection is not None:
+            self.dialect.limit_waits(self.driver_connection, seconds)
 
     def begin(self, *, write: bool) -> None:
         """Open a transaction: a snapshot for reading, or one that may write."""
         self._in_transaction = True
-        self._guarded("begin", self._ways.do_begin, self._driver)
+        self._guarded("begin", self._ways.do_begin, self.driver_connection)
         steps = self.dialect.begin_steps(write=write)
         if not steps:
-            self._statements.tell("begin")
+            self.statements.tell("begin")
         for step in steps:
             self._step(step)
 
     def commit(self) -> None:
         """Commit; an error says that the transaction is undone, or (lost connection) that its fate is not known."""
-        self._statements.tell(_COMMIT)
-        self._guarded(_COMMIT, self._ways.do_commit, self._driver)
+        self.statements.tell(_COMMIT)
+        self._guarded(_COMMIT, self._ways.do_commit, self.driver_connection)
         self._in_transaction = False
 
     def rollback(self) -> None:
         """Undo the transaction; a connection too broken for that is undone by the server."""
-        self._statements.tell("rollback")
+        self.statements.tell("rollback")
         self._end(self._ways.do_rollback)
 
     def end_read(self) -> None:
         """End a transaction that has read what it was to read. By COMMIT: after a ROLLBACK some drivers prepare all
         their statements anew."""
-        self._statements.tell(_COMMIT)
+        self.statements.tell(_COMMIT)
         self._end(self._ways.do_commit)
 
     def _end(self, end: Callable[[Any], None]) -> None:
-        if self._driver is not None:
+        if self.driver_connection is not None:
             try:
-                end(self._driver)
-            except self._statements.driver_error:
+                end(self.driver_connection)
+            except self.statements.driver_error:
                 self.drop()
             except BaseException:
                 self._drop_interrupted()
@@ -119,7 +121,7 @@ class Session:
         """Undo what is still open, so that the pool gets back an idle connection."""
         # Rows that nobody fetched keep a snapshot open, also beyond the transaction, as long as the cursor lives.
         for cursor in (*self._more_cursors, self._cursor):
-            if self._driver is not None:
+            if self.driver_connection is not None:
                 self._close_quietly(cursor)
         if self._in_transaction:
             self.rollback()
@@ -128,26 +130,26 @@ class Session:
         """Close a cursor, or a stream of rows, that nobody reads on; a connection that cannot do that is dropped."""
         try:
             rows.close()
-        except self._statements.driver_error:  # of a broken connection: told already, or of no concern to anybody
+        except self.statements.driver_error:  # of a broken connection: told already, or of no concern to anybody
             self.drop()
         except BaseException:  # an interrupt, or what a driver says that has lost its place in an answer
-            was_lost = self._driver is None
+            was_lost = self.driver_connection is None
             self._drop_interrupted()
             if not was_lost:
                 raise
 
     def drop(self) -> None:
         """Let nobody get this connection again."""
-        if self._driver is not None:
+        if self.driver_connection is not None:
             if self.dialect.in_process:
                 self._free()
-            self._driver = self._cursor = None
+            self.driver_connection = self._cursor = None
             self._pooled.invalidate()
 
     def _free(self) -> None:
         """Let go of what the connection has locked: closing it does not, as long as a cursor of it lives, and that may
         be long, in the traceback of an error."""
-        driver, failures = self._driver, (DBAPIError, self._statements.driver_error)
+        driver, failures = self.driver_connection, (DBAPIError, self.statements.driver_error)
         for cursor in (*self._more_cursors, self._cursor):
             with suppress(*failures):
                 cursor.close()
@@ -161,14 +163,14 @@ class Session:
             self.drop()
 
     def _step(self, step: SessionStep) -> None:
-        cursor = self._run(self._statements.ready(step.statement), step.params)
+        cursor = self._run(self.statements.ready(step.statement), step.params)
         if step.expect or step.then:
             row = self._guarded(step.statement, cursor.fetchone)
             answer = None if row is None else row[0]
             if step.expect and answer not in step.expect:
                 raise ConnectError(f"{step.statement}: the database answered {answer!r}.", step.refusal)
             if step.then:
-                step.then(self._driver, answer)
+                step.then(self.driver_connection, answer)
 
     def _guarded(self, what: str, call: Callable[..., _T], *arguments: Any) -> _T:
         """The result of a call of the driver; its error becomes ours, and is in no chain: its parameters are values."""
@@ -180,17 +182,17 @@ class Session:
 
     def _told(self, exc: BaseException, what: str, *, in_full: bool = False) -> BaseException:
         """What to raise for an exception out of the driver; a connection that cannot be used any more is dropped."""
-        if self._driver is None:
+        if self.driver_connection is None:
             lost = QueryError(f"{what}: the connection was lost", "", ErrorKind.DISCONNECTED)
             return lost if isinstance(exc, Exception) else exc
-        if not isinstance(exc, (self._statements.driver_error, DBAPIError)):
+        if not isinstance(exc, (self.statements.driver_error, DBAPIError)):
             self._drop_interrupted()
             return exc
-        error = storage_error(self.dialect, self._statements.wrapped(exc, self._driver), what, in_full=in_full)
+        error = storage_error(self.dialect, self.statements.wrapped(exc, self.driver_connection), what, in_full=in_full)
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:
-            connection = self._driver
+            connection = self.driver_connection
             self.drop()
-            self._statements.losses += 1
+            self.statements.losses += 1
             self.dialect.connection_lost(connection)
             if what == _COMMIT:
                 return CommitUnknown(error.message, "Look whether the change is there before it is made again.")
@@ -200,37 +202,38 @@ class Session:
 
     def one(self, name: str, **params: Any) -> Any | None:
         """The row that the statement returns, columns as attributes, or None."""
-        ready = self._statements.ready(name)
+        ready = self.statements.ready(name)
         cursor = self._run(ready, params)
         row = self._guarded(name, cursor.fetchone)
         return None if row is None else ready.row_class(cursor)(row)
 
     def many(self, name: str, **params: Any) -> Sequence[Any]:
         """All rows that the statement returns, columns as attributes."""
-        return self._rows(self._statements.ready(name), params)
+        return self._rows(self.statements.ready(name), params)
 
     def tuples(self, name: str, **params: Any) -> Sequence[tuple[Any, ...]]:
         """All rows that the statement returns, as the driver makes them: for many, which are taken apart at once."""
-        return self._guarded(name, self._run(self._statements.ready(name), params).fetchall)
+        return self._guarded(name, self._run(self.statements.ready(name), params).fetchall)
 
     def chunks(
         self, name: str, params: Mapping[str, Any], size: int = CHUNK
     ) -> Generator[Sequence[tuple[Any, ...]], None, None]:
         """The rows that the statement returns, as tuples, at most `size` of them at once."""
-        cursor = self._run(self._statements.ready(name), params, self._new_cursor(name))
+        cursor = self._run(self.statements.ready(name), params, self._new_cursor(name))
         while rows := self._guarded(name, cursor.fetchmany, size):
             yield rows
 
     def column_chunks(self, name: str, params: Mapping[str, Any]) -> Generator[Sequence[Sequence[Any]], None, None]:
         """The columns of the rows that the statement returns, some thousand rows at once; see
         `Dialect.column_chunks`."""
-        cursor = self._run(self._statements.ready(name), params, self._new_cursor(name))
+        cursor = self._run(self.statements.ready(name), params, self._new_cursor(name))
         chunks = self.dialect.column_chunks(cursor, CHUNK)
         while (columns := self._guarded(name, next, chunks, None)) is not None:
             yield columns
 
     def _new_cursor(self, name: str) -> Any:
-        cursor = self._guarded(name, lambda: self._driver.cursor())  # noqa: PLW0108 - there may be no driver any more
+        # A lambda, since there may be no connection any more.
+        cursor = self._guarded(name, lambda: self.driver_connection.cursor())  # noqa: PLW0108
         self._more_cursors.append(cursor)
         return cursor
 
@@ -238,9 +241,9 @@ class Session:
         self, name: str, params: Mapping[str, Any], schema: Any, size: int | None = None
     ) -> Generator[Any, None, None]:
         """The rows that the statement returns as Arrow record batches; see `Dialect.record_batches`."""
-        ready = self._statements.ready(name)
-        self._statements.tell(ready.sql)
-        batches = self.dialect.record_batches(self._driver, ready.sql, ready.arguments(params), schema, size)
+        ready = self.statements.ready(name)
+        self.statements.tell(ready.sql)
+        batches = self.dialect.record_batches(self.driver_connection, ready.sql, ready.arguments(params), schema, size)
         try:
             while (batch := self._guarded(name, next, batches, None)) is not None:
                 yield batch
@@ -249,21 +252,21 @@ class Session:
 
     def scalar(self, name: str, **params: Any) -> Any:
         """The first column of the only row, or None."""
-        row = self._guarded(name, self._run(self._statements.ready(name), params).fetchone)
+        row = self._guarded(name, self._run(self.statements.ready(name), params).fetchone)
         return None if row is None else row[0]
 
     def count(self, name: str, **params: Any) -> int:
         """The number of rows that the statement inserted, deleted or changed. A row that was set to what it was before
         counts on some engines only."""
-        return self._written(name, self._run(self._statements.ready(name), params))
+        return self._written(name, self._run(self.statements.ready(name), params))
 
     def run(self, name: str, **params: Any) -> None:
         """Run a statement that returns nothing."""
-        self._run(self._statements.ready(name), params)
+        self._run(self.statements.ready(name), params)
 
     def new_id(self, name: str, **params: Any) -> int | None:
         """The id that the database gave to the row that the statement inserted; None where it inserted none."""
-        return self._guarded(name, self.dialect.new_id, self._run(self._statements.ready(name), params))
+        return self._guarded(name, self.dialect.new_id, self._run(self.statements.ready(name), params))
 
     def bulk(self, name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], **same: Any) -> int:
         """Run a statement for many rows, tuples of `columns`, which have `same` in common; the number of rows that it
@@ -280,13 +283,13 @@ class Session:
             return sum(
                 self._arrays(name + MANY, columns, rows[at : at + CHUNK], same) for at in range(0, len(rows), CHUNK)
             )
-        ready, names, first = self._statements.ready(name), (*same, *columns), tuple(same.values())
+        ready, names, first = self.statements.ready(name), (*same, *columns), tuple(same.values())
         arguments: list[Any] = [first + row for row in rows]
         if ready.order is None:
             arguments = [dict(zip(names, row, strict=True)) for row in arguments]
         elif ready.order != names:
             arguments = list(map(itemgetter(*map(names.index, ready.order)), arguments))
-        self._statements.tell(ready.sql, many=True)
+        self.statements.tell(ready.sql, many=True)
         self._guarded(name, lambda: self._cursor.executemany(ready.sql, arguments))
         return self._written(name, self._cursor)
 
@@ -296,7 +299,7 @@ class Session:
         params: dict[str, Any] = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
         arrays = self.catalogue[name].arrays
         params.update({key: [value] * len(rows) if key in arrays else value for key, value in same.items()})
-        return self._written(name, self._run(self._statements.ready(name), params))
+        return self._written(name, self._run(self.statements.ready(name), params))
 
     def _written(self, name: str, cursor: Any) -> int:
         return self._guarded(name, self.dialect.rows_written, cursor)
@@ -306,12 +309,12 @@ class Session:
 
         Raises CatalogueError for a statement that engines have no plan for.
         """
-        return self._rows(self._statements.plan(name), params)
+        return self._rows(self.statements.plan(name), params)
 
     def run_migration(self, sql: str, what: str) -> None:
         """Run one statement of a migration file as it stands. It holds no values: errors have all that the server
         says."""
-        self._statements.tell(sql)
+        self.statements.tell(sql)
         try:
             self._cursor.execute(sql)
         except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
@@ -327,7 +330,7 @@ class Session:
 
     def _run(self, ready: Ready, params: Mapping[str, Any], cursor: Any = None) -> Any:
         """Run a statement; the cursor that has its rows until the next one is run."""
-        self._statements.tell(ready.sql)
+        self.statements.tell(ready.sql)
         cursor, arguments = cursor or self._cursor, ready.arguments(params)
         try:
             cursor.execute(ready.sql, arguments)

@@ -125,17 +125,17 @@ class Statements:
         """The compiled statement of that name."""
         found = self._ready.get(name)
         if found is None:
-            found = self._ready[name] = self._compiled(self.catalogue[name])
+            found = self._ready[name] = self.compile(self.catalogue[name])
         return found
 
     def plan(self, name: str) -> Ready:
         """The compiled statement that asks for the plan of the one of that name."""
         found = self._plans.get(name)
         if found is None:
-            found = self._plans[name] = self._compiled(self.catalogue.explained(name))
+            found = self._plans[name] = self.compile(self.catalogue.explained(name))
         return found
 
-    def _compiled(self, statement: Statement) -> Ready:
+    def compile(self, statement: Statement) -> Ready:
         compiled: Compiled = text(statement.sql).compile(dialect=self.driver)
         if statement.percent and self.driver.paramstyle in ("format", "pyformat"):
             raise CatalogueError(

@@ -44,6 +44,16 @@ class Storage(ABC):
         self.dispose()
         return False
 
+    @property
+    def global_config(self) -> dict[str, Any]:
+        """A copy of the global parameters that the storage was made with."""
+        return dict(self._global_config)
+
+    @property
+    def service(self) -> Any:
+        """The service that the storage was made with, as it was given."""
+        return self._service
+
     @abstractmethod
     def dispose(self) -> None:
         """Close all connections of this process; the storage can be used again and then opens new ones."""

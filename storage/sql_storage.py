@@ -28,17 +28,19 @@ class SqlStorage(Storage):
     ) -> None:
         checked = check_config(config)
         super().__init__(config, global_config, service)
-        self._database = Database(checked)
+        self.database = Database(checked)
+        """Where the experiments are: sessions and transactions, dialect and migrations. For tools and tests; it neither
+        creates nor checks the schema by itself."""
         self._schema_ready = False
         if not checked.lazy_schema_create:
             try:
                 self._open()
             except BaseException:
-                self._database.dispose()  # nobody gets this storage, so nobody else can close its connections
+                self.database.dispose()  # nobody gets this storage, so nobody else can close its connections
                 raise
 
     def __repr__(self) -> str:
-        return self._database.config.label
+        return self.database.config.label
 
     def __getstate__(self) -> dict[str, Any]:
         """All but connections, compiled statements and what is known of the schema; the copy opens its own."""
@@ -49,20 +51,20 @@ class SqlStorage(Storage):
 
     def _open(self) -> Database:
         if not self._schema_ready:
-            open_schema(self._database)
+            open_schema(self.database)
             self._schema_ready = True
-        return self._database
+        return self.database
 
     def dispose(self) -> None:
         """Close all connections of this process; the storage can be used again and then opens new ones."""
-        if self._database.dialect.in_memory():
+        if self.database.dialect.in_memory():
             self._schema_ready = False
-        self._database.dispose()
+        self.database.dispose()
 
     def update_schema(self) -> None:
         """Apply the migrations that the database still needs; under `schema_policy` "verify", only check that there
         are none."""
-        update_schema(self._database)
+        update_schema(self.database)
         self._schema_ready = True
 
     @property

@@ -28,7 +28,7 @@ class ServerDatabases:
     server: str
     pooled: bool = False
     _idle: list[str] = field(default_factory=list)
-    _ready: set[str] = field(default_factory=set)
+    ready: set[str] = field(default_factory=set)
 
     def create(self, _folder: Path) -> Config:
         """The config of a new database. Skips the test (in CI: fails it) where the server cannot be had."""
@@ -40,13 +40,13 @@ class ServerDatabases:
             return self._config(self._idle.pop())
         config = self.create(folder)
         SqlStorage(config).dispose()
-        self._ready.add(config["database"])
+        self.ready.add(config["database"])
         return config
 
     def drop(self, config: Config) -> None:
         """Remove a database, or empty it for the next test."""
         server, name = servers.require_named(self.server), config["database"]
-        if name not in self._ready:
+        if name not in self.ready:
             server.drop_database(name)
             return
         with server.session(name) as execute:

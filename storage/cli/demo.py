@@ -85,7 +85,7 @@ def demo(
     out = console()
     options = Options(experiment, trials, repeats, seconds, seed)
     with target.open() as storage, StopRequest() as stop:
-        with _Display(out, options.trials, storage) as display:
+        with Display(out, options.trials, storage) as display:
             outcome = run_benchmark(storage, options, display, stop)
         if outcome.interrupted:
             _say_interrupted(target, experiment, outcome)
@@ -140,7 +140,7 @@ def _demo_words(target: Target, experiment: str) -> list[str]:
     return ["trialstore", "demo", *named, *target.words]
 
 
-class _Display:
+class Display:
     """Shows the trials as they run: a progress bar on a terminal that can move its cursor, lines elsewhere."""
 
     def __init__(self, out: Console, trials: int, storage: Storage) -> None:
@@ -167,7 +167,7 @@ class _Display:
         )
         self._task = self._progress.add_task("sizing the workload for this machine", total=trials)
 
-    def __enter__(self) -> _Display:
+    def __enter__(self) -> Display:
         self._progress.start()
         return self
 

@@ -226,7 +226,7 @@ def explain_statement(
     storage: SqlStorage, name: str, given: Sequence[str] = ()
 ) -> tuple[dict[str, Any], Sequence[Any]]:
     """The values that the parameters of a statement got, and the engine's plan for it, in the engine's own form."""
-    database = storage._database
+    database = storage.database
 
     def values_of(session: Session) -> tuple[Statement, dict[str, Any]]:
         statement = session.catalogue[session.catalogue.explained(name).name]

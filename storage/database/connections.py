@@ -94,7 +94,13 @@ class Database:
             return self._open()[0]
 
     @property
-    def _sessions(self) -> int:
+    def statements(self) -> Statements:
+        """The statements of the engine, compiled for its driver; made on first use."""
+        with self._lock:
+            return self._open()[1]
+
+    @property
+    def open_sessions(self) -> int:
         """How many sessions are open."""
         return len(self._in_use)
 
@@ -156,7 +162,7 @@ class Database:
 
     def after_fork_in_child(self) -> None:
         """In the child: forget the parent's engine without closing anything; what was open may not be used."""
-        engine, streams, busy = self._engine, self._stream_engine, self._sessions > 0 or not self._locked_for_fork
+        engine, streams, busy = self._engine, self._stream_engine, self.open_sessions > 0 or not self._locked_for_fork
         self._reset()
         if engine is not None:
             in_memory = self.dialect.in_memory()

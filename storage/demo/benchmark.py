@@ -32,7 +32,7 @@ _SHARE_OF_TRIALS = 0.75
 _GRACE_S = 20.0
 _LEAST_TRIAL_LIMIT_S = 10.0
 # A trial of the demo takes seconds: one that has been running for so long was left behind by a killed process.
-_ABANDONED = dt.timedelta(minutes=10)
+ABANDONED = dt.timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -102,17 +102,18 @@ def run_benchmark(storage: Storage, options: Options, observer: Observer, stop: 
         benchmark = _Benchmark(experiment, options, observer, stop, deadline)
         try:
             benchmark.prepare()
-            _cancel_abandoned(storage, experiment)
+            cancel_abandoned(storage, experiment)
             benchmark.run()
         except Stopped:
             benchmark.outcome.interrupted = True
         return benchmark.outcome
 
 
-def _cancel_abandoned(storage: Storage, experiment: Storage.Experiment) -> None:
+def cancel_abandoned(storage: Storage, experiment: Storage.Experiment) -> None:
+    """Cancel trials that have been running since long before: those of a demo that was killed."""
     now = dt.datetime.now(dt.timezone.utc)
     for trial_id, data in storage.experiments[experiment.experiment_id].trials.items():
-        if data.status.is_running() and data.ts_start is not None and data.ts_start < now - _ABANDONED:
+        if data.status.is_running() and data.ts_start is not None and data.ts_start < now - ABANDONED:
             trial = experiment.get_trial_by_id(trial_id)
             if trial is not None:
                 _finish(trial, Status.CANCELED)

@@ -23,6 +23,10 @@ class ById(dict[_K, _V]):
         self._error = error
         self._where = where
 
+    def alike(self, made: Mapping[_K, _W]) -> ById[_K, _W]:
+        """Other things of the same ids, handed out in the same way."""
+        return ById(made, self._what, self._error, self._where)
+
     def __missing__(self, key: object) -> NoReturn:
         where = f" {self._where}" if self._where else ""
         hint = _nearest(key, self) or "There are none yet."
@@ -32,7 +36,7 @@ class ById(dict[_K, _V]):
 def with_same_ids(found: Mapping[_K, _V], make: Callable[[_V], _W]) -> dict[_K, _W]:
     """What is made of each, handed out in the same way."""
     made = {key: make(value) for key, value in found.items()}
-    return ById(made, found._what, found._error, found._where) if isinstance(found, ById) else made
+    return found.alike(made) if isinstance(found, ById) else made
 
 
 def _nearest(key: object, known: Iterable[object]) -> str:

@@ -41,7 +41,7 @@ class SqlExperimentData(ExperimentData):
             git_repo=row.git_repo,
             git_commit=row.git_commit,
         )
-        self._database = database
+        self.database = database
         self._key = {"exp_id": row.exp_id}
 
     @property
@@ -55,15 +55,15 @@ class SqlExperimentData(ExperimentData):
         return {row.optimization_target: row.weight for row in self._objective_rows()}
 
     def _objective_rows(self) -> Any:
-        return self._database.read_one(lambda tx: tx.many("objective_list", **self._key))
+        return self.database.read_one(lambda tx: tx.many("objective_list", **self._key))
 
     @property
     def trials(self) -> dict[int, TrialData]:
         """Trials by id, ascending; one statement."""
-        found = self._database.read_one(lambda tx: tx.many("trial_list", **self._key))
+        found = self.database.read_one(lambda tx: tx.many("trial_list", **self._key))
         groups = rows.group_ids((row.config_id, row.trial_id) for row in found)
         trials = {
-            row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, groups[row.config_id])
+            row.trial_id: SqlTrialData.of(self.database, self._experiment_id, row, groups[row.config_id])
             for row in found
         }
         return ById(trials, "trial", TrialMissing, f"in experiment {self._experiment_id!r}")
@@ -71,9 +71,9 @@ class SqlExperimentData(ExperimentData):
     @property
     def tunable_configs(self) -> dict[int, TunableConfigData]:
         """Configs that the trials used, by id, ascending; one statement."""
-        found = self._database.read_one(lambda tx: tx.tuples("config_params_of_experiment", **self._key))
+        found = self.database.read_one(lambda tx: tx.tuples("config_params_of_experiment", **self._key))
         configs = {
-            config_id: SqlTunableConfigData(self._database, config_id, params)
+            config_id: SqlTunableConfigData(self.database, config_id, params)
             for config_id, params in sorted(rows.by_config(found).items())
         }
         return ById(configs, "tunable config", TrialMissing, f"in experiment {self._experiment_id!r}")
@@ -81,10 +81,10 @@ class SqlExperimentData(ExperimentData):
     @property
     def tunable_config_trial_groups(self) -> dict[int, TunableConfigTrialGroupData]:
         """Groups of trials with the same config, by config id, ascending; one statement."""
-        found = self._database.read_one(lambda tx: tx.many("trial_list", **self._key))
+        found = self.database.read_one(lambda tx: tx.many("trial_list", **self._key))
         groups = rows.group_ids((row.config_id, row.trial_id) for row in found)
         by_config = {
-            config_id: SqlTunableConfigTrialGroupData(self._database, self._experiment_id, config_id, groups[config_id])
+            config_id: SqlTunableConfigTrialGroupData(self.database, self._experiment_id, config_id, groups[config_id])
             for config_id in sorted(groups)
         }
         return ById(by_config, "tunable config", TrialMissing, f"in experiment {self._experiment_id!r}")
@@ -92,13 +92,13 @@ class SqlExperimentData(ExperimentData):
     @property
     def default_tunable_config_id(self) -> int | None:
         """The config of the first trial whose metadata `is_defaults` is true, else of the first trial, else None."""
-        found: int | None = self._database.read_one(lambda tx: tx.scalar("trial_default_config", **self._key))
+        found: int | None = self.database.read_one(lambda tx: tx.scalar("trial_default_config", **self._key))
         return found
 
     @property
     def marked_default_config_id(self) -> int | None:
         """The config of the first trial whose metadata `is_defaults` is true; None where no trial is marked so."""
-        found: int | None = self._database.read_one(lambda tx: tx.scalar("trial_marked_default", **self._key))
+        found: int | None = self.database.read_one(lambda tx: tx.scalar("trial_marked_default", **self._key))
         return found
 
     @property
@@ -119,16 +119,16 @@ class SqlExperimentData(ExperimentData):
                 tx.tuples("results_of_experiment", **self._key),
             )
 
-        return results_frame(*self._database.read(read), self._database.dialect, exact=exact)
+        return results_frame(*self.database.read(read), self.database.dialect, exact=exact)
 
     def results_arrow(self) -> pa.Table:
         """One row per trial; three statements. See `ExperimentData.results_arrow`."""
         from . import arrow
 
-        return arrow.results_table(self._database, self._experiment_id)
+        return arrow.results_table(self.database, self._experiment_id)
 
     def telemetry_arrow(self) -> pa.Table:
         """One row per point; one statement. See `ExperimentData.telemetry_arrow`."""
         from . import arrow
 
-        return arrow.telemetry_table(self._database, "telemetry_of_experiment", self._key, ("trial_id",))
+        return arrow.telemetry_table(self.database, "telemetry_of_experiment", self._key, ("trial_id",))

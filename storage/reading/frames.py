@@ -80,8 +80,8 @@ def results_frame(
         "status": pd.Series(status, dtype=object),
         "trial_runner_id": pd.Series(runners, dtype="Int64"),
     }
-    columns |= _wide(ExperimentData.CONFIG_COLUMN_PREFIX, config_rows, configs, exact=exact)
-    columns |= _wide(ExperimentData.RESULT_COLUMN_PREFIX, result_rows, ids, exact=exact)
+    columns |= wide_columns(ExperimentData.CONFIG_COLUMN_PREFIX, config_rows, configs, exact=exact)
+    columns |= wide_columns(ExperimentData.RESULT_COLUMN_PREFIX, result_rows, ids, exact=exact)
     frame: pd.DataFrame = pd.DataFrame(columns)
     return frame
 
@@ -93,7 +93,9 @@ def _utc(moments: Any) -> Any:
     return pd.Series(moments).dt.tz_localize("UTC")
 
 
-def _wide(prefix: str, rows: Sequence[tuple[Any, ...]], keys: Sequence[int], *, exact: bool = False) -> dict[str, Any]:
+def wide_columns(
+    prefix: str, rows: Sequence[tuple[Any, ...]], keys: Sequence[int], *, exact: bool = False
+) -> dict[str, Any]:
     """A column a name, sorted, of rows `key, name, text, type`; `keys` are those of the frame's rows."""
     texts: dict[str | None, dict[int, str | None]] = {}
     kinds: dict[str | None, set[str | None]] = {}
@@ -111,12 +113,12 @@ def _wide(prefix: str, rows: Sequence[tuple[Any, ...]], keys: Sequence[int], *, 
     others = {name for name, column in columns.items() if column is None}
     for name, items in _stored(rows, others).items():
         column = [items.get(key) for key in keys]
-        columns[name] = _objects(column) if exact else _column(column)
+        columns[name] = _objects(column) if exact else object_column(column)
     return {f"{prefix}{name}": columns[name] for name in sorted(columns)}
 
 
 def _one_type(by_key: Mapping[int, str | None], kinds: set[str | None], keys: Sequence[int]) -> Any:
-    """The column of `_column` for values that all are of one type, made much faster; None for others."""
+    """The column of `object_column` for values that all are of one type, made much faster; None for others."""
     import numpy as np
     import pandas as pd
 
@@ -153,7 +155,7 @@ def _objects(items: Sequence[Stored | None]) -> Any:
     return pd.Series([None if item is None else item.value for item in items], dtype=object)
 
 
-def _column(items: Sequence[Stored | None]) -> Any:
+def object_column(items: Sequence[Stored | None]) -> Any:
     """One column, numeric where every value that is there is a number; text of the reference counts if it looks like
     one."""
     import pandas as pd

@@ -28,12 +28,12 @@ class SqlTunableConfigData(TunableConfigData):
 
     def __init__(self, database: Database, tunable_config_id: int, params: dict[str, Stored] | None = None) -> None:
         super().__init__(tunable_config_id=tunable_config_id)
-        self._database = database
+        self.database = database
         self._params = params
 
     def _read(self) -> dict[str, Stored]:
         if self._params is None:
-            found = self._database.read_one(lambda tx: tx.many("config_params", config_id=self._tunable_config_id))
+            found = self.database.read_one(lambda tx: tx.many("config_params", config_id=self._tunable_config_id))
             self._params = rows.params(found)
         return self._params
 
@@ -55,20 +55,20 @@ class SqlTunableConfigTrialGroupData(TunableConfigTrialGroupData):
         super().__init__(
             experiment_id=experiment_id, tunable_config_id=tunable_config_id, tunable_config_trial_group_id=group_id
         )
-        self._database = database
+        self.database = database
         self._where = {"exp_id": experiment_id, "config_id": tunable_config_id}
 
     @property
     def tunable_config(self) -> TunableConfigData:
         """The config that they share."""
-        return SqlTunableConfigData(self._database, self._tunable_config_id)
+        return SqlTunableConfigData(self.database, self._tunable_config_id)
 
     @property
     def trials(self) -> dict[int, TrialData]:
         """The trials of the group by id, ascending; one statement."""
-        found = self._database.read_one(lambda tx: tx.many("trial_list_of_config", **self._where))
+        found = self.database.read_one(lambda tx: tx.many("trial_list_of_config", **self._where))
         group_id = self._tunable_config_trial_group_id
-        trials = {row.trial_id: SqlTrialData.of(self._database, self._experiment_id, row, group_id) for row in found}
+        trials = {row.trial_id: SqlTrialData.of(self.database, self._experiment_id, row, group_id) for row in found}
         return ById(trials, "trial", TrialMissing, f"of this config in experiment {self._experiment_id!r}")
 
     @property
@@ -83,7 +83,7 @@ class SqlTunableConfigTrialGroupData(TunableConfigTrialGroupData):
                 tx.tuples("results_of_config", **self._where),
             )
 
-        return results_frame(*self._database.read(read), self._database.dialect)
+        return results_frame(*self.database.read(read), self.database.dialect)
 
 
 class SqlTrialData(TrialData):
@@ -91,7 +91,7 @@ class SqlTrialData(TrialData):
 
     def __init__(self, database: Database, group_id: int, **known: Any) -> None:
         super().__init__(**known)
-        self._database = database
+        self.database = database
         self._group_id = group_id
         self._key = {"exp_id": self._experiment_id, "trial_id": self._trial_id}
 
@@ -114,17 +114,17 @@ class SqlTrialData(TrialData):
     @property
     def tunable_config(self) -> TunableConfigData:
         """Its tunable config."""
-        return SqlTunableConfigData(self._database, self._tunable_config_id)
+        return SqlTunableConfigData(self.database, self._tunable_config_id)
 
     @property
     def tunable_config_trial_group(self) -> TunableConfigTrialGroupData:
         """The group of the experiment's trials with the same config."""
         return SqlTunableConfigTrialGroupData(
-            self._database, self._experiment_id, self._tunable_config_id, self._group_id
+            self.database, self._experiment_id, self._tunable_config_id, self._group_id
         )
 
     def _results(self) -> dict[str, Stored]:
-        return rows.metrics(self._database.read_one(lambda tx: tx.many("results", **self._key)))
+        return rows.metrics(self.database.read_one(lambda tx: tx.many("results", **self._key)))
 
     @property
     def results_df(self) -> pd.DataFrame:
@@ -139,23 +139,23 @@ class SqlTrialData(TrialData):
     @property
     def telemetry_df(self) -> pd.DataFrame:
         """Telemetry, columns `ts` (UTC), `metric`, `value`, ordered by ts, then metric."""
-        dialect = self._database.dialect
-        return self._database.read_one(lambda tx: telemetry_frame(tx.column_chunks("telemetry", self._key), dialect))
+        dialect = self.database.dialect
+        return self.database.read_one(lambda tx: telemetry_frame(tx.column_chunks("telemetry", self._key), dialect))
 
     def telemetry_arrow(self) -> pa.Table:
         """Telemetry as an Arrow table; one statement. See `TrialData.telemetry_arrow`."""
         from . import arrow
 
-        return arrow.telemetry_table(self._database, "telemetry", self._key)
+        return arrow.telemetry_table(self.database, "telemetry", self._key)
 
     def telemetry_batches(self, batch_size: int = 65_536) -> Generator[pa.RecordBatch, None, None]:
         """Telemetry in a stream; one statement. See `TrialData.telemetry_batches`."""
         from . import arrow
 
-        return arrow.telemetry_stream(self._database, self._key, batch_size)
+        return arrow.telemetry_stream(self.database, self._key, batch_size)
 
     def _metadata(self) -> dict[str, Stored]:
-        return rows.params(self._database.read_one(lambda tx: tx.many("trial_params", **self._key)))
+        return rows.params(self.database.read_one(lambda tx: tx.many("trial_params", **self._key)))
 
     @property
     def metadata_df(self) -> pd.DataFrame:

@@ -56,16 +56,21 @@ class CovariantGroup:
     def __repr__(self) -> str:
         return f"CovariantGroup({self._name!r}, {list(self._tunables)})"
 
-    def _copy(self) -> CovariantGroup:
+    # For its TunableGroups alone, since only as a whole they change: to everybody else a group is read only.
+
+    def _reset(self) -> None:
+        self._updated = False
+
+    def _change(self, tunable: Tunable, value: TunableValue) -> None:
+        if tunable._change(value):  # noqa: SLF001
+            self._updated = True
+
+    def copy(self) -> CovariantGroup:
+        """Return an independent copy: same definitions, values and mark."""
         # Definitions never change after the constructor, so copies share them; only values and marks are their own.
         twin = copy.copy(self)
-        twin._tunables = {name: copy.copy(tunable) for name, tunable in self._tunables.items()}
+        twin.__dict__["_tunables"] = {name: copy.copy(tunable) for name, tunable in self._tunables.items()}
         return twin
-
-    def _set(self, tunable: Tunable, value: TunableValue) -> None:
-        if typed_text(tunable.value) != typed_text(value):
-            tunable._value = value
-            self._updated = True
 
 
 class TunableGroups:
@@ -90,7 +95,7 @@ class TunableGroups:
             if name in self._groups:
                 raise ConfigError(f"Tunable group {shown(name)} is there twice.", "Rename one of the two.")
             self._groups[name] = CovariantGroup(name, definition)
-        self._index = self._make_index()
+        self._index = _index_of(self._groups)
 
     def get_covariant_group_names(self) -> list[str]:
         """Return the names of the groups in the order of their definition."""
@@ -129,14 +134,14 @@ class TunableGroups:
             tunable, group = self.get_tunable(name)
             changes.append((group, tunable, tunable.convert(offered)))
         for group, tunable, value in changes:
-            group._set(tunable, value)
+            group._change(tunable, value)  # noqa: SLF001
         return self
 
     def restore_defaults(self, group_names: Iterable[str] | None = None) -> TunableGroups:
         """Give all parameters, or those of the groups named, their defaults; returns this object."""
         for group in self._select(group_names):
             for tunable in group.get_tunables():
-                group._set(tunable, tunable.default)
+                group._change(tunable, tunable.default)  # noqa: SLF001
         return self
 
     def is_defaults(self) -> bool:
@@ -150,14 +155,14 @@ class TunableGroups:
     def reset(self, group_names: Iterable[str] | None = None) -> TunableGroups:
         """Count all groups, or those named, as not updated; values stay. Returns this object."""
         for group in self._select(group_names):
-            group._updated = False
+            group._reset()  # noqa: SLF001
         return self
 
     def copy(self) -> TunableGroups:
         """Return an independent copy: same definitions, values and updated groups."""
         twin = copy.copy(self)
-        twin._groups = {name: group._copy() for name, group in self._groups.items()}
-        twin._index = twin._make_index()
+        groups = {name: group.copy() for name, group in self._groups.items()}
+        twin.__dict__.update(_groups=groups, _index=_index_of(groups))
         return twin
 
     def __getitem__(self, tunable: str | Tunable) -> TunableValue:
@@ -193,20 +198,10 @@ class TunableGroups:
         return f"TunableGroups({names})"
 
     def _identity(self) -> dict[str, tuple[float, dict[str, Tunable]]]:
-        return {name: (group.cost, group._tunables) for name, group in self._groups.items()}
-
-    def _make_index(self) -> dict[str, tuple[Tunable, CovariantGroup]]:
-        index: dict[str, tuple[Tunable, CovariantGroup]] = {}
-        for group in self._groups.values():
-            for tunable in group.get_tunables():
-                if tunable.name in index:
-                    other = index[tunable.name][1].name
-                    raise ConfigError(
-                        f"Tunable group {group.name!r}, parameter {tunable.name!r}: group {other!r} has this name too.",
-                        "Names must differ over all groups; rename one of the two.",
-                    )
-                index[tunable.name] = (tunable, group)
-        return index
+        return {
+            name: (group.cost, {tunable.name: tunable for tunable in group.get_tunables()})
+            for name, group in self._groups.items()
+        }
 
     def _select(self, group_names: Iterable[str] | None) -> list[CovariantGroup]:
         if group_names is None:
@@ -219,6 +214,20 @@ class TunableGroups:
             if type(name) is not str or name not in self._groups:
                 raise UnknownTunable(f"There is no tunable group {shown(name)}.", nearest(name, self._groups))
         return [self._groups[name] for name in names]
+
+
+def _index_of(groups: Mapping[str, CovariantGroup]) -> dict[str, tuple[Tunable, CovariantGroup]]:
+    index: dict[str, tuple[Tunable, CovariantGroup]] = {}
+    for group in groups.values():
+        for tunable in group.get_tunables():
+            if tunable.name in index:
+                other = index[tunable.name][1].name
+                raise ConfigError(
+                    f"Tunable group {group.name!r}, parameter {tunable.name!r}: group {other!r} has this name too.",
+                    "Names must differ over all groups; rename one of the two.",
+                )
+            index[tunable.name] = (tunable, group)
+    return index
 
 
 def _given(tunable: object) -> object:

@@ -84,6 +84,13 @@ class Tunable:
         """The current value."""
         return self._value
 
+    def _change(self, value: TunableValue) -> bool:
+        """For its group alone: take a value that `convert` returned; whether it is another one than before."""
+        if typed_text(self._value) == typed_text(value):
+            return False
+        self._value = value
+        return True
+
     @property
     def default(self) -> TunableValue:
         """The value that the parameter starts with."""

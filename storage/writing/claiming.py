@@ -29,9 +29,9 @@ class ClaimableTrials(StoredTrials):
     ) -> list[Storage.Trial]:
         """Due trials that this runner now holds, oldest first; see `Storage.Experiment.claim_trials`."""
         runner_id, most, us = check_runner_id(trial_runner_id), check_limit(limit), lease_us(lease)
-        ts = None if timestamp is None else self._database.dialect.encode_ts(to_utc(timestamp))
+        ts = None if timestamp is None else self.database.dialect.encode_ts(to_utc(timestamp))
         claim = Claim(self._experiment_id, runner_id, most, us, ts, self._runnable, self._unfit)
-        claimed = self._database.write(claim.run, repeatable=True) if most else []
+        claimed = self.database.write(claim.run, repeatable=True) if most else []
         self._unfit.report(self._experiment_id)
         return [
             self._trial(
@@ -42,7 +42,7 @@ class ClaimableTrials(StoredTrials):
 
     def release_expired(self, timestamp: dt.datetime | None = None) -> list[int]:
         """Take back trials whose lease has ended; see `Storage.Experiment.release_expired`."""
-        ts = None if timestamp is None else self._database.dialect.encode_ts(to_utc(timestamp))
+        ts = None if timestamp is None else self.database.dialect.encode_ts(to_utc(timestamp))
         tried: dict[int, int] = {}  # trial id → number of the claim that an earlier run was to end
 
         def take_back(tx: Session) -> list[int]:
@@ -60,7 +60,7 @@ class ClaimableTrials(StoredTrials):
             state = tx.one("trial_hold", exp_id=self._experiment_id, trial_id=trial_id)
             return state is not None and (state.lease_fence != fence or not state.claimed)
 
-        return self._database.write(take_back, repeatable=True)
+        return self.database.write(take_back, repeatable=True)
 
     def cancel_trials(self, trial_ids: Iterable[int]) -> list[int]:
         """Cancel PENDING trials that nobody holds; see `Storage.Experiment.cancel_trials`."""
@@ -79,7 +79,7 @@ class ClaimableTrials(StoredTrials):
                 tx.count("claim_event", exp_id=self._experiment_id, ids=id_list(free), status=Status.CANCELED.name)
             return sorted({*before, *free})
 
-        return self._database.write(cancel, repeatable=True) if ids else []
+        return self.database.write(cancel, repeatable=True) if ids else []
 
 
 def _trial_id(each: Any) -> int:

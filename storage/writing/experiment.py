@@ -72,7 +72,7 @@ class Experiment(ClaimableTrials):
         self, database: Database, *, git: tuple[str, str], opt_weights: Mapping[str, float], **known: Any
     ) -> None:
         super().__init__(**known)
-        self._database = database
+        self.database = database
         self._git_repo, self._git_commit = git
         self._opt_weights = dict(opt_weights)
         self._names = frozenset(values_of(self._tunables))  # own_copy has checked them
@@ -164,7 +164,7 @@ class Experiment(ClaimableTrials):
     # --- entering -----------------------------------------------------------------------------------------------------
 
     def _setup(self) -> None:
-        found = self._database.read(self._reload) or self._database.write(self._create, repeatable=True)
+        found = self.database.read(self._reload) or self.database.write(self._create, repeatable=True)
         if found is None:
             _LOG.info("Created experiment %s", self._experiment_id)
             return
@@ -228,7 +228,7 @@ class Experiment(ClaimableTrials):
             if (found := self._reload(tx)) is None:  # and it was deleted since
                 raise QueryError("Another process deletes the same experiment.", "Run it again.", ErrorKind.DEADLOCK)
             return found
-        encode, weights = self._database.dialect.encode_float, self._opt_weights
+        encode, weights = self.database.dialect.encode_float, self._opt_weights
         objectives = [
             (target, direction, encode(weights[target]) if target in weights else None)
             for target, direction in self._opt_targets.items()
@@ -254,7 +254,7 @@ class Experiment(ClaimableTrials):
 
     def _draft(self, wanted: NewTrial) -> _Draft:
         """A trial that was checked and can be stored."""
-        id_length, encode_ts = self._database.dialect.id_length, self._database.dialect.encode_ts
+        id_length, encode_ts = self.database.dialect.id_length, self.database.dialect.encode_ts
         start = dt.datetime.now(dt.timezone.utc) if wanted.ts_start is None else to_utc(wanted.ts_start, "ts_start")
         chosen = self._chosen(wanted.tunables, id_length)
         metadata = {} if wanted.config is None else wanted.config
@@ -301,7 +301,7 @@ class Experiment(ClaimableTrials):
             tx.bulk("trial_param_insert", ("trial_id", *rows.PARAM), metadata, exp_id=self._experiment_id)
             return [(trial_id, config_ids[draft.digest]) for trial_id, draft in enumerate(drafts, first)]
 
-        made = self._database.write(create, repeatable=True)
+        made = self.database.write(create, repeatable=True)
         self._trial_id = made[-1][0] + 1
         return [
             self._trial(trial_id, config_id, draft.tunables, rows.decoded(draft.metadata), Status.PENDING, None)
@@ -321,7 +321,7 @@ class Experiment(ClaimableTrials):
     def merge(self, experiment_ids: list[str]) -> None:
         """Copy the completed trials of other experiments into this one; see `Storage.Experiment.merge`."""
         last = merge_experiments(
-            self._database, self._experiment_id, self._tunables, experiment_ids, self._next_trial_id
+            self.database, self._experiment_id, self._tunables, experiment_ids, self._next_trial_id
         )
         if last is not None:
             self._trial_id = last + 1

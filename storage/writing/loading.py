@@ -31,7 +31,7 @@ _PENDING_OR_RUNNING = (Status.PENDING.name, Status.READY.name, Status.RUNNING.na
 class StoredTrials(Storage.Experiment):
     """The part of an experiment that reads its trials."""
 
-    _database: Database
+    database: Database
 
     def __init__(self, **known: Any) -> None:
         super().__init__(**known)
@@ -48,7 +48,7 @@ class StoredTrials(Storage.Experiment):
         fence: int | None = None,
     ) -> Trial:
         return Trial(
-            self._database,
+            self.database,
             fence=fence,
             tunables=tunables,
             experiment_id=self._experiment_id,
@@ -73,7 +73,7 @@ class StoredTrials(Storage.Experiment):
             metadata = tx.many("trial_params", exp_id=self._experiment_id, trial_id=number)
             return row, tx.many("config_params", config_id=row.config_id), metadata
 
-        found = self._database.read(read)
+        found = self.database.read(read)
         if found is None:
             return None
         row, config, metadata = found
@@ -100,7 +100,7 @@ class StoredTrials(Storage.Experiment):
         """Trials that are due; see `Storage.Experiment.pending_trials`."""
         statuses = _PENDING_OR_RUNNING if check_flag(running, "running") else _PENDING
         assigned = None if trial_runner_assigned is None else check_flag(trial_runner_assigned, "trial_runner_assigned")
-        return self._pending(self._database.dialect.encode_ts(to_utc(timestamp)), statuses, assigned)
+        return self._pending(self.database.dialect.encode_ts(to_utc(timestamp)), statuses, assigned)
 
     def _pending(self, ts: Any, statuses: tuple[str, str, str], assigned: bool | None) -> Iterator[Trial]:
         try:
@@ -118,7 +118,7 @@ class StoredTrials(Storage.Experiment):
     def unfit_trials(self) -> dict[int, str]:
         """PENDING trials that cannot be run, with the reason; see `Storage.Experiment.unfit_trials`."""
         unfit = {}
-        for row, config, metadata in self._due(self._database.dialect.encode_ts(_LATEST), _PENDING, None):
+        for row, config, metadata in self._due(self.database.dialect.encode_ts(_LATEST), _PENDING, None):
             try:
                 self._runnable(row.trial_id, config, metadata)
             except TrialError as exc:
@@ -145,7 +145,7 @@ class StoredTrials(Storage.Experiment):
                 tx.tuples("trial_params_of_pending", **chosen),
             )
 
-        trials, config_rows, metadata_rows = self._database.read(read)
+        trials, config_rows, metadata_rows = self.database.read(read)
         configs = rows.by_config(config_rows)
         metadata = rows.values_by_id(metadata_rows)
         return [(row, configs[row.config_id], metadata.get(row.trial_id, {})) for row in trials]
@@ -167,7 +167,7 @@ class StoredTrials(Storage.Experiment):
                 rows.values_by_id(tx.tuples("results_of_load", **chosen)),
             )
 
-        trials, configs, results = self._database.read(read)
+        trials, configs, results = self.database.read(read)
         status = [Status.parse(ended) for _trial_id, _config_id, ended in trials]
         scores = [
             results.get(trial_id, {}) if ended.is_succeeded() else None
@@ -196,7 +196,7 @@ class StoredTrials(Storage.Experiment):
     def load_tunable_config(self, config_id: int) -> dict[str, Any]:
         """The values of a config, name → value. Raises LookupError (TrialMissing) for an unknown id."""
         number = int_id(config_id)
-        found = () if number is None else self._database.read_one(lambda tx: tx.many("config_params", config_id=number))
+        found = () if number is None else self.database.read_one(lambda tx: tx.many("config_params", config_id=number))
         if not found:
             raise TrialMissing(
                 "There is no tunable config of that id.", "Take the id from a trial's tunable_config_id."
@@ -209,7 +209,7 @@ class StoredTrials(Storage.Experiment):
         if number is None:
             return []
         key = {"exp_id": self._experiment_id, "trial_id": number}
-        decode_ts = self._database.dialect.decode_ts
+        decode_ts = self.database.dialect.decode_ts
 
         def read(tx: Session) -> list[tuple[dt.datetime, str, Any]]:
             return [
@@ -218,4 +218,4 @@ class StoredTrials(Storage.Experiment):
                 for ts, metric, text, kind in points
             ]
 
-        return self._database.read_one(read)
+        return self.database.read_one(read)

@@ -36,7 +36,7 @@ class Trial(Storage.Trial):
 
     def __init__(self, database: Database, *, fence: int | None = None, **known: Any) -> None:
         super().__init__(**known)
-        self._database = database
+        self.database = database
         self._fence = fence
         self._key = {"exp_id": self._experiment_id, "trial_id": self._trial_id}
 
@@ -63,12 +63,12 @@ class Trial(Storage.Trial):
             tx.count("trial_set_runner", trial_runner_id=trial_runner_id, **self._key)
             return trial_runner_id
 
-        self._trial_runner_id = self._database.write(assign, repeatable=True)
+        self._trial_runner_id = self.database.write(assign, repeatable=True)
         return self._trial_runner_id
 
     def add_new_config_data(self, new_config_data: Mapping[str, Any]) -> None:
         """Add metadata. Raises ValueError (ValueRejected), and writes nothing, if one of the keys exists."""
-        new = rows.param_rows(new_config_data, "Trial metadata", self._database.dialect.id_length, nested=True)
+        new = rows.param_rows(new_config_data, "Trial metadata", self.database.dialect.id_length, nested=True)
 
         def add(tx: Session) -> None:
             self._check_holder(self._state(tx))
@@ -80,7 +80,7 @@ class Trial(Storage.Trial):
             tx.bulk("trial_param_insert", rows.PARAM, new, **self._key)
 
         try:
-            self._database.write(add, repeatable=True)
+            self.database.write(add, repeatable=True)
         except DuplicateKey:  # another process added the same key between our look and our insert
             raise ValueRejected(f"Trial {self} has one of these metadata already.", "Use another key.") from None
         self._config.update(rows.decoded(new))
@@ -93,7 +93,7 @@ class Trial(Storage.Trial):
         event = {**self._key, "ts": self._encode_ts(timestamp, "timestamp"), "status": status.name}
         if status.is_completed():
             self._complete(status, event, metrics)
-        elif metrics is not None and rows.metric_rows(metrics, self._database.dialect.id_length):
+        elif metrics is not None and rows.metric_rows(metrics, self.database.dialect.id_length):
             raise ValueRejected(
                 f"Metrics come with a completed status, not with {status.name}.",
                 "Send them by update_telemetry, or at the end.",
@@ -103,7 +103,7 @@ class Trial(Storage.Trial):
         return metrics
 
     def _complete(self, status: Status, event: dict[str, Any], metrics: Mapping[str, Any] | None) -> None:
-        results = rows.metric_rows({} if metrics is None else metrics, self._database.dialect.id_length)
+        results = rows.metric_rows({} if metrics is None else metrics, self.database.dialect.id_length)
 
         def complete(tx: Session) -> None:
             changed = {**self._held, "ts_end": event["ts"], "status": status.name}
@@ -123,7 +123,7 @@ class Trial(Storage.Trial):
             tx.count("trial_status_put", **event)
             tx.bulk("result_insert", rows.METRIC, results, **self._key)
 
-        self._database.write(complete, repeatable=True)
+        self.database.write(complete, repeatable=True)
         self._status = status
         if status.is_succeeded():
             self._warn_of_objectives({python_value(name): value for name, value in (metrics or {}).items()})
@@ -162,7 +162,7 @@ class Trial(Storage.Trial):
             tx.count("trial_status_put", **event)
             return None
 
-        kept = self._database.write(start, repeatable=True)
+        kept = self.database.write(start, repeatable=True)
         if kept is not None:
             _LOG.warning("Trial %s is %s: the change to %s is ignored", self, kept.name, status.name)
         self._status = kept or status
@@ -180,14 +180,14 @@ class Trial(Storage.Trial):
             tx.count("trial_status_add", **event)
             tx.bulk("telemetry_insert", POINT, points, **self._key)
 
-        self._database.write(append, repeatable=True)
+        self.database.write(append, repeatable=True)
 
     def _points(self, metrics: Sequence[tuple[dt.datetime, str, Any]]) -> list[tuple[Any, str, str | None, str | None]]:
         """Rows of POINT, checked; the first of several at one microsecond."""
         points: dict[tuple[Any, str], tuple[str | None, str | None]] = {}
         names: dict[str, tuple[str, str]] = {}  # checked, with what errors call them and their times
         clashes: set[str] = set()
-        encode_ts, id_length = self._database.dialect.encode_ts, self._database.dialect.id_length
+        encode_ts, id_length = self.database.dialect.encode_ts, self.database.dialect.id_length
         for ts, given, value in _points(metrics):
             metric = given if type(given) is str else check_name(given, "Metric", id_length)
             if metric not in names:
@@ -219,7 +219,7 @@ class Trial(Storage.Trial):
             if not tx.count("lease_renew", fence=fence, lease_us=us, **self._key):
                 self._check_lease(self._state(tx))
 
-        self._database.write(renew, repeatable=True)
+        self.database.write(renew, repeatable=True)
 
     def release_lease(self) -> None:
         """Give the trial back; see `Storage.Trial.release_lease`."""
@@ -232,7 +232,7 @@ class Trial(Storage.Trial):
             self._check_lease(state)
             release(tx, self._experiment_id, [self._trial_id])
 
-        self._database.write(give_back, repeatable=True)
+        self.database.write(give_back, repeatable=True)
         self._fence, self._status, self._trial_runner_id = None, Status.PENDING, None
 
     def _held_fence(self) -> int:
@@ -270,7 +270,7 @@ class Trial(Storage.Trial):
         return state
 
     def _encode_ts(self, moment: dt.datetime, what: str) -> Any:
-        return self._database.dialect.encode_ts(to_utc(moment, what))
+        return self.database.dialect.encode_ts(to_utc(moment, what))
 
 
 def _points(metrics: Any) -> list[tuple[Any, Any, Any]]:

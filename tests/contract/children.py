@@ -22,7 +22,7 @@ def use_experiment(experiment: Storage.Experiment) -> Any:
     trial = finish(experiment.new_trial({"cache": 3}), "experiment")
     assert experiment.tunables == MAPPING
     assert experiment.opt_targets == TARGETS
-    experiment._database.dispose()  # type: ignore[attr-defined]
+    experiment.database.dispose()  # type: ignore[attr-defined]
     return os.getpid(), trial.trial_id
 
 
@@ -33,5 +33,5 @@ def use_trial(trial: Storage.Trial) -> Any:
     trial.update(Status.RUNNING, at(1))
     trial.update_telemetry(Status.RUNNING, at(2), [(at(2), "cpu", 1)])
     finish(trial, "trial")
-    trial._database.dispose()  # type: ignore[attr-defined]
+    trial.database.dispose()  # type: ignore[attr-defined]
     return os.getpid(), trial.trial_id

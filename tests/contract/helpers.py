@@ -87,29 +87,29 @@ def bare(config: dict[str, Any]) -> SqlStorage:
 def migrate_to(config: dict[str, Any], version: int) -> None:
     """Bring an empty database to an older version."""
     with bare(config) as storage:
-        migrator = storage._database.migrator
+        migrator = storage.database.migrator
         migrator.migrations = migrator.migrations[:version]
-        with storage._database.session() as session:
+        with storage.database.session() as session:
             session.prepare(write=True)
             assert [migration.version for migration in migrator.apply(session)] == list(range(1, version + 1))
 
 
 def ask(session: Session, sql: str) -> list[tuple[Any, ...]]:
     """Rows of a statement written for a test, over the connection of a session."""
-    cursor = session._driver.cursor()
+    cursor = session.driver_connection.cursor()
     cursor.execute(sql)
     return [tuple(row) for row in cursor.fetchall()]
 
 
 def query(storage: SqlStorage, sql: str) -> list[tuple[Any, ...]]:
     """Rows of a statement written for a test, past the library."""
-    with storage._database.engine.connect() as connection:
+    with storage.database.engine.connect() as connection:
         return [tuple(row) for row in connection.exec_driver_sql(sql).fetchall()]
 
 
 def execute(storage: SqlStorage, *statements: str) -> None:
     """Change the database past the library, each statement in a transaction of its own."""
-    with storage._database.engine.connect() as connection:
+    with storage.database.engine.connect() as connection:
         for sql in statements:
             connection.exec_driver_sql(sql).close()
             connection.commit()
@@ -117,7 +117,7 @@ def execute(storage: SqlStorage, *statements: str) -> None:
 
 def tables(storage: SqlStorage) -> list[str]:
     """Names of all tables, read as the migrator reads them."""
-    return sorted(row.table_name for row in storage._database.read(lambda tx: tx.many("schema_tables")))
+    return sorted(row.table_name for row in storage.database.read(lambda tx: tx.many("schema_tables")))
 
 
 def dump(storage: SqlStorage) -> dict[str, list[str]]:
@@ -127,7 +127,7 @@ def dump(storage: SqlStorage) -> dict[str, list[str]]:
 
 def status_events(storage: SqlStorage, trial: Storage.Trial) -> dict[dt.datetime, str]:
     """The status history of a trial, time → status."""
-    decode = storage._database.dialect.decode_ts
+    decode = storage.database.dialect.decode_ts
     rows = query(storage, "SELECT exp_id, trial_id, ts, status FROM trial_status ORDER BY ts")
     return {decode(row[2]): row[3] for row in rows if (row[0], row[1]) == (trial.experiment_id, trial.trial_id)}
 
@@ -164,8 +164,8 @@ class Record:
     """Statements that went to the driver, by their names in the catalogue, and how transactions began and ended."""
 
     def __init__(self, storage: SqlStorage) -> None:
-        statements = storage._database._open()[1]
-        dialect = storage._database.dialect
+        statements = storage.database.statements
+        dialect = storage.database.dialect
         self._names = {statements.ready(name).sql: name for name in statements.catalogue}
         self._opening = {step.statement for write in (False, True) for step in dialect.begin_steps(write=write)}
         self.names: list[str] = []
@@ -197,7 +197,7 @@ class Record:
 def recorded(storage: SqlStorage) -> Iterator[Record]:
     """Record what this storage runs meanwhile."""
     record = Record(storage)
-    statements = storage._database._open()[1]
+    statements = storage.database.statements
     before, statements.watch = statements.watch, record.statement
     try:
         yield record
@@ -207,4 +207,4 @@ def recorded(storage: SqlStorage) -> Iterator[Record]:
 
 def watch(storage: SqlStorage, told: Callable[[str], object]) -> None:
     """Call a function before each statement that this storage runs from now on, with its text; `commit` among them."""
-    storage._database._open()[1].watch = lambda sql, _many: told(sql)
+    storage.database.statements.watch = lambda sql, _many: told(sql)

@@ -24,37 +24,37 @@ class OwnError(Exception):
 class Hostile:
     """An object that fails whatever is asked of it."""
 
-    def _fail(self, *_: object) -> NoReturn:
+    def fail(self, *_: object) -> NoReturn:
         raise OwnError
 
-    __str__ = __repr__ = __hash__ = __eq__ = __ne__ = __lt__ = __iter__ = __len__ = __bool__ = _fail  # type: ignore[assignment]
-    __int__ = __index__ = __float__ = __getitem__ = __contains__ = __call__ = __fspath__ = __enter__ = _fail
+    __str__ = __repr__ = __hash__ = __eq__ = __ne__ = __lt__ = __iter__ = __len__ = __bool__ = fail  # type: ignore[assignment]
+    __int__ = __index__ = __float__ = __getitem__ = __contains__ = __call__ = __fspath__ = __enter__ = fail
 
 
 class HostileInt(int):
     """An int whose own methods fail."""
 
-    __str__ = __repr__ = __hash__ = __eq__ = __lt__ = __le__ = __int__ = __index__ = __bool__ = Hostile._fail  # type: ignore[assignment]
+    __str__ = __repr__ = __hash__ = __eq__ = __lt__ = __le__ = __int__ = __index__ = __bool__ = Hostile.fail  # type: ignore[assignment]
 
 
 class HostileText(str):
     """A text whose own methods fail."""
 
     __slots__ = ()
-    __str__ = __repr__ = __hash__ = __eq__ = __lt__ = __len__ = __iter__ = __contains__ = Hostile._fail  # type: ignore[assignment]
-    encode = strip = isascii = Hostile._fail  # type: ignore[assignment]
+    __str__ = __repr__ = __hash__ = __eq__ = __lt__ = __len__ = __iter__ = __contains__ = Hostile.fail  # type: ignore[assignment]
+    encode = strip = isascii = Hostile.fail  # type: ignore[assignment]
 
 
 class HostileDict(dict[Any, Any]):
     """A dict that cannot be read."""
 
-    items = keys = values = __iter__ = __len__ = Hostile._fail  # type: ignore[assignment]
+    items = keys = values = __iter__ = __len__ = Hostile.fail  # type: ignore[assignment]
 
 
 class FailingZone(dt.tzinfo):
     """A time zone that fails when it is asked."""
 
-    utcoffset = dst = tzname = Hostile._fail  # type: ignore[assignment]
+    utcoffset = dst = tzname = Hostile.fail  # type: ignore[assignment]
 
 
 class OddZone(dt.tzinfo):

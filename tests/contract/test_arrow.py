@@ -75,9 +75,9 @@ def stored(storage: SqlStorage, trial_id: int = 1) -> TrialData:
 
 def connections(storage: SqlStorage) -> int:
     """How many connections are in use."""
-    pool, sessions = storage._database.engine.pool, storage._database._sessions
+    pool, sessions = storage.database.engine.pool, storage.database.open_sessions
     assert isinstance(pool, QueuePool)
-    assert pool.checkedout() == (0 if storage._database.dialect.streams_apart else sessions)
+    assert pool.checkedout() == (0 if storage.database.dialect.streams_apart else sessions)
     return sessions
 
 
@@ -305,7 +305,7 @@ def test_a_connection_is_in_use_while_batches_are_taken(storage: SqlStorage, exp
     batches = stored(storage).telemetry_batches(4)
     assert connections(storage) == 0
     next(batches)
-    assert connections(storage) == (0 if storage._database.dialect.streams_whole() else 1)
+    assert connections(storage) == (0 if storage.database.dialect.streams_whole() else 1)
     assert [batch.num_rows for batch in batches] == [4, 2]
     assert connections(storage) == 0
 
@@ -351,12 +351,12 @@ def test_leaving_a_stream_gives_the_connection_back(
     assert stored(storage, trial.trial_id).status is Status.SUCCEEDED
 
 
-def test_a_stream_shows_what_was_there_when_it_began(shared_storage: SqlStorage) -> None:
+def test_a_stream_shows_what_was_there_when_it_began(shared_storage: SqlStorage, shared_config: dict[str, Any]) -> None:
     with make_experiment(shared_storage) as experiment:
         trial = trial_with(experiment, list(range(3000)))
     batches = stored(shared_storage).telemetry_batches(1000)
     assert next(batches)["value"].to_pylist() == list(range(1000))
-    with SqlStorage(shared_storage._config) as other, make_experiment(other) as again:
+    with SqlStorage(shared_config) as other, make_experiment(other) as again:
         late = again.get_trial_by_id(trial.trial_id)
         assert late is not None
         late.update_telemetry(Status.RUNNING, at(9999), [(at(9999), "m", 1)])
@@ -395,7 +395,7 @@ def test_an_error_after_the_first_batch_ends_the_stream(
     monkeypatch.setattr(Session, "record_batches", lost)
     monkeypatch.setattr("trialstore.storage.database.connections.MAX_ATTEMPTS", 2)
     batches = trial.telemetry_batches(5)
-    whole = storage._database.dialect.streams_whole()  # nothing was handed out then, and all can be read again
+    whole = storage.database.dialect.streams_whole()  # nothing was handed out then, and all can be read again
     assert whole or next(batches).num_rows == 5
     with pytest.raises(QueryError, match="lost"):
         next(batches)
@@ -473,24 +473,27 @@ with SqlStorage(json.loads(sys.argv[1])) as storage:
 """
 
 
-def run_child(storage: SqlStorage, code: str) -> str:
-    """What a script prints that opens the storage's database."""
-    storage.dispose()
-    command = [sys.executable, "-c", code, json.dumps(storage._config)]
+def run_child(config: dict[str, Any], code: str) -> str:
+    """What a script prints that opens that database."""
+    command = [sys.executable, "-c", code, json.dumps(config)]
     child = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (child.returncode, child.stderr) == (0, "")
     return child.stdout
 
 
-def test_nothing_takes_a_detour_through_pandas(shared_storage: SqlStorage) -> None:
+def test_nothing_takes_a_detour_through_pandas(shared_storage: SqlStorage, shared_config: dict[str, Any]) -> None:
     with make_experiment(shared_storage) as experiment:
         trial_with(experiment, [1, "x", None, True, 2**60])
         finish(experiment.new_trial({"mode": "\0"}), seconds=1)
     execute(shared_storage, "UPDATE trial_result SET value_type = NULL")
-    assert run_child(shared_storage, CHILD) == "[2, 5, 5] 5\n"
+    shared_storage.dispose()
+    assert run_child(shared_config, CHILD) == "[2, 5, 5] 5\n"
 
 
-def test_without_pyarrow_the_error_says_what_to_install(shared_storage: SqlStorage) -> None:
+def test_without_pyarrow_the_error_says_what_to_install(
+    shared_storage: SqlStorage, shared_config: dict[str, Any]
+) -> None:
     with make_experiment(shared_storage) as experiment:
         trial_with(experiment, [1])
-    assert run_child(shared_storage, WITHOUT) == "pip install 'trialstore[arrow]'\n" * 4
+    shared_storage.dispose()
+    assert run_child(shared_config, WITHOUT) == "pip install 'trialstore[arrow]'\n" * 4

@@ -238,7 +238,7 @@ def test_a_pickled_copy_of_a_claimed_trial_holds_it_too(
         (trial,) = experiment.claim_trials(1)
         copy = pickle.loads(pickle.dumps(trial))
         copy.update(Status.SUCCEEDED, at(1), {"score": 1})
-        copy._database.dispose()
+        copy.database.dispose()
         assert shared_storage.experiments["Exp"].trials[1].status is Status.SUCCEEDED
 
 

@@ -55,7 +55,7 @@ def test_an_error_of_the_driver_is_told_by_its_kind_and_without_values(
     function, kind, cls = PROVOKED[what]
     experiment.new_trial({})
     with pytest.raises(QueryError) as caught:
-        storage._database.write(function)
+        storage.database.write(function)
     assert (caught.value.kind, type(caught.value)) == (kind, cls)
     assert SECRET not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
     assert experiment.load() == ([], [], [], [])  # the storage goes on
@@ -66,20 +66,20 @@ def test_a_table_that_is_there_already_is_told_by_its_kind(storage: SqlStorage) 
         tx.run_migration("CREATE TABLE trial_result (x INTEGER)", "a table")
 
     with pytest.raises(QueryError) as caught:
-        storage._database.write(create)
+        storage.database.write(create)
     assert caught.value.kind is ErrorKind.OBJECT_EXISTS
 
 
 def test_one_migrator_at_a_time(process_config: dict[str, Any]) -> None:
     config = {**process_config, "busy_timeout": 1}
     with SqlStorage(config) as first, SqlStorage(config) as second:
-        one, other = (storage._database.migrator for storage in (first, second))
-        with first._database.session() as holder, second._database.session() as waiting:
+        one, other = (storage.database.migrator for storage in (first, second))
+        with first.database.session() as holder, second.database.session() as waiting:
             with one.locked(holder):
                 with pytest.raises(Busy), other.locked(waiting):
                     raise AssertionError("two at once")
                 waiting.rollback()
-                told = second._database.dialect.lock_holder(waiting)
+                told = second.database.dialect.lock_holder(waiting)
             assert told is None or told.startswith(("process ", "connection ", "session "))
             waiting.rollback()
             with other.locked(waiting):
@@ -97,8 +97,8 @@ def test_all_statements_of_a_reading_call_see_the_same_moment(shared_config: dic
                 experiment.new_trial({}, ts_start=at(1))
                 return before, len(tx.many("trial_list", exp_id="Exp"))
 
-            assert reader._database.read(read) == (1, 1)
-            assert reader._database.read(lambda tx: len(tx.many("trial_list", exp_id="Exp"))) == 2
+            assert reader.database.read(read) == (1, 1)
+            assert reader.database.read(lambda tx: len(tx.many("trial_list", exp_id="Exp"))) == 2
 
 
 def test_a_call_that_fails_half_way_leaves_nothing(storage: SqlStorage, experiment: Storage.Experiment) -> None:
@@ -109,7 +109,7 @@ def test_a_call_that_fails_half_way_leaves_nothing(storage: SqlStorage, experime
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        storage._database.write(half)
+        storage.database.write(half)
     assert query(storage, "SELECT metric_id FROM trial_result") == []
 
 
@@ -120,7 +120,7 @@ def test_an_interrupt_in_the_driver_leaves_no_transaction_open(
     """Ctrl-C while a transaction begins, is committed or is undone: the next call finds an idle connection."""
     experiment.new_trial({})
     before = dump(storage)
-    ways = storage._database._open()[1].driver
+    ways = storage.database.statements.driver
     real, interrupts = getattr(ways, where), [KeyboardInterrupt()]
 
     def interrupted(connection: Any) -> None:
@@ -135,16 +135,16 @@ def test_an_interrupt_in_the_driver_leaves_no_transaction_open(
 
     monkeypatch.setattr(ways, where, interrupted)
     with pytest.raises(KeyboardInterrupt):
-        storage._database.write(write)
+        storage.database.write(write)
     assert interrupts == []
     assert dump(storage) == before
-    assert storage._database.write(lambda tx: add_results(tx, [{**ROW, "metric_id": "second"}])) == 1
+    assert storage.database.write(lambda tx: add_results(tx, [{**ROW, "metric_id": "second"}])) == 1
     assert query(storage, "SELECT metric_id FROM trial_result") == [("second",)]
 
 
 def test_the_server_says_which_program_and_version_it_is(storage: SqlStorage) -> None:
-    dialect = storage._database.dialect
-    with storage._database.session() as session:
-        server = dialect.identify(session._driver)
+    dialect = storage.database.dialect
+    with storage.database.session() as session:
+        server = dialect.identify(session.driver_connection)
     assert server.version >= dialect.least_versions[server.flavour]
     assert str(server) == f"{server.flavour} {'.'.join(map(str, server.version))}"

@@ -98,9 +98,15 @@ def _leased(trial: Any, *lease: Any, **more: Any) -> None:
 
 def _waited(kit: Kit, timeout: Any) -> None:
     """Wait for a lease that is lost already, so that nobody waits long."""
-    keep = KeepLease(kit.held)
-    keep._lost.set()
-    keep.wait_lost(timeout)
+    LostLease(kit.held).wait_lost(timeout)
+
+
+class LostLease(KeepLease):
+    """One that is lost from the beginning."""
+
+    def __init__(self, trial: Storage.Trial) -> None:
+        super().__init__(trial)
+        self._lost.set()
 
 
 TEXT = '{"drivername": "sqlite", "lazy_schema_create": true}'

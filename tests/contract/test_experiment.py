@@ -23,8 +23,8 @@ def test_storage_is_a_storage_that_keeps_service_and_global_config(config: dict[
     service, values = object(), {"a": 1}
     with SqlStorage(config, values, service) as storage:
         assert isinstance(storage, Storage)
-        assert storage._service is service
-        assert storage._global_config == values
+        assert storage.service is service
+        assert storage.global_config == values
 
 
 def test_leaving_a_storage_lets_exceptions_through(config: dict[str, Any]) -> None:

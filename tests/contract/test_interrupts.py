@@ -124,7 +124,7 @@ def writes(storage: SqlStorage) -> Iterator[Writes]:
 
 def another(storage: SqlStorage, stack: ExitStack) -> SqlStorage:
     """A second storage of the same database that does not wait; the same one in memory."""
-    config = storage._database.config
+    config = storage.database.config
     if config.dialect.in_memory():
         return storage
     other = SqlStorage({**config.dialect.settings, "drivername": config.drivername, "busy_timeout": 0.5})
@@ -150,8 +150,8 @@ def test_an_interrupted_write_leaves_nothing_locked(
             step = 1 + (point * counting.steps + len(name)) // POINTS
             error = Interrupt(exception, step).run(writes.prepare(name))
             kept.append(error)
-            pool = storage._database.engine.pool
-            assert storage._database._sessions == pool.checkedout() == 0, step  # type: ignore[attr-defined]
+            pool = storage.database.engine.pool
+            assert storage.database.open_sessions == pool.checkedout() == 0, step  # type: ignore[attr-defined]
             experiment.new_trial({"cache": -point})
     assert sum(error is not None for error in kept) > POINTS // 2
     kept.clear()
@@ -178,8 +178,8 @@ def test_an_interrupted_read_leaves_nothing_taken(
     for point in range(POINTS):
         step = 1 + point * counting.steps // POINTS
         kept.append(Interrupt(exception, step).run(lambda: read_all(storage)))
-        pool = storage._database.engine.pool
-        assert storage._database._sessions == pool.checkedout() == 0, step  # type: ignore[attr-defined]
+        pool = storage.database.engine.pool
+        assert storage.database.open_sessions == pool.checkedout() == 0, step  # type: ignore[attr-defined]
         writes.prepare("new_trial")()
     assert any(kept)
     kept.clear()

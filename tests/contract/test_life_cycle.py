@@ -447,7 +447,7 @@ class LifeCycle(RuleBasedStateMachine):
 
     def stored(self) -> dict[int, Row]:
         """What the database holds of each trial."""
-        decode_ts = self.storages[1]._database.dialect.decode_ts
+        decode_ts = self.storages[1].database.dialect.decode_ts
         leases = {
             trial_id: (fence or 0, None if ends is None else decode_ts(ends))
             for trial_id, fence, ends in query(
@@ -505,7 +505,7 @@ class LifeCycle(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for copied in self.copies:
-            copied._database.dispose()
+            copied.database.dispose()
 
 
 # --- the tests --------------------------------------------------------------------------------------------------------

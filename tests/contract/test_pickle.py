@@ -70,7 +70,7 @@ def test_a_copy_of_an_experiment_or_trial_is_equal_and_usable(shared_storage: Sq
     finish(same)
     assert twin.load()[0] == [3]
     for copied in (twin, same):
-        copied._database.dispose()
+        copied.database.dispose()
 
 
 def test_a_copy_holds_no_connection_of_the_original(shared_storage: SqlStorage) -> None:
@@ -100,7 +100,7 @@ def test_data_of_an_experiment_can_be_pickled(shared_storage: SqlStorage) -> Non
     data = clone(shared_storage.experiments["Exp"])
     assert repr(data) == "Experiment :: Exp: 'a test'"
     assert data.trials == shared_storage.experiments["Exp"].trials
-    data._database.dispose()
+    data.database.dispose()
 
 
 def test_a_real_error_comes_through_pickling_and_copying(experiment: Storage.Experiment) -> None:

@@ -39,7 +39,7 @@ def opened(config: dict[str, Any], policy: str, **more: Any) -> SqlStorage:
 
 
 def head(config: dict[str, Any]) -> int:
-    return len(Migrator(bare(config)._database.dialect).migrations)
+    return len(Migrator(bare(config).database.dialect).migrations)
 
 
 # An empty database
@@ -67,7 +67,7 @@ def test_verify_refuses_an_empty_database_and_leaves_it_empty(shared_config: dic
 
 def test_history_says_when_how_long_and_by_what(shared_config: dict[str, Any]) -> None:
     with opened(shared_config, "update") as storage:
-        decode = storage._database.dialect.decode_ts
+        decode = storage.database.dialect.decode_ts
         sql = "SELECT started_at, finished_at, duration_ms, library_version FROM trialstore_schema"
         for started, finished, duration, library in query(storage, sql):
             assert decode(started) <= decode(finished)

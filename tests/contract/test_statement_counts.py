@@ -190,7 +190,7 @@ def test_opening_an_up_to_date_storage_is_one_select(
 ) -> None:
     with SqlStorage({**shared_config, "schema_policy": policy, "lazy_schema_create": True}) as second:
         with recorded(second) as record:
-            second._open()
+            make_experiment(second)
         assert record.names == ["history_list"]
         assert (record.begins, record.unknown, record.many) == (1, [], [])
         with recorded(second) as record:

@@ -29,7 +29,7 @@ def test_threads_do_not_see_each_others_half_transactions(storage: SqlStorage, u
 
     def write() -> None:
         try:
-            storage._database.write(write_two)
+            storage.database.write(write_two)
         except KeyError:
             seen.append(["undone"])
 

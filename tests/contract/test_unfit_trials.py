@@ -116,7 +116,7 @@ def test_a_trial_that_cannot_be_read_is_passed_over(
 
 def is_mysql(storage: SqlStorage) -> bool:
     """Whether a backslash in a literal has to be doubled."""
-    return storage._database.dialect.name in ("mysql", "mariadb")
+    return storage.database.dialect.name in ("mysql", "mariadb")
 
 
 LATE = {
@@ -132,7 +132,7 @@ def test_a_trial_whose_times_cannot_be_read_is_shown_without_them(storage: SqlSt
         for number in range(2):
             finish(experiment.new_trial({"cache": number}), number)
         waiting = experiment.new_trial({})
-        for late in LATE.get(storage._database.dialect.name, []):
+        for late in LATE.get(storage.database.dialect.name, []):
             execute(storage, f"UPDATE trial SET ts_end = {late} WHERE trial_id = 1")
             execute(storage, f"UPDATE trial SET ts_start = {late} WHERE trial_id = 1")
             data = storage.experiments["Exp"]

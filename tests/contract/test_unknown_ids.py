@@ -149,7 +149,7 @@ def test_unknown_ids_of_an_experiment_name_the_nearest_one(storage: SqlStorage) 
 
 def test_an_unknown_experiment_among_many_lists_few(storage: SqlStorage) -> None:
     known = {"description": None, "root_env_config": "", "git_repo": "", "git_commit": ""}
-    storage._database.write(
+    storage.database.write(
         lambda tx: [tx.count("experiment_insert", exp_id=name, **known) for name in NAMES], repeatable=True
     )
     assert query(storage, "SELECT count(*) FROM experiment") == [(MANY,)]

@@ -206,7 +206,7 @@ def test_a_value_of_65535_bytes_is_kept_whole(storage: SqlStorage, experiment: S
 
 @pytest.mark.parametrize("length", [1, 512])
 def test_ids_and_names_may_fill_their_columns(storage: SqlStorage, length: int) -> None:
-    name = "é" * min(length, storage._database.dialect.id_length)
+    name = "é" * min(length, storage.database.dialect.id_length)
     with make_experiment(storage, name, tunables={name: 1}, opt_targets={name: "max"}) as experiment:
         trial = experiment.new_trial({}, config={name: 2})
         trial.update_telemetry(Status.RUNNING, at(1), [(at(1), name, 3)])

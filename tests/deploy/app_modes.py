@@ -45,7 +45,7 @@ class AppDatabases(ServerDatabases):
             name = self._idle.pop()
         else:
             name = self.roles.database()
-            self._ready.add(name)
+            self.ready.add(name)
         return self.roles.config(self.roles.app, name)
 
 
@@ -74,7 +74,7 @@ def _name(item: pytest.Item) -> str:
 def pytest_sessionfinish() -> None:
     """Remove what was made on the server, and end it if it is this process's own."""
     if "roles" in vars(DATABASES):
-        for name in DATABASES._ready:
+        for name in DATABASES.ready:
             servers.require_named(DATABASES.server).drop_database(name)
         DATABASES.roles.drop()
     servers.stop_all()

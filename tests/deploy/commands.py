@@ -64,9 +64,9 @@ def snapshot(config: Config) -> Any:
 def migrate_as(config: Config, *changes: tuple[str, str]) -> None:
     """Bring an empty database up to date by migrations in which these texts are replaced: drift made on purpose."""
     with bare(config) as storage:
-        migrator = storage._database.migrator
+        migrator = storage.database.migrator
         migrator.migrations = changed(migrator.migrations, *changes)
-        with storage._database.session() as session:
+        with storage.database.session() as session:
             session.prepare(write=True)
             migrator.apply(session)
 

@@ -137,11 +137,11 @@ def test_the_limits_of_a_migration_do_not_stay_with_its_connection(server_databa
     config = server_database.config(busy_timeout=7, migration_lock_timeout=3, migration_statement_timeout=50)
     limits = LIMITS[server_database.server.engine]
     with bare({**config, "schema_policy": "update"}) as storage:
-        with storage._database.session():
+        with storage.database.session():
             pass
         before = query(storage, limits)
         storage.update_schema()
-        assert storage._database.engine.pool.checkedin() == 1  # type: ignore[attr-defined]
+        assert storage.database.engine.pool.checkedin() == 1  # type: ignore[attr-defined]
         assert query(storage, limits) == before
     assert "7" in str(before)
 

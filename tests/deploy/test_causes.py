@@ -40,8 +40,8 @@ NO_NUMBER = {
 def test_the_server_names_what_stands_in_the_way(server_database: Database, run: Run) -> None:
     statements, codes, column = IN_THE_WAY[server_database.server.engine]
     config = server_database.config()
-    with bare(config) as storage, storage._database.session() as session:
-        migrator = storage._database.migrator
+    with bare(config) as storage, storage.database.session() as session:
+        migrator = storage.database.migrator
         if server_database.server.engine == "mysql":  # as mlos_bench leaves it, so that 0010 has something to change
             migrator.migrations = changed(migrator.migrations, (EXACT, "utf8mb4_general_ci"))
         session.prepare(write=True)

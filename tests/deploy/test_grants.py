@@ -168,12 +168,12 @@ def opened(config: dict[str, Any]) -> SqlStorage:
 
 def may(storage: SqlStorage, sql: str) -> bool:
     """Whether the role may run a statement; any other error than that of a right is the test's own."""
-    engine = storage._database.engine
+    engine = storage.database.engine
     with engine.connect() as connection:
         try:
             connection.exec_driver_sql(sql).close()
         except DBAPIError as error:
-            if storage._database.dialect.classify(error).kind is not ErrorKind.PERMISSION:
+            if storage.database.dialect.classify(error).kind is not ErrorKind.PERMISSION:
                 raise
             return False
         finally:
@@ -241,7 +241,7 @@ def test_the_application_deletes_nothing_and_leaves_the_history_alone(roles: Rol
 
 def test_the_reader_is_refused_whatever_writes(roles: Roles, ready: str) -> None:
     with opened(roles.config(roles.reader, ready)) as storage:
-        database = storage._database
+        database = storage.database
         statements = [
             one
             for one in load_catalogue(database.dialect.sql_folders).values()
@@ -259,8 +259,8 @@ def test_the_reader_is_refused_whatever_writes(roles: Roles, ready: str) -> None
 def test_the_reader_sees_the_experiments_and_the_state_of_the_schema(roles: Roles, ready: str) -> None:
     with SqlStorage(roles.config(roles.reader, ready)) as storage:
         assert storage.experiments["Exp"].trials[1].results_dict["score"] == 1.5
-        with storage._database.session() as session:
-            assert storage._database.migrator.inspect(session).current
+        with storage.database.session() as session:
+            assert storage.database.migrator.inspect(session).current
         with pytest.raises(PermissionDenied):
             make_experiment(storage, "Another").__enter__()
 
@@ -326,7 +326,7 @@ def test_the_application_runs_the_whole_contract_suite(engine: str, tmp_path: Pa
     command = [sys.executable, "-m", "pytest", "-q", "-p", "deploy.app_modes", "-p", "no:cacheprovider"]
     # Where trialstore is installed from its work tree, its own settings and conftest.py lie beside the suite.
     command += ["-c", "pytest.ini", "--noconftest", "--import-mode=importlib", "--pyargs", "trialstore.contract"]
-    url = server._url.render_as_string(hide_password=False)
+    url = server.url.render_as_string(hide_password=False)
     environment = inherited.environment(**{VARIABLE: server.name, "PYTHONPATH": str(TESTS), server.variable: url})
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

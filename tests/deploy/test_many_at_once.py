@@ -22,6 +22,6 @@ def test_ten_processes_apply_at_once(process_config: dict[str, Any], behind: int
         migrate_to(config, behind)
     told = together(apply, [(config,)] * PROCESSES)
     with bare(config) as storage:
-        newest = len(storage._database.migrator.migrations)
+        newest = len(storage.database.migrator.migrations)
         assert sorted(version for versions in told for version in versions) == list(range(behind + 1, newest + 1))
-        assert verify_schema(storage._database).differences == ()
+        assert verify_schema(storage.database).differences == ()

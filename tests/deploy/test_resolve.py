@@ -109,7 +109,7 @@ def test_retry_goes_on_where_it_stopped(
     """Also where the statement that had failed has been run by hand since."""
     before = unfinished(empty, engine, state=state, recorded=1, ran=ran)
     with bare(empty) as storage:
-        whole = storage._database.dialect.transactional_ddl
+        whole = storage.database.dialect.transactional_ddl
     output = ok(run(empty, "resolve", "5", "--retry"))
     if whole:  # it never leaves a half behind: who did that by hand must undo it
         assert "What it left behind may stand in its way" in output

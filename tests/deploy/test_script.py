@@ -44,8 +44,8 @@ def script(engine: str, start: int = 0, target: int | None = None) -> str:
 
 
 def inspected(config: Config) -> SchemaState:
-    with bare(config) as storage, storage._database.session() as session:
-        return storage._database.migrator.inspect(session)
+    with bare(config) as storage, storage.database.session() as session:
+        return storage.database.migrator.inspect(session)
 
 
 def applied(engine: str, config: Config, text: str) -> None:
@@ -81,7 +81,7 @@ def test_it_makes_of_an_empty_database_what_apply_makes(
     with bare(empty) as storage:
         assert structure(storage) == fresh
         told = query(storage, HISTORY)
-        decode = storage._database.dialect.decode_ts
+        decode = storage.database.dialect.decode_ts
         times = [tuple(map(decode, pair)) for pair in query(storage, TIMES)]
     chain = load_migrations(engine_class(engine).migrations_folder)
     assert [row[:5] for row in told] == [(m.version, m.slug, m.checksum, "done", len(m.statements)) for m in chain]
@@ -201,9 +201,9 @@ def test_it_waits_for_the_migration_lock_and_then_stops(engine: str, empty: Conf
         migrate_to(empty, start)
     # The waits of the script are half a minute.
     impatient = re.sub(r"\b30(000)?\b", lambda found: "500" if found[1] else "1", script(engine, start))
-    with bare(empty) as storage, storage._database.session() as session:
+    with bare(empty) as storage, storage.database.session() as session:
         session.prepare(write=True)
-        with storage._database.dialect.migration_lock(session):
+        with storage.database.dialect.migration_lock(session):
             done = apply_script(engine, empty, impatient)
             session.rollback()
     assert done.code != 0

@@ -106,7 +106,7 @@ def test_an_interrupted_migration_is_told(empty: Config, state: str, run: Run) -
     migrate_to(empty, 5)
     with bare(empty) as storage:
         execute(storage, f"UPDATE trialstore_schema SET state = '{state}', statements_done = 1 WHERE version = 5")
-        whole = storage._database.dialect.transactional_ddl
+        whole = storage.database.dialect.transactional_ddl
     output = ok(run(empty, "status"), 4)
     assert "0005_typed_values was begun and " in output
     if whole:  # only a hand can have written that
@@ -127,7 +127,7 @@ def test_the_plan_is_the_statements_with_what_they_cost(engine: str, empty: Conf
     assert text.startswith("-- ")
     assert f": from schema version 4 to 6; the newest is {NEWEST}.\n" in text
     with bare(empty) as storage:
-        whole = storage._database.dialect.transactional_ddl
+        whole = storage.database.dialect.transactional_ddl
     for migration in load_migrations(f"{engine}/migrations")[4:6]:
         told = [migration.purpose, migration.locks, migration.nothing, *(f"{sql};" for sql in migration.statements)]
         assert all(part in text for part in told)

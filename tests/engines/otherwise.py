@@ -125,7 +125,7 @@ def _sqlite_against(config: dict[str, Any]) -> None:
 def _duckdb_against(config: dict[str, Any]) -> Any:
     """Another user's connection to the database, through which its defaults were changed."""
     opened = SqlStorage({**config, "lazy_schema_create": True})
-    driver: Any = opened._database.engine.raw_connection().driver_connection
+    driver: Any = opened.database.engine.raw_connection().driver_connection
     other = driver.duplicate()
     known = {name for (name,) in other.execute("SELECT name FROM duckdb_settings()").fetchall()}
     for name, value in DUCKDB_DEFAULTS.items():

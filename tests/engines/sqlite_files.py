@@ -27,7 +27,7 @@ def filled(file: Path, **more: Any) -> Path:
 
 
 def pragma(storage: SqlStorage, name: str) -> Any:
-    with storage._database.engine.connect() as connection:
+    with storage.database.engine.connect() as connection:
         return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 

@@ -77,7 +77,7 @@ def test_a_server_that_is_too_old_is_refused(engine: str, tmp_path: Path, monkey
     assert "99.1" in error.hint
     monkeypatch.undo()
     with SqlStorage({**config, "lazy_schema_create": True}) as storage:
-        assert storage._database.read(lambda tx: tx.many("schema_tables")) == []
+        assert storage.database.read(lambda tx: tx.many("schema_tables")) == []
 
 
 @pytest.mark.parametrize("beyond, lines", [(-1, 1), (0, 0), (1, 0)])
@@ -91,8 +91,8 @@ def test_a_server_that_is_newer_than_those_tested_works_and_is_named_once_in_the
 ) -> None:
     cls = dialect_class(engine)
     config = matrix.make_config(engine, tmp_path)
-    with SqlStorage({**config, "lazy_schema_create": True}) as storage, storage._database.session() as session:
-        server = storage._database.dialect.identify(session._driver)
+    with SqlStorage({**config, "lazy_schema_create": True}) as storage, storage.database.session() as session:
+        server = storage.database.dialect.identify(session.driver_connection)
     tested = (server.version[0] + beyond, *server.version[1:2]) if beyond else server.version[:2]
     monkeypatch.setattr(cls, "newest_tested", {server.flavour: tested})
     caplog.set_level(logging.INFO, logger="trialstore")
@@ -210,7 +210,7 @@ def test_too_many_connections_are_busy_and_tried_again(database: Database) -> No
     with user_of(database, "x") as user:
         for limit in limits:
             database.server.admin(limit.format(**user))
-        with SqlStorage({**config, **user}) as first, first._database.session():
+        with SqlStorage({**config, **user}) as first, first.database.session():
             error = refusal(lambda: SqlStorage({**config, **user}))
             assert type(error).__name__ == "Busy"
             assert "onnections" in error.hint

@@ -30,7 +30,7 @@ def first_commit_cut(monkeypatch: pytest.MonkeyPatch, *, arrives: bool) -> Itera
 
     def cut(session: Session) -> None:
         monkeypatch.setattr(Session, "commit", commit)
-        driver = session._driver
+        driver = session.driver_connection
         driver.close = lambda: None  # the server has not heard of that, either
 
         def notice() -> None:

@@ -115,7 +115,7 @@ def test_changes_of_one_row_by_two_storages_are_tried_again(two_storages: tuple[
             execute(second, "UPDATE trial SET trial_runner_id = 5")
         tx.run_migration("UPDATE trial SET trial_runner_id = trial_runner_id + 1", "count on")
 
-    first._database.write(write)
+    first.database.write(write)
     assert len(attempts) == 2
     assert query(first, "SELECT trial_runner_id FROM trial") == [(6,)]
 
@@ -130,9 +130,9 @@ def test_a_key_that_another_storage_has_just_taken_is_tried_again(two_storages: 
             assert make_experiment(second).__enter__().new_trial({"cache": 7}).trial_id == 2
         row = {"exp_id": "Exp", "trial_id": seen[-1] + 1, "config_id": 1, "trial_runner_id": None, "ts_end": None}
         row["creation_id"] = None
-        tx.count("trial_insert", **row, ts_start=first._database.dialect.encode_ts(at(0)), status="PENDING")
+        tx.count("trial_insert", **row, ts_start=first.database.dialect.encode_ts(at(0)), status="PENDING")
 
-    first._database.write(write)
+    first.database.write(write)
     assert seen == [1, 2]
     assert list(first.experiments["Exp"].trials) == [1, 2, 3]
 
@@ -148,13 +148,13 @@ def test_what_another_storage_has_just_stored_is_found_instead_of_stored_twice(
         attempts.append(1)
         found = len(tx.many("config_find_all", hashes='["new"]'))
         if len(attempts) == 1 and not at_commit:
-            second._database.write(lambda other: other.count("config_insert_all", config_hash="new"))
+            second.database.write(lambda other: other.count("config_insert_all", config_hash="new"))
         created = tx.count("config_insert_all", config_hash="new")
         if len(attempts) == 1 and at_commit:
-            second._database.write(lambda other: other.count("config_insert_all", config_hash="new"))
+            second.database.write(lambda other: other.count("config_insert_all", config_hash="new"))
         return found + created
 
-    assert first._database.write(write) == 1
+    assert first.database.write(write) == 1
     assert len(attempts) == 2
     assert query(first, "SELECT count(*) FROM config WHERE config_hash = 'new'") == [(1,)]
 
@@ -211,9 +211,9 @@ def test_storages_that_open_an_empty_file_at_once_apply_the_schema_once(file: Pa
 def test_a_row_must_not_refer_to_one_that_is_not_there(file: Path) -> None:
     with opened(filled(file)) as storage:
         with pytest.raises(MissingReference):
-            storage._database.write(lambda tx: add_results(tx, [{**RESULT, "trial_id": 99}]))
+            storage.database.write(lambda tx: add_results(tx, [{**RESULT, "trial_id": 99}]))
         with pytest.raises(MissingReference):
-            storage._database.write(lambda tx: tx.run_migration("DELETE FROM trial", "delete"))
+            storage.database.write(lambda tx: tx.run_migration("DELETE FROM trial", "delete"))
         assert list(storage.experiments["Exp"].trials) == [1]
 
 
@@ -232,7 +232,7 @@ def test_a_forked_child_and_then_its_parent_use_the_file(file: Path) -> None:
 
 
 def test_a_child_that_was_forked_while_the_file_was_in_use_is_refused(file: Path) -> None:
-    with opened(filled(file)) as storage, storage._database.session() as session:
+    with opened(filled(file)) as storage, storage.database.session() as session:
         with Child(workers.refused_storage, storage, context=FORK) as child:
             assert child.result().startswith("ConnectError: ")
         assert session.many("experiment_list")

@@ -58,7 +58,7 @@ class Case:
 
     def write(self, function: Callable[[Session], Any]) -> StorageError:
         """The error of a writing transaction."""
-        return refusal(lambda: self.storage._database.write(function))
+        return refusal(lambda: self.storage.database.write(function))
 
     def insert(self, *rows: dict[str, Any]) -> StorageError:
         """The error of writing results."""
@@ -83,7 +83,7 @@ def no_statement(case: Case) -> StorageError:
 
 
 def read_only_transaction(case: Case) -> StorageError:
-    return refusal(lambda: case.storage._database.read(lambda tx: add_results(tx, [ROW])))
+    return refusal(lambda: case.storage.database.read(lambda tx: add_results(tx, [ROW])))
 
 
 def read_only_file(**more: Any) -> Callable[[Case], StorageError]:
@@ -92,7 +92,7 @@ def read_only_file(**more: Any) -> Callable[[Case], StorageError]:
         with case.opened(
             **{key: value.format(**case.config) if key == "database" else value for key, value in more.items()}
         ) as storage:
-            return refusal(lambda: storage._database.write(lambda tx: add_results(tx, [ROW])))
+            return refusal(lambda: storage.database.write(lambda tx: add_results(tx, [ROW])))
 
     return provoke
 
@@ -106,16 +106,16 @@ def row_of_another(case: Case) -> StorageError:
             *("Exp", SECRET, SECRET),
         )
         try:
-            return refusal(lambda: storage._database.write(lambda tx: add_results(tx, [ROW])))
+            return refusal(lambda: storage.database.write(lambda tx: add_results(tx, [ROW])))
         finally:
             other("ROLLBACK")
 
 
 def file_of_another(case: Case) -> StorageError:
-    with case.opened(busy_timeout=0) as storage, storage._database.session() as session:
+    with case.opened(busy_timeout=0) as storage, storage.database.session() as session:
         session.begin(write=True)
         with case.opened(busy_timeout=0) as second:
-            return refusal(lambda: second._database.write(lambda tx: add_results(tx, [ROW])))
+            return refusal(lambda: second.database.write(lambda tx: add_results(tx, [ROW])))
 
 
 def stale_snapshot(case: Case) -> StorageError:
@@ -159,7 +159,7 @@ def met_at_commit(case: Case) -> StorageError:
 
         def write(tx: Session) -> None:
             add_results(tx, [ROW])
-            second._database.write(lambda other: add_results(other, [ROW]))
+            second.database.write(lambda other: add_results(other, [ROW]))
 
         return case.write(write)
 

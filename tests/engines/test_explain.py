@@ -67,7 +67,7 @@ def test_every_statement_with_a_plan_can_be_explained_and_changes_nothing(shared
         before = dump(storage)
         for name in planned(shared_config):
             values, _plan = explain_statement(storage, name)
-            assert set(values) == set(storage._database._open()[1].catalogue[name].params)
+            assert set(values) == set(storage.database.statements.catalogue[name].params)
         assert dump(storage) == before
         # Nor is anything left locked: another experiment can be written at once.
         with make_experiment(storage, "Another") as experiment:
@@ -121,7 +121,7 @@ def test_a_database_without_our_tables_is_left_as_it_is(shared_config: Config) -
     assert result.stderr.startswith("Error: ")
     assert "\nHint: " in result.stderr
     with SqlStorage({**shared_config, "lazy_schema_create": True}) as storage:
-        assert storage._database.read(lambda tx: tx.many("schema_tables")) == []
+        assert storage.database.read(lambda tx: tx.many("schema_tables")) == []
 
 
 # --- users that may only read -----------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def test_somebody_who_may_only_read_sees_the_plans_of_what_reads(engine: str, fo
     config = make_config(engine, folder)
     store(config)
     with SqlStorage({**reader(engine, config), "schema_policy": "verify"}) as storage:
-        catalogue = storage._database._open()[1].catalogue
+        catalogue = storage.database.statements.catalogue
         for name in planned(config):
             if not catalogue[name].writes:
                 explain_statement(storage, name)

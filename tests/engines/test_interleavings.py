@@ -166,7 +166,7 @@ class World:
             clock_has_told(self.model)
         if claimed[1]:
             trials[1] = copy.copy(trials[0])
-            trials[1]._database = self.storages[1]._database
+            trials[1].database = self.storages[1].database
         self.sides = tuple(
             Side(number, experiment, trial, Handle.of(trial, self.model, claimed=held))
             for number, (experiment, trial, held) in enumerate(zip((first, second), trials, claimed, strict=True), 1)
@@ -200,7 +200,7 @@ class World:
     def stored(self) -> Any:
         """The trial as it is stored, in the shape of `after`."""
         storage = self.storages[0]
-        decode_ts = storage._database.dialect.decode_ts
+        decode_ts = storage.database.dialect.decode_ts
         where = f"WHERE exp_id = '{self.name}' AND trial_id = 1"
         columns = "status, trial_runner_id, lease_fence, lease_ends, ts_end"
         ((status, runner, fence, lease_ends, ts_end),) = query(storage, f"SELECT {columns} FROM trial {where}")

@@ -43,7 +43,7 @@ def test_a_transaction_whose_connection_is_ended_runs_again(database: Database, 
         return len(tx.many("experiment_list"))
 
     with SqlStorage(config_of(database, pooled)) as storage:
-        run = storage._database.write if write else storage._database.read
+        run = storage.database.write if write else storage.database.read
         assert run(function) == (2 if write else 1)
         assert len(attempts) == 2
         assert list(storage.experiments) == (["Exp", "First"] if write else ["Exp"])
@@ -60,16 +60,16 @@ def test_when_one_connection_was_lost_the_others_of_the_pool_are_not_tried(datab
     with SqlStorage(database.filled()) as storage:
         with ExitStack() as at_once:
             for _ in range(4):
-                at_once.enter_context(storage._database.session())
+                at_once.enter_context(storage.database.session())
         assert database.end_connections() == 4
-        storage._database.read(function)
+        storage.database.read(function)
         assert len(attempts) <= 1
         # And one that was in use meanwhile is given up when it comes back.
-        with storage._database.session() as busy:
-            with storage._database.session() as other:
-                other._statements.losses += 1
+        with storage.database.session() as busy:
+            with storage.database.session() as other:
+                other.statements.losses += 1
             old = ask(busy, CONNECTION_ID[database.server.engine])
-        with storage._database.session() as new:
+        with storage.database.session() as new:
             assert ask(new, CONNECTION_ID[database.server.engine]) != old
 
 
@@ -87,7 +87,7 @@ def test_a_connection_whose_answer_the_application_did_not_wait_for_is_not_used_
         with SqlStorage(database.filled()) as storage:
             signal.setitimer(signal.ITIMER_REAL, 0.3)
             with pytest.raises(Alarm):
-                storage._database.write(lambda tx: tx.run_migration(SLEEP[database.server.engine], "sleep"))
+                storage.database.write(lambda tx: tx.run_migration(SLEEP[database.server.engine], "sleep"))
             assert list(storage.experiments) == ["Exp"]
             assert storage.experiments["Exp"].trials.keys() == {1}
     finally:
@@ -105,7 +105,7 @@ def test_a_connection_that_is_lost_at_the_commit_leaves_the_outcome_open(databas
         database.end_connections()
 
     with SqlStorage(database.filled()) as storage:
-        error = refusal(lambda: storage._database.write(function))
+        error = refusal(lambda: storage.database.write(function))
         assert type(error) is CommitUnknown
         assert error.hint
         assert attempts == [1]

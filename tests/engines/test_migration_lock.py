@@ -124,7 +124,7 @@ def test_opening_an_up_to_date_database_does_not_meet_the_lock(database: Databas
 def test_processes_that_open_an_empty_database_at_once_apply_the_schema_once(database: Database, pooled: bool) -> None:
     config = config_of(database, pooled, schema_policy="create")
     opened = together(open_storage, [(config,)] * 4)
-    versions = len(Migrator(SqlStorage({**config, "lazy_schema_create": True})._database.dialect).migrations)
+    versions = len(Migrator(SqlStorage({**config, "lazy_schema_create": True}).database.dialect).migrations)
     assert sum(applied for applied, _ in opened) == versions
     assert [experiments for _, experiments in opened] == [[]] * 4
     assert database.admin("SELECT version, state FROM trialstore_schema ORDER BY version") == [
@@ -186,6 +186,6 @@ def test_the_lock_does_not_stay_with_a_connection_of_the_pool(database: Database
     with SqlStorage(database.config()) as first, SqlStorage(database.config(busy_timeout=0)) as second:
         before = dump(first)
         first.update_schema()
-        with second._database.session() as session, second._database.dialect.migration_lock(session):
+        with second.database.session() as session, second.database.dialect.migration_lock(session):
             session.rollback()
         assert dump(second) == before

@@ -19,8 +19,8 @@ def test_every_name_works_and_the_server_says_which_one_it_is(database: Database
     with SqlStorage({**database.config(), "drivername": drivername}) as storage:
         make_experiment(storage).__enter__()
         assert list(storage.experiments) == ["Exp"]
-        with storage._database.session() as session:
-            found = storage._database.dialect.identify(session._driver)
+        with storage.database.session() as session:
+            found = storage.database.dialect.identify(session.driver_connection)
     name, version = database.server.version.split()
     assert found.flavour == name.lower()
     assert ".".join(map(str, found.version)) == version
@@ -31,7 +31,7 @@ def test_every_name_works_and_the_server_says_which_one_it_is(database: Database
 
 def test_a_connection_is_strict_and_in_utc_though_the_server_is_neither(database: Database) -> None:
     server_mode, server_zone = database.admin("SELECT @@GLOBAL.sql_mode, @@GLOBAL.time_zone")[0]
-    with SqlStorage(database.config()) as storage, storage._database.session() as session:
+    with SqlStorage(database.config()) as storage, storage.database.session() as session:
         (row,) = ask(session, "SELECT @@sql_mode, @@time_zone, @@character_set_client")
     assert row is not None
     assert "STRICT_ALL_TABLES" in row[0]
@@ -48,7 +48,7 @@ def test_a_value_that_the_server_would_cut_is_refused(database: Database, column
     row = {"exp_id": "New", "description": "", "root_env_config": "", "git_repo": "", "git_commit": "", column: value}
     with SqlStorage(database.filled()) as storage:
         with pytest.raises(ValueRejected):
-            storage._database.write(lambda tx: tx.count("experiment_insert", **row))
+            storage.database.write(lambda tx: tx.count("experiment_insert", **row))
         assert list(storage.experiments) == ["Exp"]
 
 

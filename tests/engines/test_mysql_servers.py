@@ -49,7 +49,7 @@ def test_a_server_that_demands_primary_keys_takes_the_schema_from_who_may_set_th
 ) -> None:
     asked = f"SELECT {', '.join('@@SESSION.' + name for name in settings)}"
     with global_settings(database, dict.fromkeys(settings, "ON")), SqlStorage(database.config()) as storage:
-        with storage._database.session() as session:
+        with storage.database.session() as session:
             assert ask(session, asked) == [(1,) * len(settings)]  # as it was
         use(storage)
         assert database.admin(KEYLESS) == []

@@ -73,6 +73,6 @@ def live(config: dict[str, Any]) -> None:
         assert experiment.load()[0]
         assert len(storage.experiments["Exp"].results_df) == 2
         assert len(storage.experiments["Exp"].trials[1].telemetry_df) == 1
-        dialect = storage._database.dialect
-        with storage._database.session() as session, dialect.migration_lock(session):
+        dialect = storage.database.dialect
+        with storage.database.session() as session, dialect.migration_lock(session):
             assert dialect.lock_holder(session)

@@ -73,7 +73,7 @@ def test_a_password_shows_nowhere(
         storage = SqlStorage({**config, "schema_policy": "update"})
         with storage, make_experiment(storage) as experiment:
             finish(experiment.new_trial({}))
-            inner = storage._database
+            inner = storage.database
             shown = [repr(storage), repr(experiment), repr(inner.config), repr(inner.dialect), repr(inner.engine)]
             shown += [repr(inner.dialect.url()), repr(pickle.loads(pickle.dumps(storage)))]
         for change in ({"port": 1}, {"username": "nobody"}, {"database": "nowhere"}, {"query": {"x": "y"}}):

@@ -42,25 +42,25 @@ def told(session: Session, sql: str) -> Any:
 
 
 def prepare_threshold(session: Session) -> Any:
-    return session._driver.prepare_threshold
+    return session.driver_connection.prepare_threshold
 
 
 # A pooler between
 
 
 def test_a_pooler_is_noticed_and_the_driver_prepares_no_statements(database: Database, storage: SqlStorage) -> None:
-    with storage._database.session() as session:
+    with storage.database.session() as session:
         assert prepare_threshold(session) is None
-    with SqlStorage(database.config()) as direct, direct._database.session() as session:
+    with SqlStorage(database.config()) as direct, direct.database.session() as session:
         assert prepare_threshold(session) is not None
 
 
 def test_waits_are_bounded_in_each_transaction_and_nothing_of_that_is_left(pooled: Config, storage: SqlStorage) -> None:
     with make_experiment(storage) as experiment:
         finish(experiment.new_trial({}))
-    served = [storage._database.write(lambda tx: told(tx, TIMEOUT)) for _ in range(3)]
+    served = [storage.database.write(lambda tx: told(tx, TIMEOUT)) for _ in range(3)]
     assert [timeout for timeout, _ in served] == ["17s"] * 3
-    assert storage._database.read(lambda tx: told(tx, TIMEOUT))[0] == "0"
+    assert storage.database.read(lambda tx: told(tx, TIMEOUT))[0] == "0"
     with connection({key: value for key, value in pooled.items() if key != "busy_timeout"}) as other:
         assert other(TIMEOUT) == [("0", served[-1][1])]  # the same session of the server
 
@@ -74,8 +74,8 @@ def test_a_bounded_wait_is_not_left_by_a_transaction_that_failed(pooled: Config,
         raise Stop
 
     with pytest.raises(Stop):
-        storage._database.write(stop)
-    assert storage._database.read(lambda tx: told(tx, TIMEOUT))[0] == "0"
+        storage.database.write(stop)
+    assert storage.database.read(lambda tx: told(tx, TIMEOUT))[0] == "0"
 
 
 def test_more_threads_than_the_pooler_has_sessions(storage: SqlStorage) -> None:
@@ -111,10 +111,10 @@ def test_the_same_storage_may_be_used_directly_and_through_a_pooler(database: Da
 
 
 def test_a_connection_says_whose_it_is(database: Database) -> None:
-    with SqlStorage(database.config()) as storage, storage._database.session() as session:
+    with SqlStorage(database.config()) as storage, storage.database.session() as session:
         assert told(session, "SHOW application_name")[0] == "trialstore"
     named = database.config(query={"application_name": "nightly"})
-    with SqlStorage(named) as storage, storage._database.session() as session:
+    with SqlStorage(named) as storage, storage.database.session() as session:
         assert told(session, "SHOW application_name")[0] == "nightly"
 
 
@@ -141,7 +141,7 @@ def test_a_session_that_the_server_ended_for_idleness_is_replaced(database: Data
     admin = servers.require("postgresql").admin
     admin(f'ALTER DATABASE "{database.name}" SET idle_session_timeout = 100')
     with SqlStorage(database.config()) as storage:
-        first = storage._database.read(lambda tx: told(tx, TIMEOUT))[1]
+        first = storage.database.read(lambda tx: told(tx, TIMEOUT))[1]
         while admin("SELECT 1 FROM pg_stat_activity WHERE pid = %s", first):
             time.sleep(0.05)
         assert list(storage.experiments) == ["Exp"]

@@ -105,8 +105,8 @@ def in_sqlite(storage: SqlStorage) -> Count:
         if not head.startswith("INSERT") or not ran or ran[-1] != head:
             ran.append(head)
 
-    with storage._database.session() as session:
-        session._driver.set_trace_callback(run)
+    with storage.database.session() as session:
+        session.driver_connection.set_trace_callback(run)
     return lambda: len(ran)
 
 
@@ -127,7 +127,7 @@ def in_duckdb(storage: SqlStorage, monkeypatch: pytest.MonkeyPatch) -> Count:
 
     for name in ("execute", "executemany"):
         counted(duckdb_engine.CursorWrapper, name)
-    ways = storage._database._open()[1].driver
+    ways = storage.database.statements.driver
     for name in ("do_begin", "do_commit"):
         counted(ways, name)
     return lambda: len(ran)

@@ -69,7 +69,7 @@ def test_defaults_that_are_set_against_the_library_do_not_matter(database: Datab
         use(storage)
         before = database.connections()
         for _ in range(2):
-            refusal(lambda: storage._database.write(lambda tx: tx.run_migration("SELECT * FROM nowhere", "x")))
+            refusal(lambda: storage.database.write(lambda tx: tx.run_migration("SELECT * FROM nowhere", "x")))
         assert database.connections() == before
 
 
@@ -80,7 +80,7 @@ def test_no_session_of_a_pooler_is_relied_on(database: Database) -> None:
     nowhere = {"exp_id": "Nowhere", "trial_id": 1, "ts": at(0), "status": "RUNNING"}
     with hostile_defaults(database), SqlStorage(config) as storage, SqlStorage(config) as other:
         assert list(storage.experiments) == []
-        with other._database.session() as session:
+        with other.database.session() as session:
             session.begin(write=False)  # has the pooler's first session from here on
             used = ask(session, "SELECT pg_backend_pid()")
 
@@ -88,10 +88,10 @@ def test_no_session_of_a_pooler_is_relied_on(database: Database) -> None:
                 names = "pg_backend_pid(), current_setting('synchronous_commit'), current_setting('extra_float_digits')"
                 return ask(tx, f"SELECT {names}")
 
-            ((serving, commits, digits),) = storage._database.write(write)
+            ((serving, commits, digits),) = storage.database.write(write)
             assert [(serving,)] != used
             assert (commits, digits) == ("on", "1")
-            error = refusal(lambda: storage._database.write(lambda tx: tx.count("trial_status_put", **nowhere)))
+            error = refusal(lambda: storage.database.write(lambda tx: tx.count("trial_status_put", **nowhere)))
             assert type(error) is MissingReference
         use(storage)
 
@@ -165,14 +165,14 @@ def test_an_interrupted_statement_is_run_again(database: Database) -> None:
                 tx.run_migration("SELECT sleep(30) FROM experiment", "a long statement")
                 timer.join()
 
-        storage._database.write(write)
+        storage.database.write(write)
         assert len(attempts) == 2
 
 
 @engines("mysql")
 def test_a_packet_that_is_too_large_is_called_that(database: Database) -> None:
     with global_settings(database, {"max_allowed_packet": "65536"}), SqlStorage(database.config()) as storage:
-        error = refusal(lambda: storage._database.write(lambda tx: tx.run_migration(f"SELECT '{'x' * 70_000}'", "x")))
+        error = refusal(lambda: storage.database.write(lambda tx: tx.run_migration(f"SELECT '{'x' * 70_000}'", "x")))
     assert type(error) is ValueRejected
     assert "max_allowed_packet" in error.message
     assert "max_allowed_packet" in error.hint

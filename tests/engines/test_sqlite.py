@@ -66,7 +66,7 @@ def test_an_error_that_is_kept_keeps_no_snapshot_open(file: Path, read: str) -> 
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError) as kept:
-            storage._database.read_one(fail)
+            storage.database.read_one(fail)
         make_experiment(other, "Second").__enter__()
         make_experiment(storage, "Third").__enter__()
         assert list(storage.experiments) == ["Exp", "Second", "Third"]
@@ -80,7 +80,7 @@ def test_a_refusal_in_a_transaction_is_told_as_it_is(file: Path) -> None:
 
     with opened(filled(file)) as storage, warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(PermissionDenied, match="told"), storage._database.session() as session:
+        with pytest.raises(PermissionDenied, match="told"), storage.database.session() as session:
             refused(session)
         assert list(storage.experiments) == ["Exp"]
 
@@ -269,7 +269,7 @@ def test_without_log_sql_no_statement_is_logged(file: Path, caplog: pytest.LogCa
 
 
 def test_times_are_kept_as_text_that_sorts(storage: SqlStorage) -> None:
-    dialect = storage._database.dialect
+    dialect = storage.database.dialect
     moments = [at(-1e9), at(0), at(0.000001), at(1), at(1e9)]
     texts = [dialect.encode_ts(moment) for moment in moments]
     assert texts[1] == "2025-03-01 08:00:00.123456"

@@ -122,7 +122,7 @@ def test_text_past_the_librarys_own_check_is_kept_whole_or_refused(storage: SqlS
         experiment.new_trial({})
         refused = False
         try:
-            storage._database.write(lambda tx: add_results(tx, [row]))
+            storage.database.write(lambda tx: add_results(tx, [row]))
         except ValueRejected:
             refused = True
         assert not (refused and len(text.encode()) <= 65_535)
@@ -132,9 +132,9 @@ def test_text_past_the_librarys_own_check_is_kept_whole_or_refused(storage: SqlS
 @on_servers
 def test_ids_past_the_librarys_own_check_are_refused(database: Database) -> None:
     with SqlStorage(database.filled()) as storage:
-        row = {"exp_id": "x" * (storage._database.dialect.id_length + 1), "description": ""}
+        row = {"exp_id": "x" * (storage.database.dialect.id_length + 1), "description": ""}
         with pytest.raises(ValueRejected):
-            storage._database.write(
+            storage.database.write(
                 lambda tx: tx.count("experiment_insert", **row, root_env_config="", git_repo="", git_commit="")
             )
         assert list(storage.experiments) == ["Exp"]

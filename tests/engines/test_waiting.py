@@ -63,12 +63,12 @@ def test_what_was_written_before_the_wait_is_undone(database: Database, pooled: 
         with database.other() as other:
             other("BEGIN")
             other("UPDATE trial SET status = status")
-            assert type(refusal(lambda: storage._database.write(write))) is Busy
+            assert type(refusal(lambda: storage.database.write(write))) is Busy
             assert list(storage.experiments) == ["Exp"]
             # Nothing is left locked by what was undone.
             other("DELETE FROM experiment WHERE exp_id = 'New'")
             other("COMMIT")
-        storage._database.write(write)
+        storage.database.write(write)
         assert list(storage.experiments) == ["Exp", "New"]
 
 
@@ -112,7 +112,7 @@ class Crossing:
     def __init__(self, storage: SqlStorage) -> None:
         self.attempts = [0, 0]
         self.kinds: list[ErrorKind] = []
-        self._database = storage._database
+        self.database = storage.database
         self._first_rows_taken = threading.Barrier(2, timeout=WAIT)
 
     def run(self) -> None:
@@ -136,7 +136,7 @@ class Crossing:
                 self.kinds.append(error.kind)
                 raise
 
-        self._database.write(write)
+        self.database.write(write)
 
 
 @in_each_mode
@@ -168,7 +168,7 @@ def test_a_serialization_failure_is_resolved_by_trying_again(database: Database)
                 other("UPDATE trial SET status = status")
             tx.count("trial_set_runner", exp_id="Exp", trial_id=1, trial_runner_id=3)
 
-        storage._database.write(write)
+        storage.database.write(write)
         assert len(attempts) == 2
 
 
@@ -176,7 +176,7 @@ def test_a_serialization_failure_is_resolved_by_trying_again(database: Database)
 @pytest.mark.parametrize("seconds", [0, 0.2, 86_400])
 def test_a_direct_connection_bounds_its_waits(database: Database, seconds: float) -> None:
     with SqlStorage(database.config(busy_timeout=seconds)) as storage:
-        with storage._database.session() as session:
+        with storage.database.session() as session:
             ((told,),) = ask(session, BOUNDS[database.server.engine])
         assert told == EXPECTED[database.server.engine](seconds)
 

@@ -45,8 +45,8 @@ _ANALYZE = {
 
 def fill(storage: SqlStorage) -> None:
     """Fill an empty database that has an up-to-date schema."""
-    engine = storage._database.dialect.name
-    with closing(storage._database.engine.raw_connection()) as connection:
+    engine = storage.database.dialect.name
+    with closing(storage.database.engine.raw_connection()) as connection:
         cursor = connection.cursor()
         for statement in _BEFORE[engine]:
             cursor.execute(statement)
@@ -60,9 +60,9 @@ def fill(storage: SqlStorage) -> None:
 
 def analyze(storage: SqlStorage) -> None:
     """Let the engine gather its statistics."""
-    with closing(storage._database.engine.raw_connection()) as connection:
+    with closing(storage.database.engine.raw_connection()) as connection:
         cursor = connection.cursor()
-        for statement in _ANALYZE[storage._database.dialect.name]:
+        for statement in _ANALYZE[storage.database.dialect.name]:
             cursor.execute(statement)
         cursor.close()
 

@@ -169,13 +169,13 @@ class Filled:
 
     def prepare(self) -> None:
         """Add the bad statements to the catalogue, and learn the keys of the database."""
-        statements = self.storage._database._open()[1]
+        statements = self.storage.database.statements
         asking = statements.catalogue[EXPLAIN]
         if self.engine in IN_JSON:
             asking = replace(asking, sql=f"{IN_JSON[self.engine]}\nSELECT 1")
         statements.catalogue = Catalogue({**statements.catalogue, EXPLAIN: asking, **BAD_STATEMENTS})
         keys: dict[str, dict[str, str]] = {}
-        for row in self.storage._database.read(lambda tx: tx.many("schema_keys")):
+        for row in self.storage.database.read(lambda tx: tx.many("schema_keys")):
             if row.position == 1 and row.key_type != "FOREIGN KEY":
                 keys.setdefault(row.table_name, {})[row.key_name] = row.column_name
         self.keys = keys
@@ -183,7 +183,7 @@ class Filled:
     @property
     def catalogue(self) -> Catalogue:
         """What the library can run, and the bad statements."""
-        return self.storage._database._open()[1].catalogue
+        return self.storage.database.statements.catalogue
 
     def plan(self, name: str, values: dict[str, str]) -> Sequence[Any]:
         """The engine's plan for a statement, with those of the values that it takes."""
@@ -299,7 +299,7 @@ def test_the_check_catches_a_statement_that_scans(filled: Filled, name: str) -> 
 
 
 def test_the_database_is_as_large_as_the_checks_believe(filled: Filled) -> None:
-    with filled.storage._database.engine.connect() as connection:
+    with filled.storage.database.engine.connect() as connection:
         counts = {table: connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() for table in LARGE}
     assert counts["trial"] == TRIALS == 100_000
     assert min(counts.values()) >= 10_000
@@ -320,6 +320,6 @@ def test_duckdb_hands_the_values_of_a_join_down_to_the_scan(databases: Databases
         FROM (SELECT DISTINCT config_id FROM trial WHERE exp_id = 'experiment_9') AS c
         INNER JOIN config_param AS p ON p.config_id = c.config_id
         """
-    with databases("duckdb").storage._database.engine.connect() as connection:
+    with databases("duckdb").storage.database.engine.connect() as connection:
         (row,) = connection.exec_driver_sql(statement).fetchall()
     assert "Dynamic Filters" in row[1]

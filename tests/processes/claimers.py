@@ -27,7 +27,7 @@ def at_commit(storage: SqlStorage, number: signal.Signals) -> None:
 def complete_given(_pipe: Connection, trial: Storage.Trial) -> int | None:
     """Bring a trial to its end that the parent has claimed."""
     complete(trial)
-    trial._database.dispose()  # type: ignore[attr-defined]
+    trial.database.dispose()  # type: ignore[attr-defined]
     return trial.lease_fence
 
 
@@ -49,7 +49,7 @@ def claim_all(pipe: Connection, given: Storage.Experiment | dict[str, Any], runn
     while found := given.claim_trials(runner, lease=HOUR):
         complete(found[0])
         ids.append(found[0].trial_id)
-    given._database.dispose()  # type: ignore[attr-defined]
+    given.database.dispose()  # type: ignore[attr-defined]
     return ids
 
 

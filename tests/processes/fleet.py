@@ -275,7 +275,7 @@ class Fleet:
 
 def look(storage: SqlStorage, sql: str) -> list[tuple[Any, ...]]:
     """The rows of a statement written for a test, over a connection that is as good as the library's."""
-    return storage._database.read(lambda tx: ask(tx, sql))
+    return storage.database.read(lambda tx: ask(tx, sql))
 
 
 # --- the account ------------------------------------------------------------------------------------------------------

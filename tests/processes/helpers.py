@@ -128,7 +128,7 @@ def make_experiment(storage: Storage, **changes: Any) -> Storage.Experiment:
 
 def checked_out(storage: SqlStorage) -> int:
     """How many connections of the pool are in use."""
-    return int(storage._database.engine.pool.checkedout())  # type: ignore[attr-defined]
+    return int(storage.database.engine.pool.checkedout())  # type: ignore[attr-defined]
 
 
 def build_at_version(path: Path, version: int, **more: Any) -> None:

@@ -59,7 +59,7 @@ class Served:
             barrier.wait(LIMIT)
             return tx.one("experiment_get", exp_id="Shared")
 
-        in_threads(POOL, lambda _: self.storage._database.read(read))
+        in_threads(POOL, lambda _: self.storage.database.read(read))
         self.wait_for(POOL)
 
     def end_all(self) -> None:
@@ -128,7 +128,7 @@ def test_refused_calls_leave_nothing_open(served: Served) -> None:
         lambda: free.add_new_config_data({"n": 2}),
         lambda: lost.add_new_config_data({"n": 2}),
         lambda: gone.new_trial({}),
-        lambda: served.storage._database.write(lambda tx: tx.count("experiment_insert", exp_id="x" * 70_000, **HEAD)),
+        lambda: served.storage.database.write(lambda tx: tx.count("experiment_insert", exp_id="x" * 70_000, **HEAD)),
     ]
     for _ in range(10):
         for call in refused:

@@ -77,7 +77,7 @@ class Cutting:
 
     def when_lost(self, then: Callable[[], Any]) -> None:
         """Let others do something between the loss of the next connection and the next attempt."""
-        dialect = self.storage._database.dialect
+        dialect = self.storage.database.dialect
 
         def lost(connection: Any) -> None:
             del dialect.connection_lost  # type: ignore[method-assign]

@@ -103,7 +103,7 @@ def test_a_forked_child_that_ends_does_not_close_the_parents_connection(
 
     with Child(workers.let_go, storage, used, context=FORK) as child:
         child.result()
-    storage._database.write(write_and_fork)
+    storage.database.write(write_and_fork)
     assert list(storage.experiments) == ["Shared", "one", "two"]
     assert_all_done(storage, path, ids_of(workers.run_trials(experiment, 5, 3)))
 
@@ -145,7 +145,7 @@ class WritingThread:
 
     def __init__(self, storage: SqlStorage) -> None:
         self._written, self._go_on = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=lambda: storage._database.write(self._write), daemon=True)
+        self._thread = threading.Thread(target=lambda: storage.database.write(self._write), daemon=True)
         self._thread.start()
         assert self._written.wait(LIMIT)
 
@@ -209,15 +209,21 @@ def test_a_transaction_that_an_earlier_fork_fell_into_does_no_harm_to_later_chil
     assert_all_done(storage, path, made)
 
 
-def test_a_child_forked_while_a_thread_opens_the_storage_can_dispose_of_it(storage: SqlStorage) -> None:
+def test_a_child_forked_while_a_thread_opens_the_storage_can_dispose_of_it(
+    storage: SqlStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held, forked = threading.Event(), threading.Event()
 
-    def open_slowly() -> None:
-        with storage._database._lock:
-            held.set()
-            forked.wait(LIMIT)
+    def slow_options() -> dict[str, Any]:
+        held.set()
+        forked.wait(LIMIT)
+        return options()
 
-    thread = threading.Thread(target=open_slowly, daemon=True)
+    storage.dispose()
+    dialect = storage.database.dialect
+    options = dialect.engine_options
+    monkeypatch.setattr(dialect, "engine_options", slow_options)
+    thread = threading.Thread(target=lambda: storage.database.engine, daemon=True)
     thread.start()
     assert held.wait(LIMIT)
     with Child(workers.let_go, storage, False, context=FORK) as child:

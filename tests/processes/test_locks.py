@@ -279,7 +279,7 @@ def configs(path: Path) -> int:
 @pytest.mark.usefixtures("short_waits")
 def test_a_write_is_run_again_as_a_whole(storage: SqlStorage, path: Path, kind: ErrorKind) -> None:
     function = Refusing(QueryError("Refused.", "", kind), 3)
-    assert storage._database.write(function) == "written"
+    assert storage.database.write(function) == "written"
     assert function.calls == 4
     assert configs(path) == 1
     assert checked_out(storage) == 0
@@ -290,7 +290,7 @@ def test_a_write_is_run_again_as_a_whole(storage: SqlStorage, path: Path, kind: 
 def test_a_write_is_not_run_again_for_ever(storage: SqlStorage, path: Path, kind: ErrorKind) -> None:
     function = Refusing(QueryError("Refused.", "", kind), 1_000_000)
     with pytest.raises(QueryError, match="Refused"):
-        storage._database.write(function)
+        storage.database.write(function)
     assert function.calls == database_module.MAX_ATTEMPTS
     assert configs(path) == 0
     assert checked_out(storage) == 0
@@ -309,11 +309,11 @@ def test_a_write_is_not_run_again_for_ever(storage: SqlStorage, path: Path, kind
 def test_a_write_that_fails_otherwise_is_not_run_again(storage: SqlStorage, path: Path, error: BaseException) -> None:
     function = Refusing(error, 1)
     with pytest.raises(type(error), match="Refused"):
-        storage._database.write(function)
+        storage.database.write(function)
     assert function.calls == 1
     assert configs(path) == 0
     assert checked_out(storage) == 0
-    assert storage._database.write(function) == "written"
+    assert storage.database.write(function) == "written"
     assert configs(path) == 1
 
 
@@ -332,7 +332,7 @@ def test_a_write_refused_at_its_ends_is_run_again_and_leaks_no_connection(
 
     monkeypatch.setattr(Session, step, refuse)
     function = Refusing(KeyError(), 0)
-    assert storage._database.write(function) == "written"
+    assert storage.database.write(function) == "written"
     assert function.calls == (3 if step == "commit" else 1)
     assert configs(path) == 1
     assert checked_out(storage) == 0
@@ -341,7 +341,7 @@ def test_a_write_refused_at_its_ends_is_run_again_and_leaks_no_connection(
 def test_many_failed_writes_and_reads_leak_no_connection(storage: SqlStorage) -> None:
     function = Refusing(KeyError("Refused."), 1_000_000)
     for _ in range(100):  # more than the pool could lend
-        for run in (storage._database.write, storage._database.read):
+        for run in (storage.database.write, storage.database.read):
             with pytest.raises(KeyError):
                 run(function)
     assert checked_out(storage) == 0

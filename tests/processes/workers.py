@@ -133,7 +133,7 @@ def write_trials_unless_busy(_pipe: Connection, config: dict[str, Any], count: i
                 run_trial(experiment, number, lambda stage, trial_id: stages.update({trial_id: stage}))
             except Busy:
                 busy += 1
-        assert storage._database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+        assert storage.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
     return stages, busy
 
 
@@ -249,6 +249,6 @@ def finish_given(_pipe: Connection, experiment: Storage.Experiment, trial: Stora
     trial.update_telemetry(Status.RUNNING, at(2), telemetry_of(trial.trial_id))
     trial.update(Status.SUCCEEDED, at(9), results_of(trial.trial_id))
     more = [made[0] for made in run_trials(experiment, 3, 3)]
-    experiment._database.dispose()  # type: ignore[attr-defined]
-    trial._database.dispose()  # type: ignore[attr-defined]
+    experiment.database.dispose()  # type: ignore[attr-defined]
+    trial.database.dispose()  # type: ignore[attr-defined]
     return os.getpid(), more

@@ -334,6 +334,11 @@ def add_twice(trial: Any, new: Values) -> bool:
     return False
 
 
+def is_entered(experiment: Any) -> Any:
+    """Whether mlos_bench's own methods take the experiment for entered."""
+    return experiment._in_context  # noqa: SLF001 - it tells nowhere else
+
+
 def found_in(storage: Any) -> Values:
     """Run trials as the newest scheduler does, and let runners of their own run two of them."""
     entered = storage.experiment(
@@ -344,9 +349,9 @@ def found_in(storage: Any) -> Values:
         tunables=make_tunables(),
         opt_targets=TARGETS,
     )
-    contexts = [entered._in_context]
+    contexts = [is_entered(entered)]
     with entered as experiment:
-        contexts.append(experiment._in_context)
+        contexts.append(is_entered(experiment))
         made = [experiment.new_trial(make_tunables().assign({"n": n}), None, {"repeat_i": n}) for n in range(1, 5)]
         for trial in experiment.pending_trials(datetime.now(timezone.utc), running=False, trial_runner_assigned=False):
             assert trial.set_trial_runner(trial.trial_id) == trial.trial_runner_id
@@ -359,15 +364,15 @@ def found_in(storage: Any) -> Values:
         refused = [add_twice(trial, {"host": "a"}) for trial in (made[2], experiment.get_trial_by_id(2))]
         config = made[2].config({"more": 1})
         held = mlos_bench.Trial(claimed[0])
-        git = [entered._root_env_config, entered._git_repo, entered._git_commit]
-    contexts.append(entered._in_context)
+        git = [entered._root_env_config, entered._git_repo, entered._git_commit]  # noqa: SLF001 - as its scheduler reads them
+    contexts.append(is_entered(entered))
     twin = pickle.loads(pickle.dumps(storage))
     found = twin.get_experiment_by_id(EXPERIMENT, make_tunables(), TARGETS)
-    contexts.append(found._in_context)
+    contexts.append(is_entered(found))
     data = twin.experiments[EXPERIMENT]
     recorded = git == list(data.root_env_config)
     with found:
-        contexts.append(found._in_context)
+        contexts.append(is_entered(found))
     twin.dispose()
     return {
         "contexts": contexts,

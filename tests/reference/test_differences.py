@@ -20,6 +20,7 @@ from mlos_bench.tunables.tunable_groups import TunableGroups
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from matrix import first_mode
+from reference.hidden import close_theirs
 from trialstore.contract.helpers import bare, dump, migrate_to
 from trialstore.storage import ConfigError, SchemaDrift, SchemaTooOld, TrialError, ValueRejected
 from trialstore.storage.mlos_bench import SqlStorage
@@ -70,7 +71,7 @@ def side(request: pytest.FixtureRequest, sqlite: dict[str, Any], shared_tree: Pa
     """Each of the two classes."""
     storage: Any = (SqlStorage if request.param == "ours" else TheirStorage)(sqlite)
     yield Side(storage, shared_tree)
-    storage.dispose() if request.param == "ours" else storage._engine.dispose()
+    storage.dispose() if request.param == "ours" else close_theirs(storage)
 
 
 @pytest.fixture
@@ -282,7 +283,7 @@ def test_text_columns(side: Side) -> None:
 def test_its_databases_on_postgresql_are_refused_and_left_alone(tmp_path: Path) -> None:
     mode = first_mode("postgresql")
     config = {**mode.create(tmp_path), "drivername": "postgresql+psycopg"}
-    TheirStorage(config)._engine.dispose()
+    close_theirs(TheirStorage(config))
     with bare(config) as storage:
         before = dump(storage)
     with pytest.raises(SchemaDrift, match="time"):
@@ -298,10 +299,10 @@ def test_its_databases_on_postgresql_are_refused_and_left_alone(tmp_path: Path) 
 def test_it_cannot_make_its_tables_on_mariadb(tmp_path: Path) -> None:
     mode = first_mode("mysql")
     config = mode.create(tmp_path)
-    theirs = TheirStorage({**config, "drivername": "mariadb+pymysql", "lazy_schema_create": True})
+    made = TheirStorage({**config, "drivername": "mariadb+pymysql", "lazy_schema_create": True})
     with pytest.raises(OperationalError, match="key was too long"):
-        theirs.update_schema()
-    theirs._engine.dispose()
+        made.update_schema()
+    close_theirs(made)
     assert mode.drop is not None
     mode.drop(config)
 

@@ -29,6 +29,7 @@ from mlos_bench.storage import (
 from mlos_bench.tunables.tunable_groups import TunableGroups
 
 from reference.commands import OURS
+from reference.hidden import global_config_of, service_of
 from trialstore.storage import AlreadyCompleted, ConfigError, SchemaMissing, TrialError, ValueRejected
 from trialstore.storage import Status as CoreStatus
 from trialstore.storage.mlos_bench import Experiment, SqlStorage, Trial
@@ -352,7 +353,7 @@ def test_an_experiment_and_a_trial_can_be_pickled(storage: SqlStorage) -> None:
         assert twin.load()[0] == [1]
     finally:
         for copy in (trial, twin):
-            copy.core._database.dispose()
+            copy.core.database.dispose()
 
 
 # Opening
@@ -361,8 +362,8 @@ def test_an_experiment_and_a_trial_can_be_pickled(storage: SqlStorage) -> None:
 def test_the_service_and_the_globals_are_kept(sqlite: dict[str, Any]) -> None:
     service = LocalExecService(parent=ConfigPersistenceService())
     with SqlStorage({**sqlite, "log_sql": False}, {"some": "global"}, service) as storage:
-        assert storage._service is service
-        assert storage._global_config == {"some": "global"}
+        assert service_of(storage) is service
+        assert global_config_of(storage) == {"some": "global"}
         assert repr(storage) == f"sqlite:{sqlite['database']}"
 
 
@@ -394,7 +395,7 @@ def test_the_factory_of_mlos_bench_opens_it(sqlite: dict[str, Any]) -> None:
     accept_in_configs()  # a second time changes nothing
     made = storage_factory.from_config(json.dumps({"class": OURS, "config": sqlite}), max_trials=9)
     assert isinstance(made, SqlStorage)
-    assert made._global_config["max_trials"] == 9
+    assert global_config_of(made)["max_trials"] == 9
     assert made.experiments == {}
     made.dispose()
 

@@ -14,6 +14,7 @@ import pandas as pd
 from mlos_bench.storage.sql.storage import SqlStorage as TheirStorage
 from mlos_bench.tunables.tunable_groups import TunableGroups
 
+from reference.hidden import close_theirs
 from trialstore.storage.mlos_bench import SqlStorage
 from upgrade.reference import FIXTURES
 
@@ -30,9 +31,9 @@ def both(tmp_path: Path) -> Any:
     for file in files:
         shutil.copyfile(FIXTURES / "reference-0.6.2.sqlite", file)
     configs = [{"drivername": "sqlite", "database": str(file)} for file in files]
-    theirs, ours = TheirStorage(configs[0]), SqlStorage(configs[1])
-    yield theirs, ours
-    theirs._engine.dispose()
+    reference, ours = TheirStorage(configs[0]), SqlStorage(configs[1])
+    yield reference, ours
+    close_theirs(reference)
     ours.dispose()
 
 

@@ -40,7 +40,7 @@ class DatabaseServer(abc.ABC):
 
     def __init__(self, url: URL, process: ServerProcess | None = None) -> None:
         self._owner = os.getpid()
-        self._url = url
+        self.url = url
         self._process = process
         self._databases: set[str] = set()
         self.stopped = False
@@ -48,7 +48,7 @@ class DatabaseServer(abc.ABC):
             self.version = self._ask_version()
         except importlib.import_module(self.module).Error as error:
             where = f"the server of {self.variable}" if process is None else "the private server"
-            raise ServerBroken(f"{where} ({self._url!r}) does not answer: {error}") from error
+            raise ServerBroken(f"{where} ({self.url!r}) does not answer: {error}") from error
 
     @classmethod
     def obtain(cls, release: Release | None = None) -> DatabaseServer:
@@ -120,7 +120,7 @@ class DatabaseServer(abc.ABC):
 
     def config(self, database: str, **more: Any) -> dict[str, Any]:
         """The administrator's config of a storage in a database, over TCP."""
-        url = self._url.set(drivername=self.drivername_for(self.version), database=database)
+        url = self.url.set(drivername=self.drivername_for(self.version), database=database)
         query = {"query": dict(url.query)} if url.query else {}
         return {"drivername": url.drivername, **url.translate_connect_args(), **query, **more}
 
@@ -139,7 +139,7 @@ class DatabaseServer(abc.ABC):
     @contextlib.contextmanager
     def session(self, database: str | None = None) -> Iterator[Execute]:
         """A connection of the administrator, given as a function that runs a statement and returns its rows."""
-        url = self._url if database is None else self._url.set(database=database)
+        url = self.url if database is None else self.url.set(database=database)
         with connected(self.module, url) as execute:
             yield execute
 

@@ -58,8 +58,8 @@ def install(name: str, package: str) -> None:
         # The process that had the lock before may have installed it.
         if search(name) is None:
             with _no_services():
-                _apt_get("update")
-                _apt_get("install", "--yes", "--no-install-recommends", package)
+                apt_get("update")
+                apt_get("install", "--yes", "--no-install-recommends", package)
 
 
 @contextlib.contextmanager
@@ -76,7 +76,7 @@ def _no_services() -> Iterator[None]:
         POLICY.unlink()
 
 
-def _apt_get(*arguments: str) -> None:
+def apt_get(*arguments: str) -> None:
     command = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", *arguments]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     try:

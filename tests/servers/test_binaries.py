@@ -14,7 +14,7 @@ def no_apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, .
     """Lets root install without apt-get being run; the list takes its arguments."""
     calls: list[tuple[str, ...]] = []
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(binaries, "_apt_get", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(binaries, "apt_get", lambda *arguments: calls.append(arguments))
     monkeypatch.setattr(binaries, "APT_LOCK", tmp_path / "lock")
     monkeypatch.setattr(binaries, "POLICY", tmp_path / "policy")
     monkeypatch.setenv("PATH", str(make_program(tmp_path / "path" / "apt-get").parent))
@@ -59,7 +59,7 @@ def test_installs_without_starting_services(
         if arguments[0] == "install":
             make_program(tmp_path / "15" / "bin" / "initdb")
 
-    monkeypatch.setattr(binaries, "_apt_get", apt_get)
+    monkeypatch.setattr(binaries, "apt_get", apt_get)
     for _ in range(2):
         assert binaries.need_program("initdb", "postgresql").name == "initdb"
     assert no_apt == [("update",), ("install", "--yes", "--no-install-recommends", "postgresql")]
@@ -88,7 +88,7 @@ def test_failed_install_shows_the_end_of_its_output(monkeypatch: pytest.MonkeyPa
     apt_get.write_text("#!/bin/sh\necho no network\nexit 100\n")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ServerMissing, match=r"apt-get .*update exited with 100: no network"):
-        binaries._apt_get("update")
+        binaries.apt_get("update")
 
 
 def test_missing_driver() -> None:

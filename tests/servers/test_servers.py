@@ -217,7 +217,7 @@ def test_forked_child_stops_nothing(private: DatabaseServer, monkeypatch: pytest
     child = os.fork()
     if child == 0:
         try:
-            atexit._run_exitfuncs()
+            atexit._run_exitfuncs()  # noqa: SLF001 - what an interpreter runs in the end
             private.stop()
             private.process.close()
         finally:

@@ -23,7 +23,7 @@ from rich.console import Console
 from trialstore.dialects.text import clean
 from trialstore.storage import SchemaTooOld, SqlStorage, Status
 from trialstore.storage.cli import main
-from trialstore.storage.cli.demo import _Display
+from trialstore.storage.cli.demo import Display
 from trialstore.storage.cli.output import moment, print_table, settings, shown
 from trialstore.storage.cli.program import COMMANDS
 from trialstore.storage.cli.target import Target, read_target, storage_options
@@ -187,7 +187,7 @@ def test_on_a_terminal_a_bar_counts_the_trials(tmp_path: Path) -> None:
     options = benchmark.Options(trials=2, repeats=1, seconds=0.1)
     with (
         SqlStorage({"drivername": "sqlite", "database": str(tmp_path / "x.sqlite")}) as storage,
-        _Display(out, 2, storage) as display,
+        Display(out, 2, storage) as display,
     ):
         benchmark.run_benchmark(storage, options, display, StopRequest())
     assert "2/2" in stream.getvalue()

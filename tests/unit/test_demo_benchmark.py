@@ -206,9 +206,9 @@ def test_a_trial_left_running_by_a_killed_process_is_canceled_when_it_is_old(
         for _number in range(2)
     )
     now = pd.Timestamp.now("UTC").to_pydatetime()
-    old.update(Status.RUNNING, now - benchmark_module._ABANDONED * 2)
+    old.update(Status.RUNNING, now - benchmark_module.ABANDONED * 2)
     new.update(Status.RUNNING, now)
-    benchmark_module._cancel_abandoned(storage, experiment)
+    benchmark_module.cancel_abandoned(storage, experiment)
     assert statuses(storage)[-2:] == ["CANCELED", "RUNNING"]
 
 

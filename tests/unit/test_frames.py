@@ -47,12 +47,12 @@ def columns(draw: st.DrawFn) -> list[tuple[int, str, str | None, str | None]]:
 def test_a_column_of_one_type_is_what_it_is_value_by_value(rows: list[Any], untyped: bool) -> None:
     def made() -> tuple[dict[str, Any], dict[str, Any]]:
         slow = {
-            f"x.{name}": frames._column(
+            f"x.{name}": frames.object_column(
                 [{key: stored(text, kind) for key, own, text, kind in rows if own == name}.get(key) for key in KEYS]
             )
             for name in sorted({row[1] for row in rows})
         }
-        return frames._wide("x.", rows, KEYS), slow
+        return frames.wide_columns("x.", rows, KEYS), slow
 
     if untyped:
         with read_untyped(lambda text: text):

@@ -54,7 +54,7 @@ def assert_kept(before: Content, storage: SqlStorage) -> None:
 def columns(storage: SqlStorage) -> dict[str, tuple[str, ...]]:
     """The columns of every table, in order."""
     found = defaultdict(list)
-    for row in storage._database.read(lambda tx: tx.many("schema_columns")):
+    for row in storage.database.read(lambda tx: tx.many("schema_columns")):
         found[row.table_name].append(row.column_name)
     return {table: tuple(names) for table, names in found.items()}
 
@@ -64,7 +64,7 @@ def fill(storage: SqlStorage) -> Content:
 
     The history of the schema is left out, for an upgrade adds to it.
     """
-    here, encode = columns(storage), storage._database.dialect.encode_ts
+    here, encode = columns(storage), storage.database.dialect.encode_ts
     whole_seconds = any(column.type in WHOLE_SECONDS for column in structure(storage).columns)
 
     def bind(name: str, value: Any) -> Any:
@@ -84,10 +84,10 @@ def fill(storage: SqlStorage) -> Content:
                 kept = {tuple(value for name, value in row.items() if name not in VALUES): row for row in rows}
                 binds = ", ".join(f":{name}" for name in names)
                 sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({binds})"
-                insert = tx._statements._compiled(Statement(table, "count", tuple(names), "a test", sql, "a test"))
-                tx._cursor.executemany(insert.sql, list(map(insert.arguments, kept.values())))
+                insert = tx.statements.compile(Statement(table, "count", tuple(names), "a test", sql, "a test"))
+                tx.driver_connection.cursor().executemany(insert.sql, list(map(insert.arguments, kept.values())))
 
-    storage._database.write(write)
+    storage.database.write(write)
     filled = {table: rows for table, rows in content(storage).items() if table in TABLES}
     assert all(rows.rows for rows in filled.values())
     return filled
@@ -147,7 +147,7 @@ def structure(storage: SqlStorage) -> Structure:
         keys = [_key(*name, rows) for name, rows in parts.items()]
         return Structure(*(frozenset(part for part in all_ if part.table != MARK) for all_ in (found, keys)))
 
-    return storage._database.read(read)
+    return storage.database.read(read)
 
 
 def _key(table: str, kind: str, name: str, parts: list[Any]) -> Key:

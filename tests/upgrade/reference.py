@@ -37,7 +37,7 @@ class Reference:
             shutil.copyfile(self.path, config["database"])
             return
         dump = self.path.read_text(encoding="utf-8")
-        with bare(config) as storage, storage._database.engine.connect() as connection:
+        with bare(config) as storage, storage.database.engine.connect() as connection:
             _LOADERS[self.engine](connection, dump.replace(*replace) if replace else dump)
 
 

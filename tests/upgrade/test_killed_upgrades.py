@@ -42,7 +42,7 @@ def test_an_upgrade_killed_in_the_middle_of_a_migration_is_completed_by_the_next
     migrate_to(empty, 4)
     with bare(empty) as storage:
         before, old = fill(storage), structure(storage)
-        whole = storage._database.dialect.transactional_ddl
+        whole = storage.database.dialect.transactional_ddl
     let_die(upgrade_and_die, empty, moment, 5, statement)
     with bare(empty) as storage:
         assert_kept(before, storage)
@@ -111,7 +111,7 @@ def test_an_adoption_that_is_killed_is_done_by_the_next(
 
 def test_apply_killed_after_every_single_statement_of_every_migration(empty: dict[str, Any], fresh: Structure) -> None:
     with bare(empty) as storage:
-        migrations = storage._database.migrator.migrations
+        migrations = storage.database.migrator.migrations
     for number in range(1, len(migrations[0].statements) + 1):
         let_die(upgrade_and_die, empty, "after", 1, number)
     migrate_to(empty, 1)
@@ -125,4 +125,4 @@ def test_apply_killed_after_every_single_statement_of_every_migration(empty: dic
                 assert_kept(before, storage)
     assert_goes_on(empty, before, fresh)
     with bare(empty) as storage:
-        assert verify_schema(storage._database).differences == ()
+        assert verify_schema(storage.database).differences == ()

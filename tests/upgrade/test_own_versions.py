@@ -72,7 +72,7 @@ def test_a_refused_migration_is_told_and_goes_on_when_its_cause_is_gone(
     with bare(empty) as storage:
         execute(storage, "ALTER TABLE trial_param ADD COLUMN value_type CHAR(1)")  # 0005's second statement adds it
         before, undone = fill(storage), structure(storage)
-        whole = storage._database.dialect.transactional_ddl
+        whole = storage.database.dialect.transactional_ddl
         for _ in range(2):  # and what stands in the way is never taken for the migration's own work
             with pytest.raises(MigrationFailed, match="0005_typed_values, statement 2") as caught:
                 SqlStorage(empty)

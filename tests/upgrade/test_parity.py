@@ -33,7 +33,7 @@ def test_the_logical_schema_has_every_table_and_every_type() -> None:
 
 def test_ids_are_as_long_as_the_library_lets_them_be(engine: str, empty: dict[str, Any]) -> None:
     with bare(empty) as storage:
-        length = storage._database.dialect.id_length
+        length = storage.database.dialect.id_length
     kept = TYPES["id"][engine]
     assert f"({length})" in kept or "(" not in kept
 

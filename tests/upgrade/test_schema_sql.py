@@ -20,7 +20,7 @@ def committed(engine: str, name: str = "schema.sql") -> str:
 
 def test_schema_sql_is_what_the_migrations_yield(engine: str, empty: dict[str, Any]) -> None:
     with SqlStorage(empty) as storage:
-        assert schema_text(storage._database) == committed(engine)
+        assert schema_text(storage.database) == committed(engine)
 
 
 def test_schema_sql_run_in_an_empty_database_yields_what_the_migrations_do(
@@ -36,4 +36,4 @@ def test_schema_sql_run_in_an_empty_database_yields_what_the_migrations_do(
 
 def test_structure_txt_is_what_each_migration_yields(engine: str, empty: dict[str, Any]) -> None:
     with bare(empty) as storage:
-        assert structure_text(storage._database) == committed(engine, "structure.txt")
+        assert structure_text(storage.database) == committed(engine, "structure.txt")
