@@ -61,7 +61,7 @@ def _of_an_empty_database(engine: str, make: Callable[[Any], str]) -> str:
         with SqlStorage(config) as storage:
             if make is schema_text:
                 storage.update_schema()
-            return make(storage._database)
+            return make(storage.database)
 
 
 # --- parts of pages ---------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def test_nobody_passes_over_a_host_that_serves_when_many_have_lost_another(datab
 
         config = {**with_hosts(database.config(), *ports), "retry_timeout": 60}
         with SqlStorage(config) as storage, ThreadPoolExecutor(threads) as pool:
-            found = [pool.submit(storage._database.read, look) for _ in range(threads)]
+            found = [pool.submit(storage.database.read, look) for _ in range(threads)]
             assert [each.result() for each in found] == [1] * threads
         assert first.connections >= threads
         assert second.connections > 0
