@@ -28,7 +28,9 @@ def main(folder: Path, arguments: list[str]) -> int:
         print(f"NOT TESTED ON Python {VERSION}: {reason}")
         return int(os.environ.get("CI", "").lower() not in ("", "0", "false"))
     root = Path(__file__).resolve().parents[1]
-    subprocess.run([sys.executable, "-m", "virtualenv", "-q", "--clear", "-p", interpreter, folder], check=True)
+    make = [sys.executable, "-m", "virtualenv", "-q", "--clear", "-p", interpreter, folder]
+    # On a busy machine an interpreter's first start takes longer than virtualenv waits by default.
+    subprocess.run(make, env={**os.environ, "PY_DISCOVERY_TIMEOUT": "300"}, check=True)
     python = folder / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", f"{root}[test,all]"], check=True)
     return subprocess.run([python, "-m", "pytest", *arguments], cwd=root, check=False).returncode
