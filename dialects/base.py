@@ -103,8 +103,8 @@ class StatementRunner(Protocol):
     def scalar(self, name: str, **params: Any) -> Any:
         """The first column of the only row, or None."""
 
-    def run(self, name: str, **params: Any) -> None:
-        """Run a statement that returns nothing."""
+    def execute(self, name: str, **params: Any) -> None:
+        """Run a statement of which nothing is read."""
 
     def limit_waits(self, seconds: float | None) -> None:
         """Wait for an answer of the server that many seconds at most, from now on; None: for ever."""
@@ -132,13 +132,14 @@ class Dialect(ABC):
     """Flavour of the server → the newest version of it that is tested; newer ones are used, with a line in the log."""
     transactional_ddl: ClassVar[bool]
     """DDL can be rolled back, so a migration and its history row commit together."""
-    duplicates_may_pass: ClassVar[bool] = False
-    """A key that another transaction has just written is refused as a duplicate, even where the statement says what to
-    do with one; the transaction sees that key, and succeeds, when it is run again."""
+    retries_duplicates: ClassVar[bool] = False
+    """A duplicate key is worth a retry: a key that another transaction has just written is refused even where the
+    statement says what to do with a duplicate (ON CONFLICT); run again, the transaction sees that key and succeeds."""
     id_length: ClassVar[int] = 512
     """Length of the id columns, in characters."""
-    refusals_stay: ClassVar[bool] = False
-    """A connection that was opened while nothing could be written stays like that when it can be again."""
+    stays_read_only: ClassVar[bool] = False
+    """A connection that was opened while the database could not be written stays read-only, even when it can be written
+    again; such a connection is then closed instead of reused."""
     in_process: ClassVar[bool] = False
     """The database runs in this process: an interrupt leaves no answer on its way, and a rollback frees everything."""
     streams_apart: ClassVar[bool] = False
@@ -262,12 +263,12 @@ class Dialect(ABC):
         """What a driver's exception means. The message must be safe to show: no bound value, no password."""
 
     @abstractmethod
-    def migration_lock(self, session: StatementRunner) -> AbstractContextManager[None]:
-        """A write transaction that shuts out every other migrator, whose end is left to the caller.
+    def begin_migration(self, session: StatementRunner) -> AbstractContextManager[None]:
+        """Take the migration lock and begin a write transaction; the caller commits it or rolls it back.
 
-        The lock must shut out other processes and hosts, vanish with a killed holder, and be waited for no longer than
-        the configured timeout; then Busy is raised. Where DDL cannot be rolled back, it is entered again inside itself,
-        and the lock is free only when the outermost one has been left.
+        The lock must shut out other processes and hosts, vanish when its holder is killed, and be waited for no longer
+        than `migration_lock_timeout`; then Busy is raised. Where DDL cannot be rolled back, the context is entered
+        again inside itself, and the lock is released when the outermost one is left.
         """
 
     def migration_settings(self, session: StatementRunner) -> AbstractContextManager[None]:
@@ -280,7 +281,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def lock_holder(self, session: StatementRunner) -> str | None:
-        """Who holds what `migration_lock` takes, for people; None if that cannot be told."""
+        """Who holds the migration lock, in words for an error message; None if that cannot be found out."""
 
     def in_memory(self) -> bool:
         """Whether the database lives in this process's memory, so that no other process can open it."""

@@ -84,7 +84,7 @@ class DuckDBDialect(FileDialect):
     migrations_folder = "duckdb/migrations"
     least_versions = {"duckdb": (1, 4, 1)}
     transactional_ddl = True
-    duplicates_may_pass = True  # keys are looked for among all committed rows, ON CONFLICT goes by the snapshot
+    retries_duplicates = True  # keys are looked for among all committed rows, ON CONFLICT goes by the snapshot
     streams_apart = True
     query_keys = QUERY_KEYS
     query_repeats = False
@@ -158,7 +158,7 @@ class DuckDBDialect(FileDialect):
             yield [part if part.dtype.kind == "M" else part.tolist() for part in parts]
 
     @contextmanager
-    def migration_lock(self, session: StatementRunner) -> Iterator[None]:
+    def begin_migration(self, session: StatementRunner) -> Iterator[None]:
         session.begin(write=True)  # no other process has the file open; threads of this one meet at commit, and retry
         yield
 

@@ -261,9 +261,9 @@ class MySQLDialect(ServerDialect):
         return begin if write else (SessionStep("snapshot_next"), *begin)
 
     def identify(self, connection: Any) -> Server:
-        told = connection.get_server_info()
+        greeting = connection.get_server_info()
         # MariaDB puts 5.5.5- before its version, for replicas of old MySQL versions.
-        text = told.removeprefix("5.5.5-")
+        text = greeting.removeprefix("5.5.5-")
         match = _VERSION.match(text)
         version = tuple(map(int, match.groups())) if match else (0,)
         return Server("mariadb" if "mariadb" in text.lower() else "mysql", version)
@@ -292,7 +292,7 @@ class MySQLDialect(ServerDialect):
         return int(cursor.lastrowid) if cursor.rowcount == 1 else None  # MySQL has no RETURNING
 
     @contextmanager
-    def migration_lock(self, session: StatementRunner) -> Iterator[None]:
+    def begin_migration(self, session: StatementRunner) -> Iterator[None]:
         # Of the connection, not of the transaction, which DDL ends; the server frees it when the connection breaks.
         seconds = max(1, round(self.migration_lock_timeout))
         session.limit_waits(self.migration_wait)
@@ -302,7 +302,7 @@ class MySQLDialect(ServerDialect):
             raise Busy("Another connection holds the migration lock.", "", ErrorKind.BUSY)
         try:
             limit = float(self.option("migration_statement_timeout"))
-            session.run("migration_timeouts", lock_wait=seconds, statement=limit)
+            session.execute("migration_timeouts", lock_wait=seconds, statement=limit)
             session.begin(write=True)
             yield
         finally:
@@ -310,7 +310,7 @@ class MySQLDialect(ServerDialect):
             with suppress(QueryError):  # a broken connection has freed it
                 session.scalar("migration_unlock")
                 lock_wait = max(1, round(self.lock_wait))
-                session.run("migration_timeouts", lock_wait=lock_wait, statement=before)
+                session.execute("migration_timeouts", lock_wait=lock_wait, statement=before)
 
     @contextmanager
     def migration_settings(self, session: StatementRunner) -> Iterator[None]:
@@ -322,14 +322,14 @@ class MySQLDialect(ServerDialect):
         if not any(before.values()):
             raise MigrationError(_KEYS.format(rules), _NO_KEYS_FOR_ALL)
         try:
-            session.run("migration_key_rules_set", require_key=0, invisible_key=0)
+            session.execute("migration_key_rules_set", require_key=0, invisible_key=0)
         except PermissionDenied:
             raise MigrationError(_KEYS.format(rules), _NO_KEYS) from None
         try:
             yield
         finally:
             with suppress(QueryError):  # a broken connection does not go back to the pool
-                session.run("migration_key_rules_set", **before)
+                session.execute("migration_key_rules_set", **before)
 
     def stream_cursor(self, connection: Any) -> Any:
         return connection.cursor(importlib.import_module(f"{self.driver_module}.cursors").SSCursor)
@@ -359,9 +359,11 @@ def _server_text(kind: ErrorKind, message: str) -> str:
 def _client_error(origin: BaseException) -> DriverError | None:
     """What an error means that the driver lets through as it came from below; None for the driver's own errors."""
     if isinstance(origin, OSError):  # OpenSSL's errors among them
-        told = f"a file that 'query' names for TLS cannot be used: {origin.strerror or origin}"
-        return DriverError(ErrorKind.CANNOT_CONNECT, type(origin).__name__, told, "Check the 'ssl_…' keys in 'query'.")
+        message = f"a file that 'query' names for TLS cannot be used: {origin.strerror or origin}"
+        return DriverError(
+            ErrorKind.CANNOT_CONNECT, type(origin).__name__, message, "Check the 'ssl_…' keys in 'query'."
+        )
     if isinstance(origin, RuntimeError):
-        told = "the user's way to log in needs TLS, the Unix socket, or the package 'cryptography'"
-        return DriverError(ErrorKind.CANNOT_CONNECT, type(origin).__name__, told, "pip install 'pymysql[rsa]'")
+        message = "the user's way to log in needs TLS, the Unix socket, or the package 'cryptography'"
+        return DriverError(ErrorKind.CANNOT_CONNECT, type(origin).__name__, message, "pip install 'pymysql[rsa]'")
     return None

@@ -233,7 +233,7 @@ class PostgreSQLDialect(ServerDialect):
         return DriverError(kind, code, _safe_message(code, diag), hint, _server_text(code, diag))
 
     @contextmanager
-    def migration_lock(self, session: StatementRunner) -> Iterator[None]:
+    def begin_migration(self, session: StatementRunner) -> Iterator[None]:
         lock = max(1, round(self.migration_lock_timeout * 1000))  # 0 would mean: for ever
         statement = round(self.option("migration_statement_timeout") * 1000)
         session.limit_waits(self.migration_wait)

@@ -107,7 +107,7 @@ class SQLiteDialect(FileDialect):
     migrations_folder = "sqlite/migrations"
     least_versions = {"sqlite": (3, 35)}
     transactional_ddl = True
-    refusals_stay = True
+    stays_read_only = True
     query_keys = QUERY_KEYS
     query_repeats = False
     options = {
@@ -229,7 +229,7 @@ class SQLiteDialect(FileDialect):
         return DriverError(kind, name, message, hint)
 
     @contextmanager
-    def migration_lock(self, session: StatementRunner) -> Iterator[None]:
+    def begin_migration(self, session: StatementRunner) -> Iterator[None]:
         session.begin(write=True)  # one process at a time holds it, and the kernel frees it with the process
         yield
 

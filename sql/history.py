@@ -63,7 +63,7 @@ def create(session: Session) -> None:
     """Make the table where it is not there yet."""
     if exists(session):
         return
-    session.run("history_create")
+    session.execute("history_create")
     if not session.dialect.transactional_ddl:
         session.commit()
         session.begin(write=True)  # DDL has ended the transaction; what is adopted must be recorded as a whole
@@ -78,7 +78,7 @@ def record(
     statements_done: int,
 ) -> None:
     """Add the row of a migration; one without a duration has not finished."""
-    session.run(
+    session.execute(
         "history_insert",
         version=migration.version,
         slug=migration.slug,
@@ -95,17 +95,17 @@ def record(
 def mark(session: Session, version: int, state: str, *, finished: bool = False, duration_ms: int | None = None) -> None:
     """Say what has become of a migration whose row is there."""
     finished_at = session.dialect.encode_ts(now()) if finished else None
-    session.count("history_finish", version=version, state=state, finished_at=finished_at, duration_ms=duration_ms)
+    session.execute("history_finish", version=version, state=state, finished_at=finished_at, duration_ms=duration_ms)
 
 
 def progress(session: Session, version: int, statements_done: int) -> None:
     """Say how many statements of a migration are done."""
-    session.count("history_progress", version=version, statements_done=statements_done)
+    session.execute("history_progress", version=version, statements_done=statements_done)
 
 
 def delete(session: Session, version: int) -> None:
     """Take back the row of a migration that has changed nothing."""
-    session.count("history_delete", version=version)
+    session.execute("history_delete", version=version)
 
 
 def now() -> dt.datetime:

@@ -47,7 +47,7 @@ class Migrator:
         self.dialect = dialect
         self.migrations = load_migrations(dialect.migrations_folder)
 
-    def inspect(self, session: Session) -> SchemaState:
+    def read_state(self, session: Session) -> SchemaState:
         """What the database holds and needs; one SELECT when it is up to date, and never a change.
 
         Raises the errors of `steps.plan` for a history that these files cannot have written.
@@ -112,25 +112,22 @@ class Migrator:
         Raises MigrationLocked when others hold the lock for too long, MigrationFailed with the database's message
         when a statement is refused (that migration is then undone as a whole, where the engine can do that),
         MigrationError for a version `to` that the database has passed or that there is not, and the errors of
-        `inspect`.
+        `read_state`.
         """
         applied = [] if applied is None else applied
         with self._lock_held(session):
-            self._apply_pending(session, to, applied)
+            first: tuple[Migration, ...] = ()
+            with self.locked(session):
+                version = self._prepare(session, to)
+                if version == 0 and self.dialect.transactional_ddl:
+                    # An empty database is filled in one transaction: nobody ever meets, or is left with, half a schema.
+                    first = self._plan(history.read(session), to)
+                    for pending in first:
+                        self._run_migration(session, pending, None)
+            applied += first
+            while (migration := self._run_next(session, to)) is not None:
+                applied.append(migration)
         return applied
-
-    def _apply_pending(self, session: Session, to: int | None, applied: list[Migration]) -> None:
-        first: tuple[Migration, ...] = ()
-        with self.locked(session):
-            version = self._prepare(session, to)
-            if version == 0 and self.dialect.transactional_ddl:
-                # An empty database is filled as a whole: nobody ever meets, or is left with, half a schema.
-                first = self._plan(history.read(session), to)
-                for pending in first:
-                    self._apply_one(session, pending, None)
-        applied += first
-        while (migration := self._apply_next(session, to)) is not None:
-            applied.append(migration)
 
     @contextmanager
     def _lock_held(self, session: Session) -> Iterator[None]:
@@ -140,7 +137,7 @@ class Migrator:
         if self.dialect.transactional_ddl:
             yield
         else:
-            with self.dialect.migration_lock(session), self.dialect.migration_settings(session):
+            with self.dialect.begin_migration(session), self.dialect.migration_settings(session):
                 yield
 
     def wait(self, session: Session) -> None:
@@ -151,7 +148,7 @@ class Migrator:
     @contextmanager
     def locked(self, session: Session) -> Iterator[None]:
         """A transaction under the migration lock, committed in the end or undone."""
-        with self.dialect.migration_lock(session):
+        with self.dialect.begin_migration(session):
             try:
                 yield
                 session.commit()
@@ -176,17 +173,17 @@ class Migrator:
         self._carry_out(session, adoption_steps(self.migrations[:version]))
         return version
 
-    def _apply_next(self, session: Session, to: int | None) -> Migration | None:
-        """Apply the first migration that is pending once the lock is held; None if there is none."""
+    def _run_next(self, session: Session, to: int | None) -> Migration | None:
+        """Run the first migration that is pending once the lock is held; None if there is none."""
         with self.locked(session):
             rows = history.read(session)
             pending = self._plan(rows, to)
             if not pending:
                 return None
-            self._apply_one(session, pending[0], next(iter(unfinished_rows(rows)), None))
+            self._run_migration(session, pending[0], next(iter(unfinished_rows(rows)), None))
         return pending[0]
 
-    def _apply_one(self, session: Session, migration: Migration, begun: HistoryRow | None) -> None:
+    def _run_migration(self, session: Session, migration: Migration, begun: HistoryRow | None) -> None:
         self._carry_out(session, steps(migration, transactional=self.dialect.transactional_ddl, begun=begun), begun)
         _LOG.info("Applied migration %s", migration)
 

@@ -45,7 +45,7 @@ class Session:
         self._in_transaction = False
         self.statements = statements
         """What this session can run."""
-        self._ways = statements.driver
+        self._sqlalchemy = statements.driver
         self._cursor: Any = self._guarded("connect", connection.cursor)
         self._more_cursors: list[Any] = []
 
@@ -64,8 +64,8 @@ class Session:
             for step in self.dialect.session_steps(write=write):
                 if not self._in_transaction:
                     self._in_transaction = True
-                    # Where the driver's way is a statement.
-                    self._guarded("begin", self._ways.do_begin, self.driver_connection)
+                    # A statement on some drivers.
+                    self._guarded("begin", self._sqlalchemy.do_begin, self.driver_connection)
                 self._step(step)
             try:
                 if self._in_transaction:
@@ -82,29 +82,29 @@ class Session:
     def begin(self, *, write: bool) -> None:
         """Open a transaction: a snapshot for reading, or one that may write."""
         self._in_transaction = True
-        self._guarded("begin", self._ways.do_begin, self.driver_connection)
+        self._guarded("begin", self._sqlalchemy.do_begin, self.driver_connection)
         steps = self.dialect.begin_steps(write=write)
         if not steps:
-            self.statements.tell("begin")
+            self.statements.notify("begin")
         for step in steps:
             self._step(step)
 
     def commit(self) -> None:
         """Commit; an error says that the transaction is undone, or (lost connection) that its fate is not known."""
-        self.statements.tell(_COMMIT)
-        self._guarded(_COMMIT, self._ways.do_commit, self.driver_connection)
+        self.statements.notify(_COMMIT)
+        self._guarded(_COMMIT, self._sqlalchemy.do_commit, self.driver_connection)
         self._in_transaction = False
 
     def rollback(self) -> None:
         """Undo the transaction; a connection too broken for that is undone by the server."""
-        self.statements.tell("rollback")
-        self._end(self._ways.do_rollback)
+        self.statements.notify("rollback")
+        self._end(self._sqlalchemy.do_rollback)
 
     def end_read(self) -> None:
         """End a transaction that has read what it was to read. By COMMIT: after a ROLLBACK some drivers prepare all
         their statements anew."""
-        self.statements.tell(_COMMIT)
-        self._end(self._ways.do_commit)
+        self.statements.notify(_COMMIT)
+        self._end(self._sqlalchemy.do_commit)
 
     def _end(self, end: Callable[[Any], None]) -> None:
         if self.driver_connection is not None:
@@ -154,7 +154,7 @@ class Session:
             with suppress(*failures):
                 cursor.close()
         with suppress(*failures):
-            self._ways.do_rollback(driver)
+            self._sqlalchemy.do_rollback(driver)
 
     def _drop_interrupted(self) -> None:
         """After an interrupt, or a timer of the application's: the rest of an answer may still be on its way. Where the
@@ -177,10 +177,10 @@ class Session:
         try:
             return call(*arguments)
         except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
-            error = self._told(exc, what)
+            error = self._translated(exc, what)
         raise error
 
-    def _told(self, exc: BaseException, what: str, *, in_full: bool = False) -> BaseException:
+    def _translated(self, exc: BaseException, what: str, *, in_full: bool = False) -> BaseException:
         """What to raise for an exception out of the driver; a connection that cannot be used any more is dropped."""
         if self.driver_connection is None:
             lost = QueryError(f"{what}: the connection was lost", "", ErrorKind.DISCONNECTED)
@@ -242,7 +242,7 @@ class Session:
     ) -> Generator[Any, None, None]:
         """The rows that the statement returns as Arrow record batches; see `Dialect.record_batches`."""
         ready = self.statements.ready(name)
-        self.statements.tell(ready.sql)
+        self.statements.notify(ready.sql)
         batches = self.dialect.record_batches(self.driver_connection, ready.sql, ready.arguments(params), schema, size)
         try:
             while (batch := self._guarded(name, next, batches, None)) is not None:
@@ -256,12 +256,12 @@ class Session:
         return None if row is None else row[0]
 
     def count(self, name: str, **params: Any) -> int:
-        """The number of rows that the statement inserted, deleted or changed. A row that was set to what it was before
-        counts on some engines only."""
+        """The number of rows that the statement inserted, deleted or changed. Rows that are set to the values they have
+        may or may not count; never rely on it."""
         return self._written(name, self._run(self.statements.ready(name), params))
 
-    def run(self, name: str, **params: Any) -> None:
-        """Run a statement that returns nothing."""
+    def execute(self, name: str, **params: Any) -> None:
+        """Run a statement of which nothing is read: it returns nothing, or a count that does not matter here."""
         self._run(self.statements.ready(name), params)
 
     def new_id(self, name: str, **params: Any) -> int | None:
@@ -289,7 +289,7 @@ class Session:
             arguments = [dict(zip(names, row, strict=True)) for row in arguments]
         elif ready.order != names:
             arguments = list(map(itemgetter(*map(names.index, ready.order)), arguments))
-        self.statements.tell(ready.sql, many=True)
+        self.statements.notify(ready.sql, many=True)
         self._guarded(name, lambda: self._cursor.executemany(ready.sql, arguments))
         return self._written(name, self._cursor)
 
@@ -314,11 +314,11 @@ class Session:
     def run_migration(self, sql: str, what: str) -> None:
         """Run one statement of a migration file as it stands. It holds no values: errors have all that the server
         says."""
-        self.statements.tell(sql)
+        self.statements.notify(sql)
         try:
             self._cursor.execute(sql)
         except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
-            error = self._told(exc, what, in_full=True)
+            error = self._translated(exc, what, in_full=True)
         else:
             return
         raise error
@@ -330,12 +330,12 @@ class Session:
 
     def _run(self, ready: Ready, params: Mapping[str, Any], cursor: Any = None) -> Any:
         """Run a statement; the cursor that has its rows until the next one is run."""
-        self.statements.tell(ready.sql)
+        self.statements.notify(ready.sql)
         cursor, arguments = cursor or self._cursor, ready.arguments(params)
         try:
             cursor.execute(ready.sql, arguments)
         except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
-            error = self._told(exc, ready.name)
+            error = self._translated(exc, ready.name)
         else:
             return cursor
         raise error

@@ -30,7 +30,7 @@ from trialstore.dialects.errors import (
 from .catalogue import Catalogue, Statement, load_catalogue
 
 Watch = Callable[[str, bool], None]
-"""Is told the text of each statement that is run, and whether it is run for many rows. `commit`, `rollback`, and
+"""Called with the text of each statement that is run, and whether it is run for many rows. `commit`, `rollback`, and
 `begin` where no statement begins a transaction, stand for what the driver does."""
 
 
@@ -48,22 +48,22 @@ def storage_error(dialect: Dialect, error: BaseException, what: str, *, in_full:
 
     With `in_full`, for a statement that holds no values, it has all that the server said of names.
     """
-    told = dialect.classify(error)
-    text = (in_full and told.server_text) or told.message
-    made = _storage_error(told, f"{what}: {text} ({told.code})")
-    made.code = told.code
+    found = dialect.classify(error)
+    text = (in_full and found.server_text) or found.message
+    made = _storage_error(found, f"{what}: {text} ({found.code})")
+    made.code = found.code
     return made
 
 
-def _storage_error(told: DriverError, message: str) -> StorageError:
-    if told.kind is ErrorKind.UNREACHABLE:
-        return ServerUnreachable(message, told.hint or "Check the address, and that the server runs.")
-    if told.kind is ErrorKind.CANNOT_CONNECT:
+def _storage_error(found: DriverError, message: str) -> StorageError:
+    if found.kind is ErrorKind.UNREACHABLE:
+        return ServerUnreachable(message, found.hint or "Check the address, and that the server runs.")
+    if found.kind is ErrorKind.CANNOT_CONNECT:
         return ConnectError(
-            message, told.hint or "Check that the database is there, is one, and may be opened by this user."
+            message, found.hint or "Check that the database is there, is one, and may be opened by this user."
         )
-    cls, hint = _ERRORS.get(told.kind, (QueryError, ""))
-    return cls(message, told.hint or hint, told.kind)
+    cls, hint = _ERRORS.get(found.kind, (QueryError, ""))
+    return cls(message, found.hint or hint, found.kind)
 
 
 class Ready:
@@ -146,8 +146,8 @@ class Statements:
         order = getattr(compiled, "positiontup", None)
         return Ready(statement.name, str(compiled), None if order is None else tuple(order))
 
-    def tell(self, sql: str, *, many: bool = False) -> None:
-        """Tell whoever watches that a statement is run."""
+    def notify(self, sql: str, *, many: bool = False) -> None:
+        """Call `watch`, if it is set, with a statement that is about to run."""
         if self.watch is not None:
             self.watch(sql, many)
 

@@ -6,7 +6,7 @@ import click
 
 from trialstore.dialects.errors import ExperimentMissing, listed, nearest
 
-from .output import say, tell
+from .output import print_sentence, say
 from .target import Target, storage_options
 
 
@@ -27,7 +27,7 @@ def cancel(ctx: click.Context, target: Target, experiment: str, trials: tuple[in
             raise ExperimentMissing(f"There is no experiment {experiment!r}.", hint)
         canceled = found.cancel_trials(trials)
     if canceled:
-        tell(f"Canceled: {listed(canceled, str)}")
+        print_sentence(f"Canceled: {listed(canceled, str)}")
     if left := sorted(set(trials) - set(canceled)):
         say(f"Not PENDING, held, or not there: {listed(left, str)}", err=True)
         ctx.exit(1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import console, moment, print_table, tell
+from .output import console, moment, print_sentence, print_table
 from .summary import best_trial, last_activity, objectives_shown, scores, trials_by_status
 from .target import Target, storage_options
 
@@ -23,7 +23,7 @@ def list_experiments(target: Target) -> None:
     with target.open_to_read() as storage:
         rows = [_experiment_row(data) for data in storage.experiments.values()]
     if not rows:
-        tell("There are no experiments yet.")
+        print_sentence("There are no experiments yet.")
         return
     columns = ("experiment", "trials", "objectives", "best", "last active (UTC)", "description")
     print_table(console(), "", columns, rows, may_omit_last=True)

@@ -53,7 +53,7 @@ def say(text: str, *, err: bool = False) -> None:
     click.echo(clean_lines(text), err=err)
 
 
-def tell(text: str) -> None:
+def print_sentence(text: str) -> None:
     """Print a sentence, folded between its words on a terminal."""
     if sys.stdout.isatty():
         console().print(clean(text))

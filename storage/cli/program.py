@@ -36,7 +36,7 @@ Commands work on the file {DEFAULT_FILE} in the current folder unless --config o
 \b
 Exit codes:
     0  done
-    1  an error, which is told on standard error
+    1  an error, which is message on standard error
     2  wrong usage
   130  interrupted (Ctrl-C)
   141  nobody reads the output any more (a closed pipe)
@@ -97,9 +97,9 @@ def _exit_code(run: Callable[[], Any]) -> int:
     try:
         code = run()
     except click.ClickException as exc:
-        told = io.StringIO()  # which may repeat arguments as they were given
-        exc.show(told)
-        say(told.getvalue().rstrip("\n"), err=True)
+        message = io.StringIO()  # which may repeat arguments as they were given
+        exc.show(message)
+        say(message.getvalue().rstrip("\n"), err=True)
         return exc.exit_code
     except click.Abort:
         say("Interrupted.", err=True)

@@ -19,7 +19,7 @@ from trialstore.storage.schema.deployment import (
 
 from .exit_codes import BROKEN, FINE, PENDING, SchemaCommands
 from .failures import error_dict, json_option
-from .output import console, moment, print_json, print_table, say, tell
+from .output import console, moment, print_json, print_sentence, print_table, say
 from .schema_checks import adopt, resolve, verify
 from .schema_offline import grants, script
 from .target import Target, storage_options
@@ -89,12 +89,12 @@ def _status_dict(found: SchemaStatus) -> dict[str, Any]:
 
 
 def _print_status(found: SchemaStatus) -> None:
-    tell(f"{found.label}: {_headline(found)}")
+    print_sentence(f"{found.label}: {_headline(found)}")
     if found.trouble is not None:
-        tell(f"Broken: {found.trouble.message}")
-        tell(f"Hint: {found.trouble.hint}")
+        print_sentence(f"Broken: {found.trouble.message}")
+        print_sentence(f"Hint: {found.trouble.hint}")
     for migration in found.pending:
-        tell(f"pending: {migration}")
+        print_sentence(f"pending: {migration}")
     if found.history:
         columns = ("migration", "state", "finished (UTC)", "ms", "user", "library")
         rows = [
@@ -231,15 +231,17 @@ def apply(target: Target, to: int | None, as_json: bool) -> None:
     found = done.status
     if as_json:
         names: dict[str, list[Migration]] = {"adopted": [*done.adopted], "applied": [*done.applied]}
-        told = {name: [str(migration) for migration in migrations] for name, migrations in names.items()}
-        print_json({**told, **_status_dict(found)})
+        migrated = {name: [str(migration) for migration in migrations] for name, migrations in names.items()}
+        print_json({**migrated, **_status_dict(found)})
         return
     for migration in done.adopted:
-        tell(f"Adopted {migration}.")
+        print_sentence(f"Adopted {migration}.")
     took = {entry.version: entry.duration_ms for entry in found.history}
     for migration in done.applied:
-        tell(f"Applied {migration} ({took.get(migration.version)} ms).")
+        print_sentence(f"Applied {migration} ({took.get(migration.version)} ms).")
     if found.pending:
-        tell(f"{found.label}: the schema is at version {found.version}; {len(found.pending)} are still pending.")
+        print_sentence(
+            f"{found.label}: the schema is at version {found.version}; {len(found.pending)} are still pending."
+        )
     else:
-        tell(f"{found.label}: the schema is up to date, at version {found.version}.")
+        print_sentence(f"{found.label}: the schema is up to date, at version {found.version}.")

@@ -16,7 +16,7 @@ from trialstore.storage.schema.resolution import resolve as resolve_migration
 
 from .exit_codes import BROKEN, FINE, USAGE
 from .failures import json_option
-from .output import print_json, say, tell
+from .output import print_json, print_sentence, say
 from .target import Target, storage_options
 
 _json = json_option()
@@ -49,11 +49,11 @@ def verify(ctx: click.Context, target: Target, strict: bool, as_json: bool) -> N
     else:
         _print_lines(found.harmful)
         if found.additions:
-            tell("Not of this library" + (":" if strict else " (a difference with --strict only):"))
+            print_sentence("Not of this library" + (":" if strict else " (a difference with --strict only):"))
             _print_lines(found.additions)
         count = len(found.harmful) + (len(found.additions) if strict else 0)
-        told = f"{count} difference{'s' * (count != 1)} from" if failed else "as the migrations say at"
-        tell(f"{found.label}: {told} version {found.version:04d} (newest: {found.newest:04d}).")
+        result = f"{count} difference{'s' * (count != 1)} from" if failed else "as the migrations say at"
+        print_sentence(f"{found.label}: {result} version {found.version:04d} (newest: {found.newest:04d}).")
     ctx.exit(BROKEN if failed else FINE)
 
 
@@ -73,11 +73,11 @@ def adopt(target: Target, as_json: bool) -> None:
         print_json({"database": database.config.label, "adopted": [str(migration) for migration in adopted]})
         return
     for migration in adopted:
-        tell(f"Adopted {migration}.")
+        print_sentence(f"Adopted {migration}.")
     if adopted:
-        tell(f"{database.config.label}: run 'trialstore schema apply' to bring it up to date.")
+        print_sentence(f"{database.config.label}: run 'trialstore schema apply' to bring it up to date.")
     else:
-        tell(f"{database.config.label}: nothing to adopt, the history has all that mlos_bench did.")
+        print_sentence(f"{database.config.label}: nothing to adopt, the history has all that mlos_bench did.")
 
 
 @click.command()
@@ -100,23 +100,23 @@ def resolve(ctx: click.Context, target: Target, version: int, choice: str | None
         found = find_unfinished(database, version)
         if not as_json:
             _print_unfinished(found)
-        told = resolve_migration(database, version, done=choice == "done", force=force) if choice else None
+        outcome = resolve_migration(database, version, done=choice == "done", force=force) if choice else None
     if as_json:
-        print_json({**_unfinished_dict(found), "resolved": told})
-    elif told is not None:
-        tell(told)
-    if told is None:
+        print_json({**_unfinished_dict(found), "resolved": outcome})
+    elif outcome is not None:
+        print_sentence(outcome)
+    if outcome is None:
         say("Choose --done or --retry.", err=True)
         ctx.exit(USAGE)
 
 
 def _print_unfinished(found: Unfinished) -> None:
     row, count = found.row, len(found.migration.statements)
-    tell(f"Migration {found.migration} is {row.state}: {row.statements_done} of {count} statements are done.")
+    print_sentence(f"Migration {found.migration} is {row.state}: {row.statements_done} of {count} statements are done.")
     if found.next_statement is not None:
         say(f"Statement {row.statements_done + 1}:\n{found.next_statement};")
     for version, differences in ((row.version, found.to_this), (row.version - 1, found.to_before)):
-        tell(f"Differences from version {version:04d}:{'' if differences else ' none'}")
+        print_sentence(f"Differences from version {version:04d}:{'' if differences else ' none'}")
         _print_lines(differences, indent="  ")
 
 

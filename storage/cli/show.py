@@ -12,7 +12,7 @@ import click
 from trialstore.dialects.errors import ExperimentMissing, TrialMissing, nearest
 
 from .csv_file import write_csv
-from .output import console, moment, percent, print_fields, print_table, settings, tell
+from .output import console, moment, percent, print_fields, print_sentence, print_table, settings
 from .summary import (
     as_number,
     config_scores,
@@ -123,7 +123,7 @@ def _show_experiment(out: Console, data: ExperimentData, limit: int, sort: str) 
         },
     )
     if results.empty:
-        tell("There are no trials yet.")
+        print_sentence("There are no trials yet.")
         return
     base = _read_base(data)
     for metric, direction in data.objectives.items():
@@ -161,7 +161,7 @@ def _read_base(data: ExperimentData) -> _Base:
 def _print_best_configs(out: Console, results: pd.DataFrame, metric: str, direction: str, base: _Base) -> None:
     ranked = config_scores(results, metric, direction)
     if not ranked:
-        tell(f"No trial has succeeded with a number as {metric} yet.")
+        print_sentence(f"No trial has succeeded with a number as {metric} yet.")
         out.print()
         return
     default = next((score for score in ranked if score.config_id == base.config_id), None)
@@ -247,7 +247,7 @@ def _show_trial(out: Console, data: ExperimentData, trial_id: int) -> None:
 def _print_telemetry(out: Console, trial: TrialData) -> None:
     telemetry = trial.telemetry_df
     if telemetry.empty:
-        tell("Telemetry: none")
+        print_sentence("Telemetry: none")
         return
     rows = []
     for metric, group in telemetry.groupby("metric", sort=True):

@@ -18,7 +18,7 @@ from trialstore.sql.catalogue import Statement, load_catalogue
 from trialstore.sql.session import Session
 
 from .failures import json_option
-from .output import console, print_json, print_table, say, shown, tell
+from .output import console, print_json, print_sentence, print_table, say, shown
 from .target import Target, storage_options
 
 if TYPE_CHECKING:
@@ -313,7 +313,7 @@ def _print_plan(rows: Sequence[Any]) -> None:
     elif rows:
         print_table(console(), "", rows[0]._fields, [tuple(row) for row in rows])
     else:
-        tell("The plan is empty: nothing is looked for.")
+        print_sentence("The plan is empty: nothing is looked for.")
 
 
 def _lines(rows: Sequence[Any]) -> Iterator[str]:

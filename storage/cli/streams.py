@@ -166,9 +166,9 @@ def _take_any_text(stream: Any) -> tuple[Any, str] | None:
 
 def terminal_width(stream: IO[str]) -> int:
     """The columns of a terminal: as COLUMNS says, else as the terminal does; 80 where neither is known."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told):
-        return max(int(told), _LEAST_WIDTH)
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return max(int(columns), _LEAST_WIDTH)
     with suppress(OSError, ValueError):
         return max(os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH, _LEAST_WIDTH)
     return _USUAL_WIDTH

@@ -94,7 +94,7 @@ class Checkout:
 
     def _end(self, error: BaseException | None) -> None:
         refused = isinstance(error, (ConnectError, PermissionDenied))
-        if refused and self._session is not None and self._dialect.refusals_stay and not self._dialect.in_memory():
+        if refused and self._session is not None and self._dialect.stays_read_only and not self._dialect.in_memory():
             self._session.drop()
         self.close()
 

@@ -67,7 +67,7 @@ class Database:
         self._unusable = ""
         self._version_checked = False
         self._locked_for_fork = False
-        forks.tell(self)
+        forks.register(self)
 
     def __getstate__(self) -> dict[str, Any]:
         if self.dialect.in_memory():
@@ -275,9 +275,9 @@ class Database:
         raise error  # out here: a driver's error may hold the password, and must be in no chain
 
     def _connect_error(self, exc: Exception) -> StorageError:
-        told = storage_error(self.dialect, exc, "")
-        message = f"{self.config.label} cannot be opened{self.dialect.without_secrets(told.message)}"
-        error = type(told)(message, *told.args[1:])
+        cause = storage_error(self.dialect, exc, "")
+        message = f"{self.config.label} cannot be opened{self.dialect.without_secrets(cause.message)}"
+        error = type(cause)(message, *cause.args[1:])
         if isinstance(error, (ConnectError, Busy)):
             return error
         if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:  # in the middle of the login
@@ -372,7 +372,7 @@ class Database:
             return False
         if isinstance(error, QueryError):
             # A duplicate that stays one is the caller's, who need not wait for seconds to hear it.
-            may_pass = self.dialect.duplicates_may_pass and attempts <= DUPLICATE_ATTEMPTS
+            may_pass = self.dialect.retries_duplicates and attempts <= DUPLICATE_ATTEMPTS
             return error.kind.retryable or (error.kind is ErrorKind.DUPLICATE and may_pass)
         # A server that never answered is one that was given a wrong address; of several, each gets its chance.
         return self._version_checked or attempts < len(self.dialect.hosts)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Forkable(Protocol):
-    """What wants to know of forks."""
+    """An object that is notified around os.fork()."""
 
     def before_fork(self) -> None: ...
 
@@ -18,7 +18,7 @@ class Forkable(Protocol):
     def after_fork_in_child(self) -> None: ...
 
 
-_TOLD: weakref.WeakSet[Any] = weakref.WeakSet()
+_REGISTERED: weakref.WeakSet[Any] = weakref.WeakSet()
 _held: list[Forkable] = []
 # In a child: the engines that belong to its parent, kept so that no garbage collection closes their connections.
 _of_parent: list[Any] = []
@@ -26,9 +26,9 @@ _of_parent: list[Any] = []
 _left_open: set[str] = set()
 
 
-def tell(database: Forkable) -> None:
-    """Call the database's methods around every fork from now on, as long as it lives."""
-    _TOLD.add(database)
+def register(database: Forkable) -> None:
+    """Call the methods of the database around every fork, until it is garbage-collected."""
+    _REGISTERED.add(database)
 
 
 def keep(engines: Any, in_use: str | None) -> None:
@@ -39,12 +39,12 @@ def keep(engines: Any, in_use: str | None) -> None:
 
 
 def is_left_open(url: Callable[[], object]) -> bool:
-    """Whether the parent was using the database of that URL, which is made when it matters, at the time of the fork."""
+    """Whether the parent was using the database of that URL when it forked; `url` is called only if that can be."""
     return bool(_left_open) and str(url()) in _left_open
 
 
 def _before() -> None:
-    for database in list(_TOLD):
+    for database in list(_REGISTERED):
         database.before_fork()
         _held.append(database)
 

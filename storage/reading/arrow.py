@@ -188,11 +188,11 @@ def _unescaped(text: str, letter: str) -> str:
 def _value_and_text(values: _Values) -> tuple[Any, Any]:
     """The columns `value` and `text` of telemetry."""
     is_number = pc.is_in(values.kind, value_set=pa.array(["i", "f"]))
-    told = pc.and_(is_number, pc.invert(_beyond_double(values)))
+    in_full = pc.and_(is_number, pc.invert(_beyond_double(values)))
     nothing = pa.scalar(None, pa.string())
     return (
         pc.if_else(is_number, values.number, nothing).cast(pa.float64()),
-        pc.if_else(told, nothing, values.shown),
+        pc.if_else(in_full, nothing, values.shown),
     )
 
 

@@ -124,7 +124,7 @@ class SqlTrialData(TrialData):
         )
 
     def _results(self) -> dict[str, Stored]:
-        return rows.metrics(self.database.read_one(lambda tx: tx.many("results", **self._key)))
+        return rows.results(self.database.read_one(lambda tx: tx.many("results", **self._key)))
 
     @property
     def results_df(self) -> pd.DataFrame:

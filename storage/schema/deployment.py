@@ -1,7 +1,7 @@
-"""What an administrator does with the schema: look, plan, apply, compare, adopt, and decide on what was interrupted.
+"""What an administrator does with the schema: status, plan, apply, verify and adopt.
 
-Functions on a Database that return what they found or did; the commands `trialstore schema …` print that. Whatever only
-looks runs SELECTs alone, and creates nothing, not even a file.
+Functions on a Database that return what they found or did; the commands `trialstore schema …` print that. Status,
+plan and verify run SELECTs alone, and create nothing, not even a file.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from trialstore.dialects.errors import ConnectError, SchemaError, SchemaMissing
+from trialstore.dialects.errors import SchemaError, SchemaMissing
 from trialstore.sql import history
 from trialstore.sql.catalogue import load_catalogue
 from trialstore.sql.inspection import Found, SchemaState
@@ -19,7 +19,7 @@ from trialstore.sql.steps import Action, Step, check_target, steps, up_to
 from trialstore.sql.structure import Difference, differences
 from trialstore.storage.database.connections import Database
 
-from .policy import apply_migrations, check_state, inspect_schema, lock_explained
+from .policy import check_state, lock_explained, migrate, read_state
 
 # --- status -----------------------------------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ def schema_status(database: Database) -> SchemaStatus:
     newest = len(database.migrator.migrations)
     trouble = None
     try:
-        state = _inspect(database)
+        state = read_state(database, missing_is_empty=True)
         check_state(database, state)
     except SchemaError as exc:
         trouble = exc
@@ -78,16 +78,6 @@ def schema_status(database: Database) -> SchemaStatus:
     return SchemaStatus(
         database.config.label, state.found, state.version, newest, state.pending, state.interrupted, entries, trouble
     )
-
-
-def _inspect(database: Database) -> SchemaState:
-    """What the database holds and needs; one that does not exist holds nothing."""
-    database.dialect.url()  # refuses a path that no database can have
-    try:
-        database.dialect.check_exists()
-    except ConnectError:
-        return SchemaState(Found.EMPTY, 0, database.migrator.migrations)
-    return inspect_schema(database)
 
 
 def _history(database: Database) -> tuple[HistoryEntry, ...]:
@@ -201,12 +191,12 @@ def apply_schema(database: Database, to: int | None = None) -> Applied:
     """
     state, migrations = _checked(database, to)
     adopted = migrations[: state.version] if state.found is Found.MLOS_BENCH else ()
-    applied = apply_migrations(database, to) if adopted or up_to(state.pending, to) else []
+    applied = migrate(database, to) if adopted or up_to(state.pending, to) else []
     return Applied(adopted, tuple(applied), schema_status(database))
 
 
 def _checked(database: Database, to: int | None) -> tuple[SchemaState, tuple[Migration, ...]]:
-    state, migrations = _inspect(database), database.migrator.migrations
+    state, migrations = read_state(database, missing_is_empty=True), database.migrator.migrations
     check_target(migrations, state.version, to)
     check_state(database, state)
     return state, migrations
@@ -241,7 +231,7 @@ def verify_schema(database: Database) -> Verification:
     Raises SchemaMissing for a database without tables of ours, and SchemaError for a history that is not ours.
     """
     database.dialect.check_exists()
-    state, newest = inspect_schema(database), len(database.migrator.migrations)
+    state, newest = read_state(database), len(database.migrator.migrations)
     label, folder = database.config.label, database.dialect.migrations_folder
     if state.version == 0 and not state.interrupted:
         raise SchemaMissing(f"{label} holds {state.found.value}: there is nothing to compare.", "Is it the right one?")

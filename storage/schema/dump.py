@@ -14,7 +14,7 @@ from trialstore.sql.structure import facts_text, read_facts
 from trialstore.storage.config.keys import check_config, config_from_url
 from trialstore.storage.database.connections import Database
 
-from .policy import apply_migrations, update_schema
+from .policy import migrate, update_schema
 
 _HEAD = """\
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
@@ -37,7 +37,7 @@ def structure_text(database: Database) -> str:
     """The facts that hold at each version, of an empty database that is brought up to date step by step."""
     by_version = {}
     for migration in database.migrator.migrations:
-        apply_migrations(database, migration.version)
+        migrate(database, migration.version)
         by_version[migration.version] = database.read(read_facts)
     return facts_text(by_version)
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from trialstore.dialects.errors import (
     Busy,
+    ConnectError,
     MigrationIncomplete,
     MigrationLocked,
     SchemaError,
@@ -26,36 +27,47 @@ def open_schema(database: Database) -> None:
     """Do what `schema_policy` allows, so that the schema is up to date when this returns. Raises SchemaError
     otherwise."""
     policy = database.config.schema_policy
-    state = inspect_schema(database)
+    state = read_state(database)
     if not state.current and policy != "update" and not database.dialect.transactional_ddl:
         state = _settled(database, state)
     if state.current:
         return
     if policy == "update" or (policy == "create" and state.found is Found.EMPTY):
         check_state(database, state)
-        apply_migrations(database)
+        migrate(database)
     else:
         raise _refusal(database, state)
 
 
 def update_schema(database: Database) -> None:
     """Apply what is pending; under the policy "verify" only check that nothing is. Raises SchemaError otherwise."""
-    state = inspect_schema(database)
+    state = read_state(database)
     if not state.current:
         if database.config.schema_policy == "verify":
             raise _refusal(database, state)
         check_state(database, state)
-        apply_migrations(database)
+        migrate(database)
 
 
-def inspect_schema(database: Database) -> SchemaState:
-    """What the database holds and needs. Raises SchemaError for a history that this library cannot have written."""
-    if database.config.schema_policy == "verify":
-        database.dialect.check_exists()
+def read_state(database: Database, *, missing_is_empty: bool = False) -> SchemaState:
+    """What the database holds and needs. Raises SchemaError for a history that this library cannot have written.
+
+    A file that does not exist holds nothing where `missing_is_empty`; it is then not created. Otherwise the policy
+    "verify" raises ConnectError for it.
+    """
+    if missing_is_empty:
+        database.dialect.url()  # refuses a path that no database can have
+    if missing_is_empty or database.config.schema_policy == "verify":
+        try:
+            database.dialect.check_exists()
+        except ConnectError:
+            if missing_is_empty:
+                return SchemaState(Found.EMPTY, 0, database.migrator.migrations)
+            raise
 
     def attempt() -> SchemaState:
         with database.session() as session:
-            return database.migrator.inspect(session)
+            return database.migrator.read_state(session)
 
     return database.retry(attempt)
 
@@ -76,10 +88,10 @@ def _settled(database: Database, state: SchemaState) -> SchemaState:
         return state
     with lock_explained(database), database.session() as session:
         database.migrator.wait(session)
-    return inspect_schema(database)
+    return read_state(database)
 
 
-def apply_migrations(database: Database, to: int | None = None) -> list[Migration]:
+def migrate(database: Database, to: int | None = None) -> list[Migration]:
     """Apply what is pending, up to version `to`; the migrations that this call applied. Raises SchemaError."""
     applied: list[Migration] = []
 

@@ -16,7 +16,7 @@ Row = tuple[str, str | None, str | None]
 """Name, text and type of a value."""
 
 PARAM = ("param_id", "param_value", "value_type")
-METRIC = ("metric_id", "metric_value", "value_type")
+RESULT = ("metric_id", "metric_value", "value_type")
 """The columns of such rows."""
 
 _value_of: ContextVar[Callable[[str | None], Any] | None] = ContextVar("value_of", default=None)
@@ -76,8 +76,8 @@ def param_rows(
     return _distinct(found, what)
 
 
-def metric_rows(values: Mapping[str, Any], id_length: int) -> list[Row]:
-    """Rows of METRIC. Raises ValueRejected naming the metric."""
+def result_rows(values: Mapping[str, Any], id_length: int) -> list[Row]:
+    """Rows of RESULT from a trial's metrics. Raises ValueRejected naming the metric."""
     check_mapping(values, "metrics")
     found = []
     for name, value in values.items():
@@ -100,7 +100,7 @@ def params(rows: Iterable[Any]) -> dict[str, Stored]:
     return {row.param_id: stored(row.param_value, row.value_type) for row in rows if row.param_id is not None}
 
 
-def metrics(rows: Iterable[Any]) -> dict[str, Stored]:
+def results(rows: Iterable[Any]) -> dict[str, Stored]:
     """Metric → stored value, of rows `metric_id, metric_value, value_type`."""
     return {row.metric_id: stored(row.metric_value, row.value_type) for row in rows}
 

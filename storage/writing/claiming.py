@@ -75,8 +75,8 @@ class ClaimableTrials(StoredTrials):
             free = [row.trial_id for row in found if row.status == Status.PENDING.name and not row.held]
             if free:
                 tried.update(free)
-                tx.count("cancel_take", exp_id=self._experiment_id, ids=id_list(free))
-                tx.count("claim_event", exp_id=self._experiment_id, ids=id_list(free), status=Status.CANCELED.name)
+                tx.execute("cancel_take", exp_id=self._experiment_id, ids=id_list(free))
+                tx.execute("claim_event", exp_id=self._experiment_id, ids=id_list(free), status=Status.CANCELED.name)
             return sorted({*before, *free})
 
         return self.database.write(cancel, repeatable=True) if ids else []

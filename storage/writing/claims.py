@@ -148,13 +148,13 @@ class Claim:
         if trial_ids:
             self._tried.update(trial_ids)
             ids = id_list(trial_ids)
-            tx.count("claim_take", exp_id=self._exp_id, ids=ids, **self._taking)
-            tx.count("claim_event", exp_id=self._exp_id, ids=ids, status=Status.READY.name)
+            tx.execute("claim_take", exp_id=self._exp_id, ids=ids, **self._taking)
+            tx.execute("claim_event", exp_id=self._exp_id, ids=ids, status=Status.READY.name)
 
 
 def release(tx: Session, exp_id: str, trial_ids: Sequence[int]) -> None:
     """Let the trials, whose rows this transaction holds, be taken by anyone."""
     if trial_ids:
         ids = id_list(trial_ids)
-        tx.count("lease_release", exp_id=exp_id, ids=ids)
-        tx.count("claim_event", exp_id=exp_id, ids=ids, status=Status.PENDING.name)
+        tx.execute("lease_release", exp_id=exp_id, ids=ids)
+        tx.execute("claim_event", exp_id=exp_id, ids=ids, status=Status.PENDING.name)

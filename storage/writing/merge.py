@@ -144,7 +144,7 @@ def _copy(
     )
     merged = {"first_trial_id": first_trial_id, "last_trial_id": first_trial_id + len(trials) - 1}
     for statement in _COPIES:
-        tx.count(statement, exp_id=experiment_id, source_exp_id=source.exp_id, **merged)
+        tx.execute(statement, exp_id=experiment_id, source_exp_id=source.exp_id, **merged)
     _LOG.info("Merged %d trials of experiment %s into %s", len(trials), source.exp_id, experiment_id)
 
 

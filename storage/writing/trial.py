@@ -60,7 +60,7 @@ class Trial(Storage.Trial):
                 self._check_holder(state)
             if state.trial_runner_id is not None and state.status != Status.PENDING.name:
                 return int(state.trial_runner_id)
-            tx.count("trial_set_runner", trial_runner_id=trial_runner_id, **self._key)
+            tx.execute("trial_set_runner", trial_runner_id=trial_runner_id, **self._key)
             return trial_runner_id
 
         self._trial_runner_id = self.database.write(assign, repeatable=True)
@@ -93,7 +93,7 @@ class Trial(Storage.Trial):
         event = {**self._key, "ts": self._encode_ts(timestamp, "timestamp"), "status": status.name}
         if status.is_completed():
             self._complete(status, event, metrics)
-        elif metrics is not None and rows.metric_rows(metrics, self.database.dialect.id_length):
+        elif metrics is not None and rows.result_rows(metrics, self.database.dialect.id_length):
             raise ValueRejected(
                 f"Metrics come with a completed status, not with {status.name}.",
                 "Send them by update_telemetry, or at the end.",
@@ -103,7 +103,7 @@ class Trial(Storage.Trial):
         return metrics
 
     def _complete(self, status: Status, event: dict[str, Any], metrics: Mapping[str, Any] | None) -> None:
-        results = rows.metric_rows({} if metrics is None else metrics, self.database.dialect.id_length)
+        results = rows.result_rows({} if metrics is None else metrics, self.database.dialect.id_length)
 
         def complete(tx: Session) -> None:
             changed = {**self._held, "ts_end": event["ts"], "status": status.name}
@@ -120,8 +120,8 @@ class Trial(Storage.Trial):
                         f"Trial {self} is {state.status} already.",
                         "Its status and metrics are final; make a new trial.",
                     )
-            tx.count("trial_status_put", **event)
-            tx.bulk("result_insert", rows.METRIC, results, **self._key)
+            tx.execute("trial_status_put", **event)
+            tx.bulk("result_insert", rows.RESULT, results, **self._key)
 
         self.database.write(complete, repeatable=True)
         self._status = status
@@ -158,8 +158,8 @@ class Trial(Storage.Trial):
                     return kept
                 # Any other row was another's a moment ago, and is free by now; or it was as it was to become, and need
                 # not count as changed.
-                tx.count("trial_start", **changed)
-            tx.count("trial_status_put", **event)
+                tx.execute("trial_start", **changed)
+            tx.execute("trial_status_put", **event)
             return None
 
         kept = self.database.write(start, repeatable=True)
@@ -177,7 +177,7 @@ class Trial(Storage.Trial):
 
         def append(tx: Session) -> None:
             self._check_holder(self._state(tx))
-            tx.count("trial_status_add", **event)
+            tx.execute("trial_status_add", **event)
             tx.bulk("telemetry_insert", POINT, points, **self._key)
 
         self.database.write(append, repeatable=True)

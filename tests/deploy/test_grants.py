@@ -253,14 +253,14 @@ def test_the_reader_is_refused_whatever_writes(roles: Roles, ready: str) -> None
             with database.session() as session:
                 session.begin(write=True)
                 with pytest.raises(PermissionDenied):
-                    session.run(statement.name, **values)
+                    session.execute(statement.name, **values)
 
 
 def test_the_reader_sees_the_experiments_and_the_state_of_the_schema(roles: Roles, ready: str) -> None:
     with SqlStorage(roles.config(roles.reader, ready)) as storage:
         assert storage.experiments["Exp"].trials[1].results_dict["score"] == 1.5
         with storage.database.session() as session:
-            assert storage.database.migrator.inspect(session).current
+            assert storage.database.migrator.read_state(session).current
         with pytest.raises(PermissionDenied):
             make_experiment(storage, "Another").__enter__()
 

@@ -45,7 +45,7 @@ def script(engine: str, start: int = 0, target: int | None = None) -> str:
 
 def inspected(config: Config) -> SchemaState:
     with bare(config) as storage, storage.database.session() as session:
-        return storage.database.migrator.inspect(session)
+        return storage.database.migrator.read_state(session)
 
 
 def applied(engine: str, config: Config, text: str) -> None:
@@ -203,7 +203,7 @@ def test_it_waits_for_the_migration_lock_and_then_stops(engine: str, empty: Conf
     impatient = re.sub(r"\b30(000)?\b", lambda found: "500" if found[1] else "1", script(engine, start))
     with bare(empty) as storage, storage.database.session() as session:
         session.prepare(write=True)
-        with storage.database.dialect.migration_lock(session):
+        with storage.database.dialect.begin_migration(session):
             done = apply_script(engine, empty, impatient)
             session.rollback()
     assert done.code != 0

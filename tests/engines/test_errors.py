@@ -138,7 +138,7 @@ def deadlock(case: Case) -> StorageError:
         )
 
         def write(tx: Session) -> None:
-            tx.count("trial_set_runner", exp_id="Exp", trial_id=1, trial_runner_id=7)
+            tx.execute("trial_set_runner", exp_id="Exp", trial_id=1, trial_runner_id=7)
             thread.start()
             while not case.database.admin("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"):
                 assert thread.is_alive()

@@ -186,6 +186,6 @@ def test_the_lock_does_not_stay_with_a_connection_of_the_pool(database: Database
     with SqlStorage(database.config()) as first, SqlStorage(database.config(busy_timeout=0)) as second:
         before = dump(first)
         first.update_schema()
-        with second.database.session() as session, second.database.dialect.migration_lock(session):
+        with second.database.session() as session, second.database.dialect.begin_migration(session):
             session.rollback()
         assert dump(second) == before

@@ -74,5 +74,5 @@ def live(config: dict[str, Any]) -> None:
         assert len(storage.experiments["Exp"].results_df) == 2
         assert len(storage.experiments["Exp"].trials[1].telemetry_df) == 1
         dialect = storage.database.dialect
-        with storage.database.session() as session, dialect.migration_lock(session):
+        with storage.database.session() as session, dialect.begin_migration(session):
             assert dialect.lock_holder(session)

@@ -91,7 +91,7 @@ def test_no_session_of_a_pooler_is_relied_on(database: Database) -> None:
             ((serving, commits, digits),) = storage.database.write(write)
             assert [(serving,)] != used
             assert (commits, digits) == ("on", "1")
-            error = refusal(lambda: storage.database.write(lambda tx: tx.count("trial_status_put", **nowhere)))
+            error = refusal(lambda: storage.database.write(lambda tx: tx.execute("trial_status_put", **nowhere)))
             assert type(error) is MissingReference
         use(storage)
 

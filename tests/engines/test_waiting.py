@@ -57,7 +57,7 @@ def test_what_was_written_before_the_wait_is_undone(database: Database, pooled: 
 
     def write(tx: Session) -> None:
         assert tx.count("experiment_insert", **new) == 1
-        tx.count("trial_set_runner", exp_id="Exp", trial_id=1, trial_runner_id=3)
+        tx.execute("trial_set_runner", exp_id="Exp", trial_id=1, trial_runner_id=3)
 
     with SqlStorage(config_of(database, pooled, busy_timeout=1)) as storage:
         with database.other() as other:
@@ -128,10 +128,10 @@ class Crossing:
         def write(tx: Session) -> None:
             self.attempts[number] += 1
             try:
-                tx.count("trial_set_runner", exp_id="Exp", trial_id=trials[0], trial_runner_id=number)
+                tx.execute("trial_set_runner", exp_id="Exp", trial_id=trials[0], trial_runner_id=number)
                 if self.attempts[number] == 1:
                     self._first_rows_taken.wait()
-                tx.count("trial_set_runner", exp_id="Exp", trial_id=trials[1], trial_runner_id=number)
+                tx.execute("trial_set_runner", exp_id="Exp", trial_id=trials[1], trial_runner_id=number)
             except QueryError as error:
                 self.kinds.append(error.kind)
                 raise
@@ -166,7 +166,7 @@ def test_a_serialization_failure_is_resolved_by_trying_again(database: Database)
             tx.many("experiment_list")
             if len(attempts) == 1:
                 other("UPDATE trial SET status = status")
-            tx.count("trial_set_runner", exp_id="Exp", trial_id=1, trial_runner_id=3)
+            tx.execute("trial_set_runner", exp_id="Exp", trial_id=1, trial_runner_id=3)
 
         storage.database.write(write)
         assert len(attempts) == 2

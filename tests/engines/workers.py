@@ -15,7 +15,7 @@ def hold_migration_lock(pipe: Connection, config: dict[str, Any]) -> None:
     """Hold the lock that migrators take, until told to release it."""
     with SqlStorage({**config, "lazy_schema_create": True}) as storage:
         database = storage.database
-        with database.session() as session, database.dialect.migration_lock(session):
+        with database.session() as session, database.dialect.begin_migration(session):
             say(pipe, "locked")
             listen(pipe, "release")
             session.rollback()
