@@ -10,7 +10,7 @@ How to add an engine:
    calls. Most differences end here.
 2. Subclass `Dialect` in a module of its own. Fill in the data first; override a method only where the engine differs in
    something that is not text.
-3. `classify` is the part to take most care with: retries, idempotent writes and every error that a user sees hang on
+3. `classify` is the part to take most care with: retries, idempotent writes and every error that a user sees depend on
    it. Go by the driver's error codes; use messages only where the engine gives no code.
 4. Register the class: in `registry.BUILT_IN`, or from another package through the entry point group
    `trialstore.dialects` (name = backend name of the URL, value = `module:Class`); `sql_folders` then holds absolute
@@ -72,7 +72,7 @@ _BEGIN_READ, _BEGIN_WRITE = (SessionStep("begin_read"),), (SessionStep("begin_wr
 
 @dataclass(frozen=True)
 class DriverError:
-    """A driver's error, told without values: its kind, its code (SQLSTATE or the engine's name for it) and a safe
+    """A driver's error without any values: its kind, its code (SQLSTATE or the engine's name for it) and a safe
     message."""
 
     kind: ErrorKind
@@ -141,7 +141,8 @@ class Dialect(ABC):
     """A connection that was opened while the database could not be written stays read-only, even when it can be written
     again; such a connection is then closed instead of reused."""
     in_process: ClassVar[bool] = False
-    """The database runs in this process: an interrupt leaves no answer on its way, and a rollback frees everything."""
+    """The database runs in this process: after an interrupt no answer can still arrive, and a rollback frees
+    everything."""
     streams_apart: ClassVar[bool] = False
     """The threads of a storage wait for one connection, so that a stream, in whose loop other calls are made, needs one
     of its own."""
@@ -298,8 +299,8 @@ class Dialect(ABC):
         raise NotImplementedError
 
     def rows_written(self, cursor: Any) -> int:
-        """How many rows the last statement of the driver's cursor has written: inserted, deleted, or changed. A row
-        that is set to what it was may count, or may not: nothing may hang on that."""
+        """How many rows the last statement of the driver's cursor has written: inserted, deleted, or changed. Rows set
+        to the values they have may or may not count; never rely on it."""
         count: int = cursor.rowcount
         return count
 

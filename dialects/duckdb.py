@@ -26,7 +26,7 @@ QUERY_KEYS = ("threads", "memory_limit", "temp_directory", "max_temp_directory_s
 # A file that is no DuckDB database must not make it fetch, or load, an extension that can read such files.
 _SETTINGS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
-# DuckDB has no error codes: its exceptions tell the kind, parts of their messages the rest.
+# DuckDB has no error codes: the class of an exception says its kind, parts of its message the rest.
 _KINDS = {
     "TransactionException": ErrorKind.DEADLOCK,
     "ConversionException": ErrorKind.BAD_VALUE,

@@ -189,7 +189,7 @@ LONGEST_COMPARED = 1_000
 
 def shown(name: object) -> str:
     """A name as errors show it: text in quotes, a long one cut, a number as it is; of anything else the type alone,
-    since only its own code could tell more."""
+    since only its own code could say more."""
     if issubclass(type(name), str):
         text = str.__str__(name)
         return repr(text) if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]!r}… ({len(text):,} characters)"

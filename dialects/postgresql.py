@@ -257,7 +257,7 @@ class PostgreSQLDialect(ServerDialect):
             cursor.close()
         except BaseException:
             with suppress(Exception):
-                cursor.close()  # once more: it was not told yet that its connection is broken, and warns if left open
+                cursor.close()  # once more: it does not know yet that its connection is broken, and warns if left open
             raise
 
     def encode_ts(self, moment: dt.datetime) -> dt.datetime:

@@ -1,7 +1,7 @@
 """Logins to PostgreSQL: which keys of `query` have an effect, and to whom libpq may say a password.
 
 The server chooses how a user logs in, and whoever answers in its place can ask for the password in clear. libpq gives
-it, without TLS too, unless it is told which ways to accept.
+it, without TLS too, unless the methods that it accepts are named.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def check_query(dialect: ServerDialect) -> None:
 
 
 def login_arguments(dialect: ServerDialect) -> dict[str, str]:
-    """What libpq is told beside the settings: no password in clear to whom anybody could listen, or be.
+    """What libpq gets beside the settings: it must not send a clear-text password where others could listen.
 
-    Raises ConfigError where libpq is too old to be told that, and might know a password.
+    Raises ConfigError where libpq is too old for that, and might know a password.
     """
     defaults = _defaults()
     named = {**defaults, **dialect.query}
@@ -67,7 +67,7 @@ def login_arguments(dialect: ServerDialect) -> dict[str, str]:
         return {_REQUIRE_AUTH: NOT_IN_CLEAR}
     files = [named.get("passfile") or Path.home() / ".pgpass"]
     if dialect.settings.get("password") or named.get("password") or any(Path(file).exists() for file in files):
-        raise ConfigError("This libpq, older than version 16, gives the password to whom asks for it.", SAFE_LOGIN)
+        raise ConfigError("This libpq, older than version 16, gives the password to any server that asks.", SAFE_LOGIN)
     return {}
 
 

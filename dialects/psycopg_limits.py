@@ -1,4 +1,4 @@
-"""A connection of psycopg's that waits for the server no longer than it was told to."""
+"""A connection of psycopg's that waits for the server no longer than its time limit."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class LimitedConnection(psycopg.Connection[Any]):
             if hasattr(psycopg, "capabilities") and psycopg.capabilities.has_cancel_safe():
                 self.cancel_safe(timeout=_CANCEL_S)
         except psycopg.Error:
-            pass  # nothing hangs on it
+            pass  # the cancellation is optional
         finally:
             self.close()
 

@@ -19,7 +19,7 @@ BUILT_IN = {
     "sqlite": "trialstore.dialects.sqlite:SQLiteDialect",
 }
 
-DEFAULT_BACKEND = "sqlite"  # what the command line uses when it is told nothing: a file, and no server to run
+DEFAULT_BACKEND = "sqlite"  # what the command line uses when no database is named: a file needs no server
 
 
 def known_backends() -> list[str]:

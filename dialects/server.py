@@ -25,7 +25,7 @@ OPTIONS: Mapping[str, Option] = {
 }
 READ_TIMEOUT_S, ROOM_S = 300.0, 30.0
 _HOST = re.compile(r"(?:\[([^\[\],\s]+)\]|([^:,\s\[\]]+))(?::(\d{1,5}))?")
-# What a role that may not do something is told, by every server.
+# The hint for a missing right, the same for every server.
 ASK_FOR_RIGHTS = "Ask the database's administrator for the right, or to run this."
 SAFE_LOGIN = (
     "Demand TLS in 'query' (docs/config.md), or set 'allow_cleartext_password' to true where nobody else can read, or "
@@ -82,7 +82,8 @@ class ServerDialect(Dialect):
 
     @property
     def lock_wait(self) -> float:
-        """Longest wait of the server for a lock, in seconds: it has to tell of that while somebody listens."""
+        """Longest wait of the server for a lock, in seconds: shorter than the client waits for an answer, so that the
+        error arrives."""
         return min(float(self.option("busy_timeout")), max(self.read_timeout - 1, self.read_timeout / 2))
 
     @property

@@ -57,7 +57,7 @@ _KINDS = {
     2579: ErrorKind.DUPLICATE,  # SQLITE_CONSTRAINT_ROWID
 }
 
-# A missing or present object is the plain SQLITE_ERROR, so the message must tell; Python 3.10 gives no codes at all.
+# A missing or present object is the plain SQLITE_ERROR, so the message decides; Python 3.10 gives no codes at all.
 _MESSAGES = (
     ("no such table", ErrorKind.MISSING_OBJECT),
     ("no such column", ErrorKind.MISSING_OBJECT),

@@ -37,7 +37,7 @@ _BUSY_HINT = (
 
 
 class StatementBusy(Busy):
-    """A statement of a migration was kept waiting for too long, by whoever holds a table, not the migration lock."""
+    """A statement of a migration waited too long for a lock on a table (not for the migration lock)."""
 
 
 class Migrator:
@@ -132,7 +132,8 @@ class Migrator:
     @contextmanager
     def _lock_held(self, session: Session) -> Iterator[None]:
         """Where DDL cannot be rolled back, the migration lock is held from the first migration to the last, so that
-        whoever waits for it finds all of them done; settings in the way of migrations are dealt with before the first.
+        another migrator that waits for it finds all of them done; server settings that would stop migrations are
+        changed before the first.
         """
         if self.dialect.transactional_ddl:
             yield

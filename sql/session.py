@@ -1,6 +1,6 @@
-"""Running catalogue statements on one connection, with the driver's errors told in our terms.
+"""Running catalogue statements on one connection, with the driver's errors translated to StorageError.
 
-SQLAlchemy makes the connections, keeps the pool and knows the drivers' ways to begin, to commit and to break. The
+SQLAlchemy makes the connections, keeps the pool and knows how each driver begins, commits and loses a connection. The
 statements go to the driver's own cursor: on the way through SQLAlchemy each takes three times as long, where the
 database itself is quick.
 """
@@ -38,7 +38,8 @@ class Session:
     def __init__(self, connection: PoolProxiedConnection, dialect: Dialect, statements: Statements) -> None:
         self.dialect = dialect
         self.in_doubt = False
-        """An earlier run of this transaction was sent to be committed, and the answer was lost: it may be there."""
+        """An earlier attempt at this transaction was sent to be committed and got no answer: its changes may be
+        stored."""
         self._pooled = connection
         self.driver_connection: Any = connection.dbapi_connection
         """The driver's own connection; None when it was lost."""
@@ -130,7 +131,7 @@ class Session:
         """Close a cursor, or a stream of rows, that nobody reads on; a connection that cannot do that is dropped."""
         try:
             rows.close()
-        except self.statements.driver_error:  # of a broken connection: told already, or of no concern to anybody
+        except self.statements.driver_error:  # of a broken connection: reported already, or irrelevant
             self.drop()
         except BaseException:  # an interrupt, or what a driver says that has lost its place in an answer
             was_lost = self.driver_connection is None
@@ -139,7 +140,7 @@ class Session:
                 raise
 
     def drop(self) -> None:
-        """Let nobody get this connection again."""
+        """Close this connection for good, instead of giving it back to the pool."""
         if self.driver_connection is not None:
             if self.dialect.in_process:
                 self._free()
@@ -176,7 +177,7 @@ class Session:
         """The result of a call of the driver; its error becomes ours, and is in no chain: its parameters are values."""
         try:
             return call(*arguments)
-        except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
+        except BaseException as exc:  # noqa: BLE001 - raised below, as it is or translated
             error = self._translated(exc, what)
         raise error
 
@@ -317,7 +318,7 @@ class Session:
         self.statements.notify(sql)
         try:
             self._cursor.execute(sql)
-        except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
+        except BaseException as exc:  # noqa: BLE001 - raised below, as it is or translated
             error = self._translated(exc, what, in_full=True)
         else:
             return
@@ -334,7 +335,7 @@ class Session:
         cursor, arguments = cursor or self._cursor, ready.arguments(params)
         try:
             cursor.execute(ready.sql, arguments)
-        except BaseException as exc:  # noqa: BLE001 - raised below, as it is or in our terms
+        except BaseException as exc:  # noqa: BLE001 - raised below, as it is or translated
             error = self._translated(exc, ready.name)
         else:
             return cursor

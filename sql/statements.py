@@ -1,4 +1,5 @@
-"""The statements of one engine, compiled for its driver; what SQLAlchemy knows of it, and its errors in our terms."""
+"""The statements of one engine, compiled for its driver; what SQLAlchemy knows of it, and its errors as
+StorageErrors."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ def _storage_error(found: DriverError, message: str) -> StorageError:
         return ServerUnreachable(message, found.hint or "Check the address, and that the server runs.")
     if found.kind is ErrorKind.CANNOT_CONNECT:
         return ConnectError(
-            message, found.hint or "Check that the database is there, is one, and may be opened by this user."
+            message, found.hint or "Check that the database exists, is a database, and may be opened by this user."
         )
     cls, hint = _ERRORS.get(found.kind, (QueryError, ""))
     return cls(message, found.hint or hint, found.kind)

@@ -44,7 +44,7 @@ _HEAD = """\
 
 @dataclass(frozen=True, order=True)
 class Fact:
-    """One thing that can be said of a table. Names of keys and indexes are left out: they do no work."""
+    """One thing that can be said of a table. Names of keys and indexes are left out: nothing depends on them."""
 
     table: str
     kind: str

@@ -103,7 +103,7 @@ class ExperimentData(ABC):
         Ids are int64, times timestamp('us', 'UTC'), the status is a string. A `config.` or `result.` column is int64,
         double or bool where all of its values are ints, numbers, or bools, and holds them exactly: one with an int
         beyond int64, or with floats and an int beyond ±2^53, is a string, as is any other column (the text of the
-        values: `1`, `0.5`, `True`). Values that the reference wrote without a type count as ints or floats where they
+        values: `1`, `0.5`, `True`). Values that mlos_bench wrote without a type count as ints or floats where they
         look like one. None and what a trial lacks are null, NaN is NaN; a column without any value is a double.
 
         Raises ConfigError where pyarrow is not installed.

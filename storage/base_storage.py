@@ -218,8 +218,7 @@ class Storage(ABC):
             trials from now on; see `Trial.renew_lease` and `KeepLease` for work that takes longer.
 
             A trial that the tunables of this experiment object do not fit is left out with a warning. Raises
-            ValueRejected for a runner id that is no 32-bit integer, a negative limit, or a lease that is not longer
-            than nothing.
+            ValueRejected for a runner id that is no 32-bit integer, a negative limit, or a lease that is not positive.
             """
 
         @abstractmethod
@@ -227,16 +226,17 @@ class Storage(ABC):
             """PENDING trials that cannot be run with the tunables of this experiment object, by id, with the reason:
             their tunables are others, or something that is stored with them cannot be read.
 
-            `claim_trials` and `pending_trials` leave them out; each is looked at, and logged, once by this object.
+            `claim_trials` and `pending_trials` leave them out; this object checks and logs each of them once.
             `cancel_trials` ends them. Trials that are due later count as well.
             """
 
         @abstractmethod
         def cancel_trials(self, trial_ids: Iterable[int]) -> list[int]:
-            """Complete PENDING trials that nobody holds as CANCELED, whatever is stored with them; the ids of those
-            that were canceled, ascending.
+            """Mark PENDING trials that nobody holds as CANCELED, also those that cannot be run; returns the ids of
+            the canceled ones, ascending.
 
-            Others, and ids of no trial, are left as they are. One transaction. Raises ValueRejected for what is no id.
+            Other trials, and ids of no trial, are ignored. One transaction. Raises ValueRejected for anything that is
+            not an id.
             """
 
         @abstractmethod
@@ -281,8 +281,8 @@ class Storage(ABC):
 
         @abstractmethod
         def merge(self, experiment_ids: list[str]) -> None:
-            """Copy the completed trials of other experiments into this one under new ids, with all that belongs to
-            them.
+            """Copy the completed trials of other experiments into this one under new ids, with their metadata,
+            status history, results and telemetry.
 
             Merging again adds only what is new. Objectives must be the same; a tunable that a source lacks takes this
             experiment's value. Raises TrialError or ValueRejected, and nothing is written, when a source does not
@@ -373,7 +373,7 @@ class Storage(ABC):
         @abstractmethod
         def lease_fence(self) -> int | None:
             """The number of the claim under which this object holds the trial, greater with each claim of it; None
-            where it was not claimed. For fencing off old holders in what lies outside the database."""
+            where it was not claimed. Systems outside the database can refuse old holders by it (a fencing token)."""
 
         @abstractmethod
         def renew_lease(self, lease: dt.timedelta = dt.timedelta(minutes=5)) -> None:

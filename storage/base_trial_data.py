@@ -122,7 +122,7 @@ class TrialData(ABC):
         The columns are the same whatever the values are: `ts` (timestamp('us', 'UTC')), `metric` (string), `value`
         (double) and `text` (string). A number stands in `value`, any other value in `text` (bools as `True` and
         `False`), None in neither. An int beyond ±2^53, which a double may have to round, also stands in `text`. Values
-        that the reference wrote without a type are numbers where they look like one.
+        that mlos_bench wrote without a type are numbers where they look like one.
 
         Raises ConfigError where pyarrow is not installed.
         """

@@ -12,7 +12,7 @@ _LOG = logger(__name__)
 
 
 class Status(enum.Enum):
-    """The state of a trial or an experiment; the numbers are those of the reference."""
+    """The state of a trial or an experiment; the numbers are those of mlos_bench."""
 
     UNKNOWN = 0
     PENDING = 1

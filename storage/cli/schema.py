@@ -124,7 +124,7 @@ def _headline(found: SchemaStatus) -> str:
     if found.interrupted:
         return (
             f"schema version {found.version} of {found.newest}; {found.pending[0]} was begun and is not finished. If "
-            "nobody is at it, 'trialstore schema apply' goes on with it."
+            "no other process is running it, 'trialstore schema apply' continues it."
         )
     if found.pending:
         return f"schema version {found.version} of {found.newest}; {len(found.pending)} pending."

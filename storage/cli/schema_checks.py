@@ -30,8 +30,8 @@ _json = json_option()
 def verify(ctx: click.Context, target: Target, strict: bool, as_json: bool) -> None:
     """Compare the database with what the migrations say at its version.
 
-    Each difference is a line: missing, different or extra. Tables, and indexes that are not unique, of the
-    administrator's own are told apart, and are no difference without --strict. Runs SELECTs only.
+    Each difference is a line: missing, different or extra. Tables and non-unique indexes of the administrator's own are
+    listed separately, and count as differences only with --strict. Runs SELECTs only.
     """
     with target.database() as database:
         found = verify_schema(database)
@@ -82,17 +82,17 @@ def adopt(target: Target, as_json: bool) -> None:
 
 @click.command()
 @click.argument("version", type=click.IntRange(min=1))
-@click.option("--done", "choice", flag_value="done", help="It was completed by hand: record it as done.")
-@click.option("--retry", "choice", flag_value="retry", help="Let the next apply run what is left of it.")
-@click.option("--force", is_flag=True, help="With --done: although the database is not built as that version says.")
+@click.option("--done", "choice", flag_value="done", help="Record it as done: it was completed by hand.")
+@click.option("--retry", "choice", flag_value="retry", help="Record it as pending: the next apply runs the rest.")
+@click.option("--force", is_flag=True, help="With --done: even if the database differs from that version.")
 @_json
 @storage_options
 @click.pass_context
 def resolve(ctx: click.Context, target: Target, version: int, choice: str | None, force: bool, as_json: bool) -> None:
-    """Decide what a migration is that was begun and not finished.
+    """Resolve an interrupted migration: inspect it, then mark it done or pending.
 
     Shows what it left behind, and does nothing more without --done or --retry. Where DDL is not undone by a rollback,
-    'trialstore schema apply' goes on by itself after a kill; this is for what an administrator did by hand.
+    'trialstore schema apply' continues by itself after a kill; this is for changes made by hand.
     """
     if force and choice != "done":
         raise click.UsageError("--force is for --done.")

@@ -61,7 +61,7 @@ def known_keys(drivername: object) -> Mapping[str, Option]:
     """The keys that a config may have: those of the engine too, where there is one of that name."""
     try:
         return {**_KEYS, **dialect_class(str(drivername)).options}
-    except ConfigError:  # of which the storage itself will tell
+    except ConfigError:  # which the storage itself will report
         return _KEYS
 
 

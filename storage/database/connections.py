@@ -1,5 +1,5 @@
-"""The only place that opens connections: whole functions run in one transaction, and again when the database asks for
-it."""
+"""The only place that opens connections: whole functions run in one transaction, and are retried on transient
+errors."""
 
 from __future__ import annotations
 

@@ -23,10 +23,10 @@ _WITHOUT_A_FILE = 1 << 18
 def stream(database: Database, produce: Callable[[Session], Generator[_T, None, None]]) -> Generator[_T, None, None]:
     """What `produce` yields, all from one snapshot; connection and transaction are kept until the end.
 
-    That is when the last item was taken, when the generator is closed, or when nobody has it any more. Until there is
-    a first item, passing errors are retried as in `Database.read`; after that they are raised, for what was handed out
-    cannot be taken back. Other calls can be made meanwhile, also by the thread that reads: where the database would let
-    them wait for the end, all items are read first, into a temporary file.
+    That is when the last item was taken, when the generator is closed, or when it is garbage-collected. Until there is
+    a first item, transient errors are retried as in `Database.read`; after that they are raised, because items that
+    were handed out cannot be taken back. Other calls can be made meanwhile, also by the thread that reads: where the
+    database would make them wait for the end, all items are read first, into a temporary file.
     """
     if database.dialect.streams_whole():
         count, file = database.read(lambda session: _kept(produce(session)))

@@ -57,7 +57,7 @@ class Options:
 
 
 class Observer(Protocol):
-    """Is told what happens, to show it."""
+    """Receives the events of a run, to show them."""
 
     def prepared(self, corpus: Corpus, stored_trials: int) -> None:
         """The workload is ready; the experiment holds so many completed trials already."""
@@ -149,7 +149,7 @@ class _Benchmark:
     # --- the workload -------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Choose the files, as many as earlier trials had, and tell the search of those trials."""
+        """Choose the files, as many as earlier trials had, and give the search the results of those trials."""
         sources = find_sources()
         earlier = self._earlier_metadata()
         if earlier is None:

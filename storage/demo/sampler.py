@@ -17,8 +17,8 @@ class Sampler:
     """Collects points, at most one sample per `interval_s` seconds and one at the end of each phase.
 
     Metrics: `phase` (text), `rows_per_s` (rows written or read since the last sample), `db_mb` and `journal_mb` (the
-    database file, its journal or log), and where the kernel tells, `rss_mb` (memory of this process); a MB is a million
-    bytes.
+    database file, its journal or log), and where the kernel reports it, `rss_mb` (memory of this process); a MB is a
+    million bytes.
     """
 
     def __init__(self, interval_s: float = 0.025) -> None:
@@ -67,7 +67,7 @@ class Sampler:
 
 
 def resident_bytes() -> int | None:
-    """Memory of this process in bytes, or None where the kernel does not tell it this way."""
+    """Memory of this process in bytes, or None where the kernel does not report it this way."""
     try:
         pages = int(_STATM.read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):

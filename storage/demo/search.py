@@ -42,7 +42,7 @@ class _Tried:
 
 
 class Search:
-    """Proposes configs from what it has been told; the same seed and history give the same proposals.
+    """Proposes configs from the results it has been given; the same seed and history give the same proposals.
 
     Its whole state follows from the stored trials, so a later run goes on where this one stops.
     """

@@ -34,7 +34,7 @@ _ANSWERS = {"synchronous": {"0": "off", "1": "normal", "2": "full", "3": "extra"
 
 
 class SettingRefused(StorageError):
-    """SQLite runs with another value than it was told to."""
+    """SQLite runs with another value than the one that was set."""
 
 
 @lru_cache(maxsize=1)

@@ -45,7 +45,7 @@ def their_status(status: core_status.Status) -> Status:
 
 
 def accepted(constructor: Callable[..., None], known: Mapping[str, Any]) -> dict[str, Any]:
-    """What this constructor takes of what is known: mlos_bench's later ones take more."""
+    """Those of the known arguments that this constructor takes: later versions of mlos_bench take more."""
     return {name: value for name, value in known.items() if name in inspect.signature(constructor).parameters}
 
 

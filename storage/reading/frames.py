@@ -19,7 +19,7 @@ _INT64 = 2**63
 
 
 def named_values(column: str, values: Mapping[str, Stored]) -> pd.DataFrame:
-    """Two columns, `column` and `value`; a value without a stored type is the text that the reference wrote."""
+    """Two columns, `column` and `value`; a value without a stored type is the text that mlos_bench wrote."""
     import pandas as pd
 
     shown = pd.Series([item.shown for item in values.values()], dtype=object)
@@ -156,8 +156,8 @@ def _objects(items: Sequence[Stored | None]) -> Any:
 
 
 def object_column(items: Sequence[Stored | None]) -> Any:
-    """One column, numeric where every value that is there is a number; text of the reference counts if it looks like
-    one."""
+    """One column, numeric where every value that is there is a number; text that mlos_bench wrote counts if it
+    looks like one."""
     import pandas as pd
 
     present = [item for item in items if item is not None and item.text is not None]

@@ -44,7 +44,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class SchemaStatus:
-    """Where a schema stands. `trouble` is the error that anything but looking would raise."""
+    """Where a schema stands. `trouble` is the error that any command but `status` would raise."""
 
     label: str
     found: Found
@@ -57,7 +57,7 @@ class SchemaStatus:
 
     @property
     def broken(self) -> bool:
-        """Somebody must look after it before, or while, anything else runs."""
+        """An administrator has to repair something, or to finish a migration."""
         return self.trouble is not None or self.interrupted
 
 

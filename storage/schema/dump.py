@@ -1,7 +1,7 @@
 """Writes the schema that all migrations together yield, as SQL for reading and review.
 
 `python -m trialstore.storage.schema.dump URL` prints it for the empty database at URL; `sql/<engine>/schema.sql` is
-this output, and a test holds the two against each other. With `--structure` before the URL it prints the facts that
+this output, and a test compares the two. With `--structure` before the URL it prints the facts that
 each migration yields, which are `sql/<engine>/structure.txt`.
 """
 

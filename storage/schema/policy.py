@@ -24,7 +24,7 @@ _LOG = logger(__name__)
 
 
 def open_schema(database: Database) -> None:
-    """Do what `schema_policy` allows, so that the schema is up to date when this returns. Raises SchemaError
+    """Bring the schema up to date as far as `schema_policy` allows it. Raises SchemaError
     otherwise."""
     policy = database.config.schema_policy
     state = read_state(database)
@@ -80,9 +80,8 @@ def check_state(database: Database, state: SchemaState) -> None:
 
 
 def _settled(database: Database, state: SchemaState) -> SchemaState:
-    """The state when no migrator is at work: where DDL cannot be rolled back, half of its work can be seen.
-
-    Tables without history are waited for as well: it may have been looked for just before it was there.
+    """The state once no migrator is running: where DDL cannot be rolled back, others see its unfinished work. Tables
+    without history are waited for as well: the history may have been created just after it was looked for.
     """
     if state.found in (Found.EMPTY, Found.OTHER):
         return state

@@ -188,7 +188,7 @@ class TunableGroups:
     def __str__(self) -> str:
         """Group, name, type and value of every parameter, in an order and spelling that depend on nothing else.
 
-        Experiments tell configs apart by the SHA-256 of this text: changing it gives every known config a new id.
+        The SHA-256 of this text identifies a config: changing its form gives every known config a new id.
         """
         parts = sorted(f"{typed_text(group.name)}::{tunable}" for tunable, group in self)
         return "{" + ", ".join(parts) + "}"

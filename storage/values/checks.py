@@ -53,7 +53,7 @@ def as_text(path: str) -> str:
 
 
 def check_flag(value: Any, what: str) -> bool:
-    """A bool, also one of NumPy's. Raises ValueRejected for anything else: what is true of it is anybody's guess."""
+    """A bool, also one of NumPy's. Raises ValueRejected for anything else."""
     flag = python_value(value)
     if type(flag) is not bool:
         raise ValueRejected(f"{what} is of type {type(value).__name__}.", "Give True or False.")
@@ -118,7 +118,7 @@ def to_utc(moment: dt.datetime, what: str = "timestamp") -> dt.datetime:
     try:
         return moment.astimezone(dt.timezone.utc)
     except (OverflowError, ValueError, OSError):
-        problem = f"{what} is outside of the years that UTC can tell.", "Give a time between 2 and 9998."
+        problem = f"{what} is outside of the years that UTC times can have.", "Give a time between 2 and 9998."
     except Exception as exc:  # noqa: BLE001 - a tzinfo is anybody's code
         problem = f"{what} has a time zone that fails ({type(exc).__name__}).", "Give a time of datetime.timezone.utc."
     raise ValueRejected(*problem)

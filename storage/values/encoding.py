@@ -1,8 +1,8 @@
 """Values as text with a type: what is stored comes back equal and of the same type.
 
-The text is Python's `str(value)`, as the reference writes it, for int, float, bool and str; nested dicts and lists are
+The text is Python's `str(value)`, as mlos_bench writes it, for int, float, bool and str; nested dicts and lists are
 JSON; a str that no column can hold as it is (a NUL character, half a surrogate pair) is escaped. Beside it stands a
-one-letter type; text without one was written by the reference and is read as the reference reads it: a number where it
+one-letter type; text without one was written by mlos_bench and is read as mlos_bench reads it: a number where it
 looks like one.
 """
 
@@ -92,13 +92,13 @@ def decode(text: str | None, kind: str | None) -> Any:
 
 
 class Unreadable(str):
-    """The text of a stored value that is none of its type: shown where it is read, and never run with."""
+    """The text of a stored value that its type cannot be read from: shown to readers, but no trial is run with it."""
 
     __slots__ = ()
 
 
 def parse_untyped(text: str) -> int | float | str:
-    """Text of the reference as the reference reads it: int or float where it looks like one, else the text."""
+    """Text that mlos_bench wrote, as mlos_bench reads it: int or float where it looks like one, else the text."""
     try:
         number = float(text)
     except ValueError:

@@ -31,7 +31,7 @@ class Stored(NamedTuple):
 
     @property
     def shown(self) -> Any:
-        """For data frames: the value if its type is known, else the text as the reference wrote it."""
+        """For data frames: the value if its type is known, else the text as mlos_bench wrote it."""
         return self.text if self.kind is None else self.value
 
 
@@ -50,7 +50,7 @@ def stored(text: str | None, kind: str | None) -> Stored:
 def read_untyped(value_of: Callable[[str | None], Any]) -> Iterator[None]:
     """Within, what this thread reads counts as stored without a type; values are what `value_of` makes of the text.
 
-    For a harness that expects values as the reference hands them out. A generator must be used up inside.
+    For a harness that expects values as mlos_bench returns them. A generator must be used up inside.
     """
     token = _value_of.set(value_of)
     try:

@@ -1,4 +1,4 @@
-"""Claiming the trials of an experiment, and taking back those whose holder has gone."""
+"""Claiming the trials of an experiment, and releasing those whose lease has expired."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ClaimableTrials(StoredTrials):
         tried: dict[int, int] = {}  # trial id → number of the claim that an earlier run was to end
 
         def take_back(tx: Session) -> list[int]:
-            # What an earlier run, whose commit was not answered, has taken back is not found any more.
+            # Trials that an earlier attempt released, whose commit got no answer, are not found again.
             before = [
                 trial_id for trial_id, fence in sorted(tried.items()) if tx.in_doubt and has_ended(tx, trial_id, fence)
             ]
@@ -70,7 +70,7 @@ class ClaimableTrials(StoredTrials):
 
         def cancel(tx: Session) -> list[int]:
             found = tx.many("cancel_find", exp_id=self._experiment_id, ids=id_list(ids))
-            # What an earlier run, whose commit was not answered, has cancelled is not pending any more.
+            # Trials that an earlier attempt canceled, whose commit got no answer, are not pending any more.
             before = [row.trial_id for row in found if tx.in_doubt and row.trial_id in tried and _is_cancelled(row)]
             free = [row.trial_id for row in found if row.status == Status.PENDING.name and not row.held]
             if free:

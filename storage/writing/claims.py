@@ -1,4 +1,4 @@
-"""Taking trials under a lease, and taking back those whose holder has gone."""
+"""Claiming trials under a lease, and releasing them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .unfit import Unfit
 LONGEST_LEASE = dt.timedelta(days=366)
 MOST_AT_ONCE = 10_000
 MOST_LOOKED_AT = 100
-"""Trials that are looked at beyond those that are wanted, when some of those were not fit."""
+"""Most trials that one query reads beyond those still wanted, after some could not be run."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Claimed:
 
 
 def new_call_id() -> str:
-    """What marks the rows of one call, so that the call finds them when it has to be made again."""
+    """A random id that marks the rows of one call, so that a retry of the call finds them."""
     return secrets.token_hex(8)
 
 
@@ -51,13 +51,11 @@ def check_runner_id(trial_runner_id: Any) -> int:
 
 
 def lease_us(lease: Any) -> int:
-    """The length of a lease in µs. Raises ValueRejected for one that is no length of time, or ends before it begins."""
+    """The length of a lease in µs. Raises ValueRejected unless it is a positive timedelta of at most a year."""
     if not isinstance(lease, dt.timedelta):
         raise ValueRejected(f"lease is of type {type(lease).__name__}.", "Give a datetime.timedelta.")
     if not dt.timedelta(0) < lease <= LONGEST_LEASE:
-        raise ValueRejected(
-            "lease is not longer than nothing, or longer than a year.", "Give some minutes, and renew it."
-        )
+        raise ValueRejected("lease must be positive, and not longer than a year.", "Give some minutes, and renew it.")
     return lease // dt.timedelta(microseconds=1)
 
 
@@ -98,7 +96,7 @@ class Claim:
         self._tried: set[int] = set()
 
     def run(self, tx: Session) -> list[Claimed]:
-        """The trials taken in this transaction, or by an earlier run whose commit was not answered."""
+        """The trials taken in this transaction, or by an earlier attempt whose commit got no answer."""
         if tx.in_doubt and self._tried and (again := self._taken_before(tx)):
             return self._read(tx, again)
         found = self._find(tx)
@@ -153,7 +151,7 @@ class Claim:
 
 
 def release(tx: Session, exp_id: str, trial_ids: Sequence[int]) -> None:
-    """Let the trials, whose rows this transaction holds, be taken by anyone."""
+    """Make trials free for the next claim; the caller has locked their rows."""
     if trial_ids:
         ids = id_list(trial_ids)
         tx.execute("lease_release", exp_id=exp_id, ids=ids)

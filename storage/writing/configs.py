@@ -12,11 +12,11 @@ from .claims import id_list
 
 
 def find_or_create_configs(tx: Session, wanted: Mapping[str, Sequence[Row]]) -> dict[str, int]:
-    """Hash → id of the config with this hash; created with its values (rows of PARAM) unless it exists, by whomever.
+    """Hash → id of the config with this hash; created with its values (rows of PARAM) unless it exists.
 
-    Who stores a config makes others that store the same one wait. So all of a transaction are given in one call, and
-    are created in the order of their hashes, the same for everybody. Raises a QueryError that has the transaction run
-    again when a config that another process has stored at the same moment cannot be seen yet.
+    A transaction that stores a config makes others that store the same one wait. To avoid deadlocks, all configs of a
+    transaction are given in one call, and are created in the order of their hashes. Raises a QueryError that has the
+    transaction run again when a config that another process has stored at the same moment cannot be seen yet.
     """
     found = _find(tx, list(wanted)) if wanted else {}
     if missing := sorted(digest for digest in wanted if digest not in found):
@@ -35,7 +35,8 @@ def _find(tx: Session, hashes: Sequence[str]) -> dict[str, int]:
 
 
 def _create(tx: Session, hashes: Sequence[str]) -> tuple[dict[str, int], Sequence[str]]:
-    """Hash → id, and the hashes of those that this transaction has created: others may have been faster."""
+    """Hash → id, and the hashes of those that this transaction has created: other transactions may have created the
+    rest."""
     if len(hashes) == 1:
         new_id = tx.new_id("config_insert", config_hash=hashes[0])
         created, ours = (_find(tx, hashes), hashes[:0]) if new_id is None else ({hashes[0]: new_id}, hashes)

@@ -1,4 +1,4 @@
-"""Where a file stands in its git repository: what an experiment records about the scripts it ran."""
+"""Which git repository, commit and path a file has: what an experiment records about the scripts it ran."""
 
 from __future__ import annotations
 

@@ -119,8 +119,8 @@ class KeepLease:
                 return
             except StorageError as exc:  # the next renewal may still be in time
                 _LOG.warning("Trial %s: the lease was not renewed: %s", self._trial, exc.message)
-            except BaseException as exc:  # noqa: BLE001 - logged, and told by `check`
-                # Not one of ours: nobody renews any more, and whoever works on the trial must hear of it.
+            except BaseException as exc:  # noqa: BLE001 - logged, and raised by `check`
+                # Not a StorageError: the renewals have stopped, and the code that works on the trial must learn of it.
                 _LOG.exception("Trial %s: the lease is not renewed any more", self._trial)
                 self._why = f"its lease is not renewed any more ({type(exc).__name__}, see the log)"
                 self._lost.set()
@@ -129,7 +129,7 @@ class KeepLease:
                 self._ends = max(self._ends, asked + self._lease.total_seconds())
 
     def _watch(self) -> None:
-        """Tell that the lease has ended when it was not renewed in time, whatever a renewal on its way is doing."""
+        """Report the lease as lost when it was not renewed in time, even if a renewal is still under way."""
         while not self._stop.wait(max(0.0, self._ends - time.monotonic())):
             if self.lost:
                 _LOG.warning("Trial %s: the lease was not renewed in time", self._trial)

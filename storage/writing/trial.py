@@ -113,7 +113,7 @@ class Trial(Storage.Trial):
                 if tx.in_doubt and mine and (state.status, state.ts_end) == (status.name, event["ts"]):
                     return
                 self._check_holder(state)
-                # The row may have been another's a moment ago, and be free by now: then this time it is changed.
+                # Another transaction may have held the row a moment ago and be done by now: then this attempt succeeds.
                 ended = state.ts_end is not None or Status.parse(state.status).is_completed()
                 if ended or not tx.count("trial_finish", **changed):
                     raise AlreadyCompleted(
@@ -156,8 +156,8 @@ class Trial(Storage.Trial):
                     return None
                 if kept.is_running() or kept.is_completed() or state.ts_end is not None:
                     return kept
-                # Any other row was another's a moment ago, and is free by now; or it was as it was to become, and need
-                # not count as changed.
+                # Otherwise another transaction held the row a moment ago and is done by now, or the row had these
+                # values already and need not count as changed.
                 tx.execute("trial_start", **changed)
             tx.execute("trial_status_put", **event)
             return None
@@ -262,8 +262,8 @@ class Trial(Storage.Trial):
             )
 
     def _state(self, tx: Session) -> Any:
-        """Where the trial stands, which nobody can change before the transaction ends: a look without its lock, after
-        a statement that changed nothing, may see what was not there yet when that statement looked."""
+        """The trial's row, locked until the transaction ends: read without the lock, after a
+        statement that changed nothing, the row may differ from what that statement saw."""
         state = tx.one("trial_hold", **self._key)
         if state is None:
             raise TrialMissing(f"Trial {self} does not exist.", "Was it, or its experiment, deleted?")

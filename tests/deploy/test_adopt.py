@@ -1,4 +1,4 @@
-"""`trialstore schema adopt`: databases of the reference, at each of its versions, taken over or refused."""
+"""`trialstore schema adopt`: databases of mlos_bench, at each of its versions, taken over or refused."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def reference(request: pytest.FixtureRequest) -> Reference:
 
 @pytest.fixture
 def loaded(reference: Reference, tmp_path: Path) -> Iterator[Config]:
-    """The config of a database as the reference left it."""
+    """The config of a database as mlos_bench left it."""
     with database(reference.engine, tmp_path) as config:
         reference.load(config)
         yield config
 
 
 def like_reference(config: Config, engine: str, version: int, *, marked: bool = True) -> None:
-    """Make what the reference makes at a revision, without a history."""
+    """Make what mlos_bench makes at a revision, without a history."""
     with bare(config) as storage:
         for migration in load_migrations(f"{engine}/migrations")[:version]:
             execute(storage, *migration.statements)
@@ -190,7 +190,7 @@ def test_a_mark_that_is_none_of_the_reference_is_refused(loaded: Config, run: Ru
 
 @pytest.mark.parametrize("engine", WITH_REFERENCE)
 def test_two_histories_that_went_apart_are_refused_until_they_are_joined(engine: str, empty: Config, run: Run) -> None:
-    """The reference was upgraded, and its database with it, after the adoption."""
+    """mlos_bench was upgraded, and its database with it, after the adoption."""
     like_reference(empty, engine, 2)
     ok(run(empty, "adopt"))
     change(empty, *load_migrations(f"{engine}/migrations")[2].statements)

@@ -56,7 +56,7 @@ def store(config: Config, trials: int = 6) -> None:
 
 
 def planned(config: Config) -> list[str]:
-    """Statements that the engine has a plan for; not the one about a table that only the reference makes."""
+    """Statements that the engine has a plan for; not the one about a table that only mlos_bench makes."""
     catalogue = load_catalogue(check_config(config).dialect.sql_folders)
     return [name for name, one in catalogue.items() if one.verb in PLANNED and name != "mlos_bench_revision"]
 

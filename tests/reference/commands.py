@@ -36,7 +36,7 @@ TABLES = {
 
 
 def make_work_tree(folder: Path) -> Path:
-    """A git work tree with the configs; the reference must be started in one."""
+    """A git work tree with the configs; mlos_bench must be started in one."""
     shutil.copytree(HERE / "work", folder)
     identity = ["-c", "user.name=nobody", "-c", "user.email=nobody@example.org"]
     origin = ["remote", "add", "origin", "https://example.org/x.git"]
@@ -81,7 +81,7 @@ def succeed(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def stored(config: dict[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of the reference's tables, without times and numbers that another run would have otherwise."""
+    """The rows of mlos_bench's tables, without times and numbers that another run would have otherwise."""
     with bare(config) as storage:
         return {
             table: sorted(query(storage, f"SELECT {columns} FROM {_source(table)}"), key=repr)

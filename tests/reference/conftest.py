@@ -1,4 +1,4 @@
-"""What the tests with the reference share. Without it, those that need it are skipped."""
+"""What the tests with mlos_bench share. Without it, those that need it are skipped."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> dict[str, Any]:
-    """The config of an empty SQLite database, which the reference's own class can use as well."""
+    """The config of an empty SQLite database, which mlos_bench's own class can use as well."""
     return {"drivername": "sqlite", "database": str(tmp_path / "harness.sqlite")}

@@ -1,4 +1,4 @@
-"""A child process that uses a database with the reference: it runs one trial, and prints all that it then reads.
+"""A child process that uses a database with mlos_bench: it runs one trial, and prints all that it then reads.
 
 `python harness.py CONFIG EXPERIMENT`, in a git work tree that has environment.jsonc.
 """

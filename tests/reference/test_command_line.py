@@ -42,7 +42,7 @@ def interrupted_and_resumed(folder: Path, storage: str, *more: str) -> None:
 
 @pytest.fixture(scope="session")
 def of_the_reference(shared_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
-    """What the reference's own class holds after that."""
+    """What mlos_bench's own class holds after that."""
     config = {"drivername": "sqlite", "database": str(tmp_path_factory.mktemp("theirs") / "theirs.sqlite")}
     interrupted_and_resumed(shared_tree, storage_config(shared_tree, "theirs.jsonc", THEIRS, config))
     return stored(config)

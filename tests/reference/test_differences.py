@@ -76,7 +76,7 @@ def side(request: pytest.FixtureRequest, sqlite: dict[str, Any], shared_tree: Pa
 
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reference's class takes what its own checks would not."""
+    """mlos_bench's class takes what its own checks would not."""
     monkeypatch.setattr("mlos_bench.config.schemas.config_schemas._SKIP_VALIDATION", True)
 
 
@@ -226,7 +226,7 @@ def test_nested_metadata(side: Side) -> None:
 
 @line("a value longer than 255 bytes")
 def test_a_long_value(side: Side) -> None:
-    """On SQLite, the reference's class keeps anything."""
+    """On SQLite, mlos_bench's class keeps anything."""
     with side.experiment() as experiment:
         side.trial(experiment).update(Status.SUCCEEDED, NOW, {"score": 1, "log": "x" * 65_535})
         trial, metrics = side.trial(experiment), {"score": 1, "log": "x" * 65_536}

@@ -1,6 +1,6 @@
-"""After adoption both write to one database: the reference, as it is installed from PyPI, and this library.
+"""After adoption both write to one database: mlos_bench, as it is installed from PyPI, and this library.
 
-Runs in an environment of its own (`tox -e mlos_bench`), since the reference needs other versions.
+Runs in an environment of its own (`tox -e mlos_bench`), since mlos_bench needs other versions.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A git work tree, which the reference must be started in."""
+    """A git work tree, which mlos_bench must be started in."""
     work = tmp_path / "work"
     work.mkdir()
     (work / "environment.jsonc").write_text("{}", encoding="utf-8")
@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def reference(config: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Let the reference run a trial; what it then reads."""
+    """Let mlos_bench run a trial; what it then reads."""
     command = [sys.executable, str(HARNESS), json.dumps(config), "Shared"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

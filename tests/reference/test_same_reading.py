@@ -26,7 +26,7 @@ OURS_ONLY = ["trial_runner_id"]
 
 @pytest.fixture
 def both(tmp_path: Path) -> Any:
-    """The same database, opened by the reference's class and, adopted, by ours."""
+    """The same database, opened by mlos_bench's class and, adopted, by ours."""
     files = [tmp_path / name for name in ("theirs.sqlite", "ours.sqlite")]
     for file in files:
         shutil.copyfile(FIXTURES / "reference-0.6.2.sqlite", file)
@@ -143,7 +143,7 @@ def test_the_frame_of_an_experiment_reads_the_same(both: Any) -> None:
 
 
 def _read(text: str) -> str:
-    """What the reference makes of text that looks like a number."""
+    """What mlos_bench makes of text that looks like a number."""
     return str(float(text))
 
 

@@ -160,7 +160,7 @@ def test_a_number_stands_for_one_file_only(tmp_path: Path) -> None:
 def test_the_migrations_of_the_package_keep_the_rules(engine: str) -> None:
     migrations = load_migrations(f"{engine}/migrations")
     adopted = ["d2a708351ba8", "f83fb8ae7fc4", "8928a401115b", "b61aa446e724"]
-    # The reference cannot write to DuckDB.
+    # mlos_bench cannot write to DuckDB.
     assert [migration.adopts for migration in migrations[:4]] == (adopted if engine != "duckdb" else [""] * 4)
     # Where DDL cannot be rolled back, no file may say that it is.
     assert {migration.transaction for migration in migrations} == {engine != "mysql"}

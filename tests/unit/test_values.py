@@ -27,7 +27,7 @@ class Mode(str, enum.Enum):  # as harnesses on Python 3.10 write it
     WAL = "wal"
 
 
-# The stored form is what the reference writes: str(value); None is NULL.
+# The stored form is what mlos_bench writes: str(value); None is NULL.
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_an_unknown_type_letter_is_refused() -> None:
         decode("1", "z")
 
 
-# Text without a type, as the reference reads it
+# Text without a type, as mlos_bench reads it
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Empty databases of every engine, and those of the reference, as they are and opened."""
+"""Empty databases of every engine, and those of mlos_bench, as they are and opened."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def fresh_structure(engine: str, folder: Path) -> Structure:
     return _fresh[server]
 
 
-# --- the reference ----------------------------------------------------------------------------------------------------
+# --- mlos_bench -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(
@@ -58,14 +58,14 @@ def fresh_structure(engine: str, folder: Path) -> Structure:
     params=[pytest.param(each, id=each.name, marks=pytest.mark.engine(each.engine)) for each in REFERENCES],
 )
 def reference(request: pytest.FixtureRequest) -> Reference:
-    """A database of the reference, each in turn."""
+    """A database of mlos_bench, each in turn."""
     found: Reference = request.param
     return found
 
 
 @pytest.fixture
 def loaded(reference: Reference, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """The config of a database as the reference left it."""
+    """The config of a database as mlos_bench left it."""
     with database(reference.engine, tmp_path) as config:
         reference.load(config)
         yield config
@@ -73,7 +73,7 @@ def loaded(reference: Reference, tmp_path: Path) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def fresh_twin(reference: Reference, tmp_path: Path) -> Structure:
-    """As `fresh`, of the reference's engine."""
+    """As `fresh`, of mlos_bench's engine."""
     return fresh_structure(reference.engine, tmp_path)
 
 
@@ -81,7 +81,7 @@ def fresh_twin(reference: Reference, tmp_path: Path) -> Structure:
 def adopted(
     reference: Reference, tmp_path_factory: pytest.TempPathFactory, server_name: str | None
 ) -> Iterator[SqlStorage]:
-    """A storage that has adopted a database of the reference; for reading only, since a module's tests share it."""
+    """A storage that has adopted a database of mlos_bench; for reading only, since a module's tests share it."""
     with database(reference.engine, tmp_path_factory.mktemp("adopted")) as config:
         reference.load(config)
         with SqlStorage(config) as storage:

@@ -60,7 +60,7 @@ def columns(storage: SqlStorage) -> dict[str, tuple[str, ...]]:
 
 
 def fill(storage: SqlStorage) -> Content:
-    """Put the rows of the reference into empty tables, as far as these have the columns; what every table then holds.
+    """Put the rows of mlos_bench into empty tables, as far as these have the columns; what every table then holds.
 
     The history of the schema is left out, for an upgrade adds to it.
     """
@@ -80,7 +80,7 @@ def fill(storage: SqlStorage) -> Content:
                 found = source.execute(f"SELECT * FROM {table}").fetchall()
                 names = [name for name in found[0].keys() if name in here[table]]  # noqa: SIM118 - a row is no dict
                 rows = [{name: bind(name, row[name]) for name in names} for row in found]
-                # Of events in the same second the reference kept one, where it kept seconds only.
+                # Of events in the same second mlos_bench kept one, where it kept seconds only.
                 kept = {tuple(value for name, value in row.items() if name not in VALUES): row for row in rows}
                 binds = ", ".join(f":{name}" for name in names)
                 sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({binds})"
@@ -137,7 +137,7 @@ class Structure:
 
 
 def structure(storage: SqlStorage) -> Structure:
-    """The structure of a database, without the reference's mark of its revision."""
+    """The structure of a database, without mlos_bench's mark of its revision."""
 
     def read(tx: Session) -> Structure:
         found = [Column(row[0], row[1], row[2], bool(row[3]), *row[4:]) for row in tx.many("schema_columns")]

@@ -149,7 +149,7 @@ TYPES = {
         "mysql": "varchar(n) collate bytes",
         "duckdb": "VARCHAR",
     },
-    # Up to 65,535 bytes. SQLite still names the reference's length, which it does not enforce.
+    # Up to 65,535 bytes. SQLite still names mlos_bench's length, which it does not enforce.
     "value": {
         "sqlite": "VARCHAR(n)",
         "postgresql": "text",
@@ -202,14 +202,14 @@ DIFFERENCES = (
         "trial_status",
         "primary key (exp_id, trial_id, ts)",
         "unique (exp_id, trial_id, ts)",
-        "Neither can make a unique key that the reference left into a primary key; the unique key holds all the same.",
+        "Neither can make a unique key that mlos_bench left into a primary key; the unique key holds all the same.",
     ),
     Difference(
         ("sqlite", "duckdb"),
         "trial_telemetry",
         "primary key (exp_id, trial_id, ts, metric_id)",
         "unique (exp_id, trial_id, ts, metric_id)",
-        "Neither can make a unique key that the reference left into a primary key; the unique key holds all the same.",
+        "Neither can make a unique key that mlos_bench left into a primary key; the unique key holds all the same.",
     ),
     Difference(
         ("duckdb",),

@@ -1,4 +1,4 @@
-"""The databases that the reference wrote, and loading them into their engines."""
+"""The databases that mlos_bench wrote, and loading them into their engines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARK = "alembic_version"
 
 @dataclass(frozen=True)
 class Reference:
-    """A file that holds a database of the reference, the revision it is at, and which of our versions that is."""
+    """A file that holds a database of mlos_bench, the revision it is at, and which of our versions that is."""
 
     name: str
     engine: str

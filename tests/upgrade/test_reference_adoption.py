@@ -1,4 +1,4 @@
-"""What adopting a database of the reference does to it, and which ones are refused and left as they are."""
+"""What adopting a database of mlos_bench does to it, and which ones are refused and left as they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Databases that the reference wrote, opened in place: every value agrees with what the reference reads."""
+"""Databases that mlos_bench wrote, opened in place: every value agrees with what mlos_bench reads."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def start(expected: dict[str, Any], reference: Reference) -> dt.datetime | None:
     return found.replace(microsecond=0) if cut and found else found
 
 
-# Every value that the reference reads
+# Every value that mlos_bench reads
 
 
 @pytest.mark.engine("sqlite")
