@@ -6,7 +6,8 @@ CREATE TABLE config (
     config_hash VARCHAR(64) NOT NULL,
     PRIMARY KEY (config_id),
     UNIQUE KEY config_hash (config_hash)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE config_param (
     config_id INT NOT NULL,
@@ -15,7 +16,8 @@ CREATE TABLE config_param (
     value_type CHAR(1),
     PRIMARY KEY (config_id, param_id),
     CONSTRAINT config_param_ibfk_1 FOREIGN KEY (config_id) REFERENCES config (config_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE experiment (
     exp_id VARCHAR(255) NOT NULL,
@@ -29,7 +31,8 @@ CREATE TABLE experiment (
     driver_name VARCHAR(40),
     driver_pid INT,
     PRIMARY KEY (exp_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE objectives (
     exp_id VARCHAR(255) NOT NULL,
@@ -38,7 +41,8 @@ CREATE TABLE objectives (
     weight DOUBLE,
     PRIMARY KEY (exp_id, optimization_target),
     CONSTRAINT objectives_ibfk_1 FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trial (
     exp_id VARCHAR(255) NOT NULL,
@@ -57,7 +61,8 @@ CREATE TABLE trial (
     KEY ix_trial_due (exp_id, status, ts_start, trial_id),
     CONSTRAINT trial_ibfk_1 FOREIGN KEY (exp_id) REFERENCES experiment (exp_id),
     CONSTRAINT trial_ibfk_2 FOREIGN KEY (config_id) REFERENCES config (config_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trial_lineage (
     exp_id VARCHAR(255) NOT NULL,
@@ -67,7 +72,8 @@ CREATE TABLE trial_lineage (
     PRIMARY KEY (exp_id, trial_id),
     UNIQUE KEY source (exp_id, source_exp_id, source_trial_id),
     CONSTRAINT trial_lineage_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trial_param (
     exp_id VARCHAR(255) NOT NULL,
@@ -77,7 +83,8 @@ CREATE TABLE trial_param (
     value_type CHAR(1),
     PRIMARY KEY (exp_id, trial_id, param_id),
     CONSTRAINT trial_param_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trial_result (
     exp_id VARCHAR(255) NOT NULL,
@@ -87,7 +94,8 @@ CREATE TABLE trial_result (
     value_type CHAR(1),
     PRIMARY KEY (exp_id, trial_id, metric_id),
     CONSTRAINT trial_result_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trial_status (
     exp_id VARCHAR(255) NOT NULL,
@@ -96,7 +104,8 @@ CREATE TABLE trial_status (
     status VARCHAR(16) NOT NULL,
     PRIMARY KEY (exp_id, trial_id, ts),
     CONSTRAINT trial_status_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trial_telemetry (
     exp_id VARCHAR(255) NOT NULL,
@@ -107,7 +116,8 @@ CREATE TABLE trial_telemetry (
     value_type CHAR(1),
     PRIMARY KEY (exp_id, trial_id, ts, metric_id),
     CONSTRAINT trial_telemetry_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trialstore_schema (
     version INT NOT NULL,
@@ -121,4 +131,5 @@ CREATE TABLE trialstore_schema (
     database_user VARCHAR(128),
     library_version VARCHAR(40) NOT NULL,
     PRIMARY KEY (version)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;

@@ -41,6 +41,7 @@ NO_HASH_KEY = "missing: unique key of config (config_hash)"
 NO_PARAM_REFERENCE = "missing: foreign key of config_param (config_id): to config (config_id)"
 NO_PARAM_KEY = "missing: primary key of trial_param (exp_id, trial_id, param_id)"
 NO_INDEX = "missing: index of trial (exp_id, status, ts_start, trial_id)"
+INVISIBLE = "/*!80022 INVISIBLE */ /*M!100600 IGNORED */"
 NO_TABLE = Drift("missing: table trial_lineage", statement="DROP TABLE trial_lineage")
 
 
@@ -122,6 +123,15 @@ DRIFTS: dict[str, dict[str, Drift]] = {
     },
     "mysql": {
         "dropped index": Drift(NO_INDEX, statement="DROP INDEX ix_trial_due ON trial"),
+        "invisible index": Drift(
+            NO_INDEX,
+            statement=f"ALTER TABLE trial ALTER INDEX ix_trial_due {INVISIBLE}",
+            also=("extra: invisible index of trial (exp_id, status, ts_start, trial_id)",),
+        ),
+        "invisible unique key": Drift(
+            f"{NO_HASH_KEY}\nextra: invisible unique key of config (config_hash)",
+            statement=f"ALTER TABLE config ALTER INDEX config_hash {INVISIBLE}",
+        ),
         "changed type": Drift(
             column(
                 "experiment.git_commit",

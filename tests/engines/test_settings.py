@@ -27,7 +27,7 @@ from trialstore.storage import Busy, MissingReference, PermissionDenied, SqlStor
 
 @contextmanager
 def global_settings(database: Database, settings: dict[str, str]) -> Iterator[None]:
-    """The server's defaults for new MariaDB sessions, set back afterwards."""
+    """The server's defaults for new sessions, set back afterwards."""
     needs_private(database.server)
     before = {name: database.server.admin(f"SELECT @@GLOBAL.{name}")[0][0] for name in settings}
     try:
@@ -43,9 +43,7 @@ def global_settings(database: Database, settings: dict[str, str]) -> Iterator[No
 def hostile_defaults(database: Database) -> Iterator[None]:
     """All that a server could have otherwise is."""
     if database.server.engine == "mysql":
-        if not database.server.version.startswith("MariaDB"):
-            pytest.skip("the settings are MariaDB's, some of which MySQL calls otherwise or lacks")
-        with global_settings(database, hostile.MARIADB):
+        with global_settings(database, hostile.MARIADB if database.server.name == "mariadb" else hostile.MYSQL):
             yield
     else:
         for name, value in hostile.POSTGRESQL.items():

@@ -182,6 +182,8 @@ def connected(module: str, url: URL) -> Iterator[Execute]:
                 cursor.execute(sql, params or None)
                 return list(cursor.fetchall()) if cursor.description else []
 
+        if module == "pymysql":
+            execute("SET SESSION autocommit = 1")  # the driver believes MySQL's greeting, in which it is always on
         yield execute
 
 

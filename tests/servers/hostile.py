@@ -57,6 +57,10 @@ POSTGRESQL = {
     "log_executor_stats": "on",
 }
 # As they stand in statements.
+MARIADB_ONLY = (
+    *("sql_mode", "check_constraint_checks", "sql_if_exists", "tx_isolation", "tx_read_only", "default_storage_engine"),
+    "old_mode",
+)
 MARIADB = {
     "sql_mode": "'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,IGNORE_SPACE,HIGH_NOT_PRECEDENCE,"
     "PAD_CHAR_TO_FULL_LENGTH,NO_AUTO_VALUE_ON_ZERO,NO_UNSIGNED_SUBTRACTION,REAL_AS_FLOAT,EMPTY_STRING_IS_NULL'",
@@ -87,6 +91,23 @@ MARIADB = {
     "lc_messages": "'de_DE'",
     "lc_time_names": "'de_DE'",
     "default_week_format": "3",
+}
+# Of MariaDB's, what MySQL has too, and what it alone has.
+MYSQL = {
+    **{name: value for name, value in MARIADB.items() if name not in MARIADB_ONLY},
+    "sql_mode": "'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,IGNORE_SPACE,HIGH_NOT_PRECEDENCE,"
+    "PAD_CHAR_TO_FULL_LENGTH,NO_AUTO_VALUE_ON_ZERO,NO_UNSIGNED_SUBTRACTION,REAL_AS_FLOAT,TIME_TRUNCATE_FRACTIONAL'",
+    "transaction_isolation": "'SERIALIZABLE'",
+    "transaction_read_only": "1",
+    "default_storage_engine": "'MyISAM'",
+    "default_collation_for_utf8mb4": "'utf8mb4_general_ci'",
+    "innodb_strict_mode": "OFF",
+    "innodb_default_row_format": "COMPACT",
+    "old_alter_table": "ON",
+    "cte_max_recursion_depth": "1",
+    "show_create_table_verbosity": "ON",
+    "windowing_use_high_precision": "OFF",
+    "information_schema_stats_expiry": "0",
 }
 NOT_FOR_TESTS = ("tx_read_only", "sql_safe_updates")  # what the tests themselves could not work with
 GERMAN = "de_DE.UTF-8"

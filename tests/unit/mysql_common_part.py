@@ -130,7 +130,7 @@ SYNTAX = {
     "WAIT": r"\b(FOR UPDATE|IN SHARE MODE|TABLE \w+) WAIT\b",
     "SET STATEMENT … FOR": r"\bSET STATEMENT\b",
     "BEGIN NOT ATOMIC": r"\bBEGIN NOT ATOMIC\b",
-    "IGNORED index": r"\b(NOT )?IGNORED\b",
+    "IGNORED index": r"(?<!\.)\b(NOT )?IGNORED\b",
     "PERSISTENT column": r"\bPERSISTENT\b",
     "VALUES as a table, without ROW": r"(FROM|JOIN)\s*\(\s*VALUES\s*\(",
     "ROWS … FETCH": r"\bFETCH (FIRST|NEXT)\b",

@@ -1,7 +1,7 @@
 -- migration: 0001 base_tables
 -- purpose: The tables of an experiment store: experiments, objectives, tunable configs, trials and what they yield.
 -- purpose: Text compares by byte, trailing blanks included; MySQL and MariaDB have other names for that collation, so
--- purpose: each reads its own out of the comment for it.
+-- purpose: each reads its own out of the comment for it. Keys are too long for other row formats than DYNAMIC.
 -- purpose: Same structure as revision d2a708351ba8 of the reference, so that its databases can be adopted at this step.
 -- transaction: off
 -- locks: Creates tables only; locks no table that exists.
@@ -15,7 +15,8 @@ CREATE TABLE experiment (
     git_repo VARCHAR(1024) NOT NULL,
     git_commit VARCHAR(40) NOT NULL,
     PRIMARY KEY (exp_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE objectives (
     exp_id VARCHAR(255) NOT NULL,
@@ -24,14 +25,16 @@ CREATE TABLE objectives (
     weight FLOAT,
     PRIMARY KEY (exp_id, optimization_target),
     CONSTRAINT objectives_ibfk_1 FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE config (
     config_id INTEGER NOT NULL AUTO_INCREMENT,
     config_hash VARCHAR(64) NOT NULL,
     PRIMARY KEY (config_id),
     UNIQUE KEY config_hash (config_hash)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE config_param (
     config_id INTEGER NOT NULL,
@@ -39,7 +42,8 @@ CREATE TABLE config_param (
     param_value VARCHAR(1024),
     PRIMARY KEY (config_id, param_id),
     CONSTRAINT config_param_ibfk_1 FOREIGN KEY (config_id) REFERENCES config (config_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 -- Times are in UTC. 0004 makes them exact to the microsecond.
 CREATE TABLE trial (
@@ -53,7 +57,8 @@ CREATE TABLE trial (
     KEY config_id (config_id),
     CONSTRAINT trial_ibfk_1 FOREIGN KEY (exp_id) REFERENCES experiment (exp_id),
     CONSTRAINT trial_ibfk_2 FOREIGN KEY (config_id) REFERENCES config (config_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trial_param (
     exp_id VARCHAR(255) NOT NULL,
@@ -62,7 +67,8 @@ CREATE TABLE trial_param (
     param_value VARCHAR(1024),
     PRIMARY KEY (exp_id, trial_id, param_id),
     CONSTRAINT trial_param_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trial_status (
     exp_id VARCHAR(255) NOT NULL,
@@ -71,7 +77,8 @@ CREATE TABLE trial_status (
     status VARCHAR(16) NOT NULL,
     UNIQUE KEY exp_id (exp_id, trial_id, ts),
     CONSTRAINT trial_status_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trial_result (
     exp_id VARCHAR(255) NOT NULL,
@@ -80,7 +87,8 @@ CREATE TABLE trial_result (
     metric_value VARCHAR(255),
     PRIMARY KEY (exp_id, trial_id, metric_id),
     CONSTRAINT trial_result_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 CREATE TABLE trial_telemetry (
     exp_id VARCHAR(255) NOT NULL,
@@ -90,4 +98,5 @@ CREATE TABLE trial_telemetry (
     metric_value VARCHAR(255),
     UNIQUE KEY exp_id (exp_id, trial_id, ts, metric_id),
     CONSTRAINT trial_telemetry_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;

@@ -1,7 +1,8 @@
 -- migration: 0003 experiment_driver
 -- purpose: When an experiment ran, its status, and the host and process that drove it.
 -- transaction: off
--- locks: Changes the table's definition only, no rows; a metadata lock for milliseconds at any size.
+-- locks: Changes the table's definition only, no rows; a metadata lock for milliseconds at any size. A server that
+-- locks: cannot do so refuses it (ALGORITHM = INSTANT).
 -- destructive: no
 -- adopts: 8928a401115b
 
@@ -10,4 +11,5 @@ ADD COLUMN ts_start DATETIME,
 ADD COLUMN ts_end DATETIME,
 ADD COLUMN status VARCHAR(16),
 ADD COLUMN driver_name VARCHAR(40),
-ADD COLUMN driver_pid INTEGER;
+ADD COLUMN driver_pid INTEGER,
+ALGORITHM = INSTANT;

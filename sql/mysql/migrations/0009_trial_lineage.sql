@@ -13,4 +13,5 @@ CREATE TABLE trial_lineage (
     source_trial_id INTEGER NOT NULL,
     PRIMARY KEY (exp_id, trial_id),
     UNIQUE KEY source (exp_id, source_exp_id, source_trial_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;

@@ -3,69 +3,99 @@
 -- purpose: Foreign keys stand in the way of a change of collation, so they are dropped first and added again at the
 -- purpose: end.
 -- transaction: off
--- locks: Copies each table and stops its writers meanwhile: about 2 minutes for 10,000,000 rows of telemetry. Stop the
--- locks: application for the time, since foreign keys are not checked from the first statement to the last.
+-- locks: Copies each table, those with foreign keys twice, and stops its writers meanwhile: about 2 minutes for
+-- locks: 10,000,000 rows of telemetry. Stop the application for the time, since foreign keys are not checked from the
+-- locks: first statement to the last.
 -- destructive: no
 
-ALTER TABLE trial_param DROP FOREIGN KEY trial_param_ibfk_1;
-ALTER TABLE trial_status DROP FOREIGN KEY trial_status_ibfk_1;
-ALTER TABLE trial_result DROP FOREIGN KEY trial_result_ibfk_1;
-ALTER TABLE trial_telemetry DROP FOREIGN KEY trial_telemetry_ibfk_1;
-ALTER TABLE trial DROP FOREIGN KEY trial_ibfk_1;
-ALTER TABLE objectives DROP FOREIGN KEY objectives_ibfk_1;
+ALTER TABLE trial_param
+DROP FOREIGN KEY trial_param_ibfk_1,
+ALGORITHM = INPLACE, LOCK = NONE;
+ALTER TABLE trial_status
+DROP FOREIGN KEY trial_status_ibfk_1,
+ALGORITHM = INPLACE, LOCK = NONE;
+ALTER TABLE trial_result
+DROP FOREIGN KEY trial_result_ibfk_1,
+ALGORITHM = INPLACE, LOCK = NONE;
+ALTER TABLE trial_telemetry
+DROP FOREIGN KEY trial_telemetry_ibfk_1,
+ALGORITHM = INPLACE, LOCK = NONE;
+ALTER TABLE trial
+DROP FOREIGN KEY trial_ibfk_1,
+ALGORITHM = INPLACE, LOCK = NONE;
+ALTER TABLE objectives
+DROP FOREIGN KEY objectives_ibfk_1,
+ALGORITHM = INPLACE, LOCK = NONE;
 
 ALTER TABLE experiment
-CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */,
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE objectives
-CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */,
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE config
-CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */,
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE config_param
-CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */,
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial
-CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */,
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial_param
-CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */,
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial_status
-CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */,
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial_result
-CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */,
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial_telemetry
-CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+CONVERT TO CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */,
+ALGORITHM = COPY, LOCK = SHARED;
 
 -- Text that was in another character set has become MEDIUMTEXT, lest it be cut; it is TEXT again from here on.
 ALTER TABLE config_param
-MODIFY COLUMN param_value TEXT;
+MODIFY COLUMN param_value TEXT,
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE objectives
 MODIFY COLUMN weight DOUBLE,
-ADD CONSTRAINT objectives_ibfk_1 FOREIGN KEY (exp_id) REFERENCES experiment (exp_id);
+ADD CONSTRAINT objectives_ibfk_1 FOREIGN KEY (exp_id) REFERENCES experiment (exp_id),
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial
-ADD CONSTRAINT trial_ibfk_1 FOREIGN KEY (exp_id) REFERENCES experiment (exp_id);
+ADD CONSTRAINT trial_ibfk_1 FOREIGN KEY (exp_id) REFERENCES experiment (exp_id),
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial_param
 MODIFY COLUMN param_value TEXT,
-ADD CONSTRAINT trial_param_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id);
+ADD CONSTRAINT trial_param_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id),
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial_status
-ADD CONSTRAINT trial_status_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id);
+ADD CONSTRAINT trial_status_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id),
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial_result
 MODIFY COLUMN metric_value TEXT,
-ADD CONSTRAINT trial_result_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id);
+ADD CONSTRAINT trial_result_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id),
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial_telemetry
 MODIFY COLUMN metric_value TEXT,
-ADD CONSTRAINT trial_telemetry_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id);
+ADD CONSTRAINT trial_telemetry_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id),
+ALGORITHM = COPY, LOCK = SHARED;
 
 ALTER TABLE trial_lineage
-ADD CONSTRAINT trial_lineage_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id);
+ADD CONSTRAINT trial_lineage_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id),
+ALGORITHM = COPY, LOCK = SHARED;

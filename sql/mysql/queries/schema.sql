@@ -37,11 +37,17 @@ ORDER BY c.table_name, c.ordinal_position;
 -- params: -
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
 -- why: Its rule says what becomes of its rows when those are deleted.
--- why: An index on the first characters of a column says how many.
+-- why: An index on the first characters of a column says how many. One that queries are not to use (MariaDB calls it
+-- why: ignored) is of another kind.
 SELECT
     s.table_name AS table_name,
-    CASE WHEN s.index_name = 'PRIMARY' THEN 'PRIMARY KEY' WHEN s.non_unique = 0 THEN 'UNIQUE' ELSE 'INDEX' END
-        AS key_type,
+    CASE
+        WHEN s.index_name = 'PRIMARY' THEN 'PRIMARY KEY'
+        WHEN 0 /*!80022 + (s.is_visible = 'NO') */ /*M!100600 + (s.ignored = 'YES') */ > 0
+            THEN CASE WHEN s.non_unique = 0 THEN 'INVISIBLE UNIQUE KEY' ELSE 'INVISIBLE INDEX' END
+        WHEN s.non_unique = 0 THEN 'UNIQUE'
+        ELSE 'INDEX'
+    END AS key_type,
     s.index_name AS key_name, CAST(s.seq_in_index AS SIGNED) AS position,
     CASE WHEN s.sub_part IS NULL THEN s.column_name ELSE concat(s.column_name, '(', s.sub_part, ')') END AS column_name,
     NULL AS referenced_table, NULL AS referenced_column, NULL AS key_rule
@@ -71,7 +77,7 @@ SELECT /*+ SET_VAR(group_concat_max_len = 1000000) */
     concat(
         'CREATE TABLE ', t.table_name, ' (\n    ',
         group_concat(d.line ORDER BY d.kind, d.place, CAST(d.line AS BINARY) SEPARATOR ',\n    '),
-        '\n) ENGINE = ', t.engine, ' DEFAULT CHARACTER SET ',
+        '\n) ENGINE = ', t.engine, ' ROW_FORMAT = ', upper(t.row_format), '\nDEFAULT CHARACTER SET ',
         substring_index(t.table_collation, '_', 1), ' COLLATE ',
         CASE
             WHEN t.table_collation IN ('utf8mb4_0900_bin', 'utf8mb4_nopad_bin')
@@ -122,7 +128,7 @@ INNER JOIN information_schema.tables AS t
     ON t.table_name = d.table_name
 WHERE t.table_schema = database()
     AND t.table_type = 'BASE TABLE'
-GROUP BY t.table_name, t.engine, t.table_collation
+GROUP BY t.table_name, t.engine, t.row_format, t.table_collation
 ORDER BY CAST(t.table_name AS BINARY);
 
 -- name: history_create
@@ -141,7 +147,8 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
     database_user VARCHAR(128),
     library_version VARCHAR(40) NOT NULL,
     PRIMARY KEY (version)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
 -- name: explain
 -- returns: many

@@ -6,8 +6,8 @@
 -- params: time_zone, lock_wait
 -- why: Whatever the server's defaults are: values that do not fit are refused, not cut; its clock is read in UTC; no
 -- why: write waits for another one without a limit; no result is cut off, and no statement is refused or changed by a
--- why: safety setting; keys are checked; COMMIT begins no new transaction; and error messages come in English. A limit
--- why: on time that an administrator has set stays.
+-- why: safety setting; keys are checked; neither COMMIT nor a SELECT begins a transaction; and error messages come in
+-- why: English. A limit on time that an administrator has set stays.
 SET
     SESSION sql_mode
     = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
@@ -21,6 +21,7 @@ SET
     SESSION sql_auto_is_null = 0,
     SESSION foreign_key_checks = 1,
     SESSION unique_checks = 1,
+    SESSION autocommit = 1,
     SESSION completion_type = 0,
     SESSION div_precision_increment = 4,
     SESSION group_concat_max_len = 1048576,
