@@ -284,6 +284,11 @@ class Dialect(ABC):
     def lock_holder(self, session: StatementRunner) -> str | None:
         """Who holds the migration lock, in words for an error message; None if that cannot be found out."""
 
+    def blockers(self, session: StatementRunner) -> str:
+        """Who holds locks on the database's tables, for people; empty if that cannot be told. Leaves a transaction
+        open."""
+        return ""
+
     def in_memory(self) -> bool:
         """Whether the database lives in this process's memory, so that no other process can open it."""
         return False

@@ -131,6 +131,7 @@ _WORDS = {
     ErrorKind.DEADLOCK: "the server undid it because it met another transaction",
     ErrorKind.BAD_VALUE: "a value does not fit its column",
 }
+_SYNTAX = 1064  # repeats the statement
 # Of a message that repeats a value: the names behind it.
 _NAMES_BEHIND = re.compile(r"for (?:key|column) .*", re.DOTALL)
 _OWN_WORDS = {
@@ -286,7 +287,9 @@ class MySQLDialect(ServerDialect):
         hint = _HINTS.get(number, ASK_FOR_RIGHTS if kind is ErrorKind.PERMISSION else "")
         words = _OWN_WORDS.get(number) or _WORDS.get(kind, f"the server refused it: {kind.value}")
         safe = message if kind in _NAMES_ONLY or number in _READ_ONLY_SERVER else words
-        return DriverError(kind, f"error {number}", safe, hint, _server_text(kind, message))
+        return DriverError(
+            kind, f"error {number}", safe, hint, "" if number == _SYNTAX else _server_text(kind, message)
+        )
 
     def new_id(self, cursor: Any) -> int | None:
         return int(cursor.lastrowid) if cursor.rowcount == 1 else None  # MySQL has no RETURNING
@@ -302,7 +305,7 @@ class MySQLDialect(ServerDialect):
             raise Busy("Another connection holds the migration lock.", "", ErrorKind.BUSY)
         try:
             limit = float(self.option("migration_statement_timeout"))
-            session.execute("migration_timeouts", lock_wait=seconds, statement=limit)
+            session.execute("migration_timeouts", lock_wait=max(1, round(self.table_wait)), statement=limit)
             session.begin(write=True)
             yield
         finally:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
-from .base import Dialect, Option
+from .base import Dialect, Option, StatementRunner
 from .errors import ConfigError
 
 OPTIONS: Mapping[str, Option] = {
@@ -21,6 +21,7 @@ OPTIONS: Mapping[str, Option] = {
     # Let a server have the password itself over a connection that others may read, or that others may answer.
     "allow_cleartext_password": Option(False, (bool,)),
     "migration_lock_timeout": Option(None, (int, float), least=0, most=86_400),  # None: as busy_timeout
+    "migration_lock_wait": Option(2.0, (int, float), least=0.1, most=86_400),
     "migration_statement_timeout": Option(900.0, (int, float), least=0, most=86_400 * 7),  # 0: none
 }
 READ_TIMEOUT_S, ROOM_S = 300.0, 30.0
@@ -73,6 +74,15 @@ class ServerDialect(Dialect):
     def migration_lock_timeout(self) -> float:
         own = self.option("migration_lock_timeout")
         return super().migration_lock_timeout if own is None else float(own)
+
+    @property
+    def table_wait(self) -> float:
+        """Longest single wait of a migration for a table, in seconds: whoever comes meanwhile waits behind it."""
+        return min(self.migration_lock_timeout, float(self.option("migration_lock_wait")))
+
+    def blockers(self, session: StatementRunner) -> str:
+        session.begin(write=False)
+        return session.scalar("migration_blockers") or ""
 
     @property
     def read_timeout(self) -> float:

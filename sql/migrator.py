@@ -39,6 +39,9 @@ _BUSY_HINT = (
 class StatementBusy(Busy):
     """A statement of a migration waited too long for a lock on a table (not for the migration lock)."""
 
+    blockers = ""
+    """Who holds the tables, for people, if that can be told."""
+
 
 class Migrator:
     """Plans and applies the migrations of one dialect."""
@@ -210,7 +213,7 @@ class Migrator:
     def _execute(self, session: Session, step: Step, begun: HistoryRow | None) -> None:
         try:
             self._run(session, step)
-        except MigrationFailed:
+        except (MigrationFailed, StatementBusy):
             if not self.dialect.transactional_ddl and not step.in_doubt:
                 self._mark_refused(session, step.migration, untouched=begun is None and step.number == 1)
             raise

@@ -13,11 +13,13 @@ from trialstore.dialects.errors import (
     SchemaError,
     SchemaMissing,
     SchemaTooOld,
+    StorageError,
 )
 from trialstore.dialects.text import logger
 from trialstore.sql.inspection import Found, SchemaState
 from trialstore.sql.migrations import Migration
 from trialstore.sql.migrator import StatementBusy
+from trialstore.sql.session import Session
 from trialstore.storage.database.connections import Database
 
 _LOG = logger(__name__)
@@ -97,13 +99,27 @@ def migrate(database: Database, to: int | None = None) -> list[Migration]:
     def attempt() -> None:
         with database.session() as session:
             session.prepare(write=True)
-            database.migrator.apply(session, to, applied)
+            try:
+                database.migrator.apply(session, to, applied)
+            except StatementBusy as exc:
+                exc.blockers = _blockers(database, session)
+                _LOG.info("%s; it waits for %s", exc.message, exc.blockers or "somebody whom this user may not see")
+                raise
 
     with lock_explained(database):
         database.retry(attempt, within=database.dialect.migration_lock_timeout)
     if applied:
         _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
     return applied
+
+
+def _blockers(database: Database, session: Session) -> str:
+    try:
+        found = database.dialect.blockers(session)
+        session.rollback()
+    except StorageError:  # not every user may look, and not on a connection that is lost
+        return ""
+    return found
 
 
 @contextmanager
@@ -113,6 +129,8 @@ def lock_explained(database: Database) -> Iterator[None]:
         yield
     except StatementBusy as exc:
         reason, hint, code, step = exc.message, exc.hint, exc.code, exc.step
+        if exc.blockers:
+            reason = f"{reason}. The tables are held by {exc.blockers}"
     except Busy as exc:
         with database.session() as session:
             holder = database.dialect.lock_holder(session)

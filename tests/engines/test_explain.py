@@ -22,6 +22,8 @@ from trialstore.storage.cli.sql import explain_statement
 from trialstore.storage.config.keys import check_config
 
 Config = dict[str, Any]
+OF_OTHERS = "migration_blockers"
+"""Looks at the locks of others, which takes more rights on some servers."""
 CHANGES = ("trial_insert", "trial_finish", "merge_results", "trial_status_put", "config_insert")
 
 
@@ -150,9 +152,9 @@ def test_somebody_who_may_only_read_sees_the_plans_of_what_reads(engine: str, fo
     with SqlStorage({**reader(engine, config), "schema_policy": "verify"}) as storage:
         catalogue = storage.database.statements.catalogue
         for name in planned(config):
-            if not catalogue[name].writes:
+            if not catalogue[name].writes and name != OF_OTHERS:
                 explain_statement(storage, name)
-        for name in CHANGES:
+        for name in {*CHANGES, OF_OTHERS} & set(catalogue):
             with suppress(PermissionDenied):  # some engines would tell the plan, some refuse even that
                 explain_statement(storage, name)
     assert "Large" in ok(config, "trial_get")

@@ -139,6 +139,47 @@ SELECT get_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50)), :
 -- why: The lock belongs to the connection, which goes back to the pool.
 SELECT release_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))) AS freed;
 
+-- name: migration_blockers
+-- returns: scalar
+-- params: -
+-- why: Who has a transaction open in this database, or locks on its tables, the oldest first: whom a migration waits
+-- why: for. Takes the rights PROCESS and SELECT on performance_schema, which MariaDB has switched off by default: then
+-- why: the tables are not named. Times of transactions are in the server's own zone.
+SELECT group_concat(h.holder ORDER BY h.age_s DESC, h.id SEPARATOR ', and ') AS holders
+FROM (
+    SELECT
+        p.id,
+        coalesce(
+            timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time
+        ) AS age_s,
+        concat(
+            'connection ', p.id, ' of user ', p.user, ' from ', p.host, ', in a transaction for ',
+            coalesce(timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time),
+            ' s', coalesce(concat(', on ', k.held), '')
+        ) AS holder
+    FROM /*!80022 performance_schema. */ /*M!100600 information_schema. */ processlist AS p
+    LEFT JOIN information_schema.innodb_trx AS x
+        ON x.trx_mysql_thread_id = p.id
+    LEFT JOIN (
+        SELECT
+            t.processlist_id AS id,
+            group_concat(DISTINCT m.object_name SEPARATOR ', ') AS held
+        FROM performance_schema.metadata_locks AS m
+        INNER JOIN performance_schema.threads AS t
+            ON t.thread_id = m.owner_thread_id
+        WHERE m.object_type = 'TABLE'
+            AND m.object_schema = database()
+            AND m.lock_status = 'GRANTED'
+        GROUP BY t.processlist_id
+    ) AS k
+        ON k.id = p.id
+    WHERE p.db = database()
+        AND p.id <> connection_id()
+        AND (x.trx_started IS NOT NULL OR k.id IS NOT NULL)
+    ORDER BY age_s DESC
+    LIMIT 5
+) AS h;
+
 -- name: migration_lock_holder
 -- returns: scalar
 -- params: -

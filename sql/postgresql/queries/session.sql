@@ -85,6 +85,44 @@ SELECT
 -- why: One migrator at a time, in each database; freed with the transaction, and so with a killed process.
 SELECT pg_advisory_xact_lock(1953655156, 1) AS locked;
 
+-- name: migration_blockers
+-- returns: scalar
+-- params: -
+-- why: Who holds locks on tables of the schema that migrations change, the longest transaction first: whom a migration
+-- why: waits for. What a login may not see of others' sessions is NULL there, also the host, which is not NULL of
+-- why: sessions of this host: those have the port -1.
+SELECT string_agg(h.holder, ', and ' ORDER BY h.since NULLS LAST, h.pid) AS holders
+FROM (
+    SELECT
+        a.pid,
+        a.xact_start AS since,
+        concat(
+            'process ', a.pid, ' of user ', coalesce(a.usename, '?'),
+            ' (', coalesce(a.application_name, '?'), ') from ',
+            CASE
+                WHEN a.client_port = -1 THEN 'this host'
+                ELSE coalesce(CAST(a.client_addr AS TEXT), 'a host that this login may not see')
+            END,
+            ', in a transaction for ',
+            coalesce(CAST(date_trunc('second', clock_timestamp() - a.xact_start) AS TEXT), '?'),
+            ', on ', string_agg(DISTINCT CAST(c.relname AS TEXT), ', ')
+        ) AS holder
+    FROM pg_catalog.pg_locks AS l
+    INNER JOIN pg_catalog.pg_class AS c
+        ON c.oid = l.relation
+    INNER JOIN pg_catalog.pg_stat_activity AS a
+        ON a.pid = l.pid
+    WHERE l.locktype = 'relation'
+        AND l.granted
+        AND c.relkind IN ('r', 'p')
+        AND c.relnamespace = CAST(current_schema() AS REGNAMESPACE)
+        AND a.datname = current_database()
+        AND l.pid <> pg_backend_pid()
+    GROUP BY a.pid, a.usename, a.application_name, a.client_addr, a.client_port, a.xact_start
+    ORDER BY a.xact_start NULLS LAST
+    LIMIT 5
+) AS h;
+
 -- name: migration_lock_holder
 -- returns: scalar
 -- params: -
@@ -92,7 +130,10 @@ SELECT pg_advisory_xact_lock(1953655156, 1) AS locked;
 SELECT
     concat(
         'process ', l.pid, ' of user ', coalesce(a.usename, '?'), ' (', coalesce(a.application_name, '?'), ') from ',
-        coalesce(CAST(a.client_addr AS TEXT), 'this host')
+        CASE
+            WHEN a.client_port = -1 THEN 'this host'
+            ELSE coalesce(CAST(a.client_addr AS TEXT), 'a host that this login may not see')
+        END
     ) AS holder
 FROM pg_catalog.pg_locks AS l
 INNER JOIN pg_catalog.pg_database AS d

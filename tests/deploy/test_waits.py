@@ -1,0 +1,77 @@
+"""A migration that waits for a table of others: it keeps nobody waiting behind it, names them, and leaves nothing."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from deploy.commands import Run, ok, refused
+from engines.databases import Database, on_servers, user_of
+from trialstore.contract.helpers import bare, migrate_to, query
+from trialstore.storage import SqlStorage
+
+BEGIN = {"postgresql": "BEGIN", "mysql": "START TRANSACTION"}
+OWN_ID = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT connection_id()"}
+PATIENCE = {"postgresql": "SET lock_timeout = '120s'", "mysql": "SET lock_wait_timeout = 120"}
+
+OWNER = {
+    "postgresql": [
+        "GRANT ALL ON SCHEMA public TO {user}",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO {user}",
+        "ALTER TABLE trial OWNER TO {user}",
+    ],
+    "mysql": ["GRANT ALL ON {database}.* TO {user}@'%'"],
+}
+
+
+@on_servers
+def test_a_wait_for_the_first_statement_leaves_nothing_and_names_who_is_waited_for(
+    server_database: Database, run: Run
+) -> None:
+    engine, config = server_database.server.engine, server_database.config(migration_lock_timeout=1)
+    migrate_to(config, 10)
+    with server_database.other() as user:
+        user(BEGIN[engine])
+        user("SELECT count(*) FROM trial")
+        ((number,),) = user(OWN_ID[engine])
+        told = refused(run(config, "apply"), 1, "0011_leases, statement 1 of", f" {number} of user ", "transaction")
+        if "MariaDB" not in str(user("SELECT version()")):
+            assert ", on trial" in told
+        with bare({**config, "schema_policy": "verify"}) as old:
+            old._database.migrator.migrations = old._database.migrator.migrations[:10]
+            assert len(old.experiments) == 0
+            assert query(old, "SELECT max(version) FROM trialstore_schema") == [(10,)]
+        user("COMMIT")
+    ok(run(config, "apply"))
+
+
+@on_servers
+def test_whoever_wants_the_table_meanwhile_gets_it(server_database: Database) -> None:
+    engine = server_database.server.engine
+    config = server_database.config(migration_lock_timeout=600, retry_timeout=600)
+    migrate_to(config, 10)
+    with server_database.other() as holder, ThreadPoolExecutor(1) as pool:
+        holder(BEGIN[engine])
+        holder("SELECT count(*) FROM trial")
+        with bare({**config, "schema_policy": "update"}) as storage:
+            applying = pool.submit(storage.update_schema)
+            with server_database.other() as reader:
+                reader(PATIENCE[engine])
+                for _ in range(3):
+                    assert reader("SELECT count(*) FROM trial") == [(0,)]
+            assert not applying.done()
+            holder("COMMIT")
+            applying.result()
+    with SqlStorage({**config, "schema_policy": "verify"}) as storage:
+        assert len(storage.experiments) == 0
+
+
+@on_servers
+def test_a_login_that_may_not_look_is_not_told_that_it_is_this_host(server_database: Database, run: Run) -> None:
+    engine, config = server_database.server.engine, server_database.config(migration_lock_timeout=1)
+    migrate_to(config, 10)
+    with user_of(server_database, "a passw0rd", OWNER) as login, server_database.other() as user:
+        user(BEGIN[engine])
+        user("SELECT count(*) FROM trial")
+        told = refused(run({**config, **login}, "apply"), 1, "0011_leases, statement 1 of")
+        assert "this host" not in told
+        user("COMMIT")
