@@ -37,7 +37,7 @@ def test_a_wait_for_the_first_statement_leaves_nothing_and_names_who_is_waited_f
         if "MariaDB" not in str(user("SELECT version()")):
             assert ", on trial" in told
         with bare({**config, "schema_policy": "verify"}) as old:
-            old._database.migrator.migrations = old._database.migrator.migrations[:10]
+            old.database.migrator.migrations = old.database.migrator.migrations[:10]
             assert len(old.experiments) == 0
             assert query(old, "SELECT max(version) FROM trialstore_schema") == [(10,)]
         user("COMMIT")
