@@ -194,3 +194,15 @@ def test_the_commands_for_the_newest_source_of_mlos_bench_are_one_script(tmp_pat
     assert [line.split()[0] for line in said] == ["git", "git", "git", "git", "python3", "pip", "pytest"]
     assert f"commit {said[1].removeprefix('git -C ../mlos checkout -q ')} of " in page
     assert (ROOT / said[-1].split()[-1]).is_file()
+
+
+# --- contributing -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_files_that_a_page_for_contributors_names_are_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:storage|sql|dialects|tests|docs)/[^`\s]*)`", text)
+    assert len(named) > 9
+    patterns = [path.replace("<engine>", "*").rstrip("/") for path in named]
+    assert [path for path in patterns if not list(ROOT.glob(path))] == []

@@ -127,6 +127,14 @@ def test_tox_lints_and_checks_types_with_the_versions_that_the_dev_extra_gives()
     assert used == pinned - {word for word in pinned if re.match("build|tox", word)}
 
 
+def test_pre_commit_runs_the_versions_that_the_dev_extra_gives() -> None:
+    pinned = set(words(settings("setup.cfg")["options.extras_require"]["dev"]))
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    used = set(re.findall(r"additional_dependencies: \[(\S+)\]", hooks))
+    assert used
+    assert used <= pinned
+
+
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
 def test_the_lowest_versions_are_tested_as_setup_cfg_declares_them(python: str) -> None:
     declared = lowest(words(settings("setup.cfg")["options"]["install_requires"]), ">=", python)
