@@ -26,6 +26,8 @@ VARIABLE = "TRIALSTORE_RESULTS"
 """Names the file to write; without it, nothing is written."""
 CLUSTERS = (galera.NAME, group.WITH_PRIMARY, group.PRIMARIES)
 """What takes the place of an engine's name in tests on a cluster, all of which are MySQL's or MariaDB's."""
+NO_ENGINE = "none"
+"""In place of a mode: tests without a database, and what failed outside of all tests."""
 _DRIVERS = {"sqlite": "", "duckdb": "duckdb-engine", "postgresql": "psycopg", "mysql": "pymysql"}
 
 
@@ -92,20 +94,29 @@ class Results:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test once: its call, or what went wrong around it."""
         properties = dict(report.user_properties)
-        mode = properties.get("mode")
-        if mode is None or (report.when != "call" and report.outcome == "passed"):
+        mode = properties.get("mode", NO_ENGINE)
+        if report.when != "call" and report.outcome == "passed":
             return
         self.outcomes.setdefault(str(mode), Counter())[report.outcome] += 1
         if properties.get("version"):
             self.versions[str(mode)] = str(properties["version"])
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Count a module that could not be imported, whose tests are in no other report."""
+        if report.failed:
+            self.outcomes.setdefault(NO_ENGINE, Counter())["failed"] += 1
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Write the file."""
         found = {
             mode: {"version": self.versions.get(mode, ""), "driver": _driver(mode), **counts}
             for mode, counts in sorted(self.outcomes.items())
         }
-        about = {"environment": os.environ.get("TOX_ENV_NAME", ""), "python": platform.python_version()}
+        about = {
+            "environment": os.environ.get("TOX_ENV_NAME", ""),
+            "python": platform.python_version(),
+            "exit_code": int(exitstatus),
+        }
         file = Path(os.environ[VARIABLE])
         file.parent.mkdir(parents=True, exist_ok=True)
         packages = {name: version(name) for name in ("sqlalchemy", "pandas", "numpy")}
@@ -113,6 +124,8 @@ class Results:
 
 
 def _driver(mode: str) -> str:
+    if mode == NO_ENGINE:
+        return ""
     name = _DRIVERS[engine_of_mode(mode)]
     try:
         return (
