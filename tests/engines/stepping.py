@@ -1,7 +1,7 @@
 """Stepping calls through their statements, one of them at a time, in every order.
 
-A call that waits for a lock of the other does not come back from its step; then only the other can go on. One that is
-merely slow may be taken for one that waits: the run is still a real one, of another order.
+A call that waits for a lock of the other does not come back from its step; then only the other can go on. That it waits
+is what the server says, so that the orders are the same ones on a slow machine as on a fast one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from trialstore.storage import SqlStorage
 
 LIMIT = 60.0
 """Longest wait for anything, in seconds; what takes longer hangs."""
-BLOCKED = 0.04
-"""Seconds after which a statement is taken to wait for the other session."""
+GLANCE = 0.002
+"""Seconds between two questions to the server about who waits."""
 OPENING = ("begin", "start transaction", "set ", "select set_config")
-ENDING = ("commit", "rollback")
-"""What waits for nobody; when it is done, so is the call, or its attempt."""
+"""What waits for nobody."""
 
 
 class Stepper:
@@ -30,7 +29,6 @@ class Stepper:
     def __init__(self, storage: SqlStorage, call: Callable[[], Any]) -> None:
         self._changed = threading.Condition()
         self._allowed = False
-        self._ending = False
         self.waiting = self.done = False
         self.ended = 0.0
         self.result: Any = None
@@ -53,7 +51,7 @@ class Stepper:
         if sql.lower().startswith(OPENING):
             return
         with self._changed:
-            self.waiting, self._ending = True, sql.lower() in ENDING
+            self.waiting = True
             self._changed.notify_all()
             assert self._changed.wait_for(lambda: self._allowed, LIMIT)
             self.waiting = self._allowed = False
@@ -64,12 +62,10 @@ class Stepper:
             return self._changed.wait_for(lambda: self.done or (self.waiting and not self._allowed), seconds)
 
     def step(self) -> None:
-        """Let the next statement go, and wait for its end unless it waits itself."""
+        """Let the next statement go."""
         with self._changed:
             self._allowed = True
             self._changed.notify_all()
-            ending = self._ending
-        self.settle(LIMIT if ending else BLOCKED)
 
     @property
     def ready(self) -> bool:
@@ -87,28 +83,33 @@ Schedule = tuple[int, ...]
 """Which of two calls makes each next step."""
 
 
-def play(steppers: tuple[Stepper, Stepper], schedule: Schedule) -> tuple[Schedule, list[int]]:
+def play(steppers: tuple[Stepper, Stepper], schedule: Schedule, waits: Callable[[], int]) -> tuple[Schedule, list[int]]:
     """Step the calls in this order, then the first before the second; the order that it was, and at how many places
-    (by their number) there was a choice."""
+    (by their number) there was a choice. `waits` asks the server how many statements wait for a lock."""
     taken: list[int] = []
     choices: list[int] = []
-    for stepper in steppers:
-        assert stepper.settle(LIMIT)
+    _rest(steppers, waits)
     while not all(stepper.done for stepper in steppers):
         able = [number for number, stepper in enumerate(steppers) if stepper.ready]
-        if not able:
-            running = [stepper for stepper in steppers if not stepper.done]
-            assert any(stepper.settle(LIMIT / 100) for _ in range(100) for stepper in running), "both wait"
-            continue
+        assert able, "both wait"
         wanted = schedule[len(taken)] if len(taken) < len(schedule) else 0
         chosen = wanted if wanted in able else able[0]
         if len(able) == 2:
             choices.append(len(taken))
         taken.append(chosen)
         steppers[chosen].step()
-        for stepper in steppers:
-            stepper.settle(BLOCKED / 4)
+        _rest(steppers, waits)
     return tuple(taken), choices
+
+
+def _rest(steppers: tuple[Stepper, Stepper], waits: Callable[[], int]) -> None:
+    """Wait until each call is at its next statement, or has ended, or waits for a lock of one that has not ended."""
+    late = time.monotonic() + LIMIT
+    while not all(stepper.settle(GLANCE) for stepper in steppers):
+        assert time.monotonic() < late, "a statement neither ends nor waits for a lock"
+        # Where the other has ended, nothing is held any more: who still seems to wait has not woken up yet.
+        if any(stepper.ready for stepper in steppers) and waits():
+            return
 
 
 def explore(run: Callable[[Schedule], tuple[Schedule, list[int]]]) -> int:
