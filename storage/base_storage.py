@@ -19,6 +19,8 @@ from .tunables.values import Tunables
 from .values.checks import check_mapping
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from .base_experiment_data import ExperimentData
 
 
@@ -34,7 +36,7 @@ class Storage(ABC):
         self._global_config = dict(global_config or {})
         self._service = service
 
-    def __enter__(self) -> Storage:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -77,7 +79,7 @@ class Storage(ABC):
         root_env_config: str,
         description: str,
         tunables: Tunables,
-        opt_targets: dict[str, Direction],
+        opt_targets: Mapping[str, Direction],
         opt_weights: Mapping[str, float] | None = None,
     ) -> Storage.Experiment:
         """An experiment to be entered (`with`), which creates or reloads it.
@@ -94,7 +96,7 @@ class Storage(ABC):
 
     @abstractmethod
     def get_experiment_by_id(
-        self, experiment_id: str, tunables: Tunables, opt_targets: dict[str, Direction]
+        self, experiment_id: str, tunables: Tunables, opt_targets: Mapping[str, Direction]
     ) -> Storage.Experiment | None:
         """A stored experiment, usable as it is (without entering it), or None. For a child process that runs a
         trial."""
@@ -120,7 +122,7 @@ class Storage(ABC):
             self._opt_targets = dict(opt_targets)
             self._entered = False
 
-        def __enter__(self) -> Storage.Experiment:
+        def __enter__(self) -> Self:
             """Create the experiment with its objectives, or reload it. Entering an entered one raises TrialError."""
             if self._entered:
                 raise TrialError(f"Experiment {self._experiment_id!r} is entered already.", "Leave it first.")

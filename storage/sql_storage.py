@@ -80,7 +80,7 @@ class SqlStorage(Storage):
         root_env_config: str,
         description: str,
         tunables: Tunables,
-        opt_targets: dict[str, Direction],
+        opt_targets: Mapping[str, Direction],
         opt_weights: Mapping[str, float] | None = None,
     ) -> Storage.Experiment:
         """An experiment to be entered (`with`), which creates or reloads it; see `Storage.experiment`."""
@@ -96,7 +96,7 @@ class SqlStorage(Storage):
         )
 
     def get_experiment_by_id(
-        self, experiment_id: str, tunables: Tunables, opt_targets: dict[str, Direction]
+        self, experiment_id: str, tunables: Tunables, opt_targets: Mapping[str, Direction]
     ) -> Storage.Experiment | None:
         """A stored experiment, usable as it is (without entering it), or None; see `Storage.get_experiment_by_id`."""
         return Experiment.find(self._open(), experiment_id, tunables, opt_targets)

@@ -207,4 +207,8 @@ def recorded(storage: SqlStorage) -> Iterator[Record]:
 
 def watch(storage: SqlStorage, told: Callable[[str], object]) -> None:
     """Call a function before each statement that this storage runs from now on, with its text; `commit` among them."""
-    storage.database.statements.watch = lambda sql, _many: told(sql)
+
+    def before_each(sql: str, _many: bool) -> None:
+        told(sql)
+
+    storage.database.statements.watch = before_each

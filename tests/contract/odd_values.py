@@ -27,34 +27,38 @@ class Hostile:
     def fail(self, *_: object) -> NoReturn:
         raise OwnError
 
-    __str__ = __repr__ = __hash__ = __eq__ = __ne__ = __lt__ = __iter__ = __len__ = __bool__ = fail  # type: ignore[assignment]
+    __str__ = __repr__ = __hash__ = __eq__ = __ne__ = __lt__ = __iter__ = __len__ = __bool__ = fail
     __int__ = __index__ = __float__ = __getitem__ = __contains__ = __call__ = __fspath__ = __enter__ = fail
+
+
+FAILS: Any = Hostile.fail
+"""In place of methods of other types."""
 
 
 class HostileInt(int):
     """An int whose own methods fail."""
 
-    __str__ = __repr__ = __hash__ = __eq__ = __lt__ = __le__ = __int__ = __index__ = __bool__ = Hostile.fail  # type: ignore[assignment]
+    __str__ = __repr__ = __hash__ = __eq__ = __lt__ = __le__ = __int__ = __index__ = __bool__ = FAILS
 
 
 class HostileText(str):
     """A text whose own methods fail."""
 
     __slots__ = ()
-    __str__ = __repr__ = __hash__ = __eq__ = __lt__ = __len__ = __iter__ = __contains__ = Hostile.fail  # type: ignore[assignment]
-    encode = strip = isascii = Hostile.fail  # type: ignore[assignment]
+    __str__ = __repr__ = __hash__ = __eq__ = __lt__ = __len__ = __iter__ = __contains__ = FAILS
+    encode = strip = isascii = FAILS
 
 
 class HostileDict(dict[Any, Any]):
     """A dict that cannot be read."""
 
-    items = keys = values = __iter__ = __len__ = Hostile.fail  # type: ignore[assignment]
+    items = keys = values = __iter__ = __len__ = FAILS
 
 
 class FailingZone(dt.tzinfo):
     """A time zone that fails when it is asked."""
 
-    utcoffset = dst = tzname = Hostile.fail  # type: ignore[assignment]
+    utcoffset = dst = tzname = FAILS
 
 
 class OddZone(dt.tzinfo):
@@ -64,7 +68,7 @@ class OddZone(dt.tzinfo):
         """Nonsense."""
         return "an hour or so"
 
-    dst = tzname = utcoffset  # type: ignore[assignment]
+    dst = tzname = utcoffset
 
 
 class Colour(enum.Enum):

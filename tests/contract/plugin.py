@@ -6,7 +6,7 @@ run without time limits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ settings.register_profile("trialstore", deadline=None, suppress_health_check=[He
 settings.load_profile("trialstore")
 
 # Fixtures that run once in each mode, and which modes they are for.
-_CONFIGS = {
+_CONFIGS: dict[str, Callable[[Mode], bool]] = {
     "config": lambda mode: True,
     "shared_config": lambda mode: mode.reopens,
     "process_config": lambda mode: mode.many_processes,

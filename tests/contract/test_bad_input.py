@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ LOOP.append(LOOP)
 
 # A trial and what is written to it. Each call gets an entered experiment, a new trial and a completed one.
 
+RUNNING_AS_TEXT: Any = "RUNNING"
 Call = Callable[[Storage.Experiment, Storage.Trial, Storage.Trial], Any]
 
 
@@ -95,7 +97,7 @@ WRONG: list[tuple[str, Call, type[StorageError], list[str]]] = [
     ("metric whose name is a number", success({7: 1}), ValueRejected, ["Metric", "int"]),
     ("end that is no time", success({"score": 1}, "later"), ValueRejected, ["timestamp", "str"]),
     ("end that is not a time", success({"score": 1}, pd.NaT), ValueRejected, ["timestamp"]),
-    ("status as text", lambda _e, trial, _d: trial.update("RUNNING", at(1)), ValueRejected, ["status", "str"]),
+    ("status as text", lambda _e, trial, _d: trial.update(RUNNING_AS_TEXT, at(1)), ValueRejected, ["status", "str"]),
     ("completing twice", lambda _e, _t, done: finish(done, SECRET), AlreadyCompleted, ["SUCCEEDED"]),
     ("telemetry of no type", report([(at(1), "m", 1), (at(2), "n", Odd())]), ValueRejected, ["'n'", "Odd"]),
     ("long telemetry", report([(at(1), "m", 1), (at(2), "n", LONG)]), ValueRejected, ["'n'", "bytes"]),
@@ -149,9 +151,10 @@ def test_a_value_that_a_tunable_does_not_take_is_refused(
 
 def test_a_new_trial_of_an_experiment_that_was_never_entered_is_refused(storage: SqlStorage) -> None:
     before = dump(storage)
-    for tunables in ({}, groups()):
+    kinds: tuple[Any, ...] = ({}, groups())
+    for tunables in kinds:
         experiment = make_experiment(storage, "Never", tunables=tunables)
-        refused(lambda experiment=experiment: experiment.new_trial({}), ExperimentMissing, "'Never'")
+        refused(functools.partial(experiment.new_trial, {}), ExperimentMissing, "'Never'")
     assert dump(storage) == before
 
 

@@ -52,7 +52,7 @@ TICK = dt.timedelta(microseconds=1)
 SLACK = HOUR / 6
 
 # Times go by names, which read well in a counterexample. None is what the clock tells.
-TIMES = {
+TIMES: dict[str, Any] = {
     "long ago": at(-86_400),
     "first": at(1),
     "second": at(2),
@@ -83,6 +83,12 @@ _numbers = itertools.count(1)
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
+
+
+def known(ts: dt.datetime | None) -> dt.datetime:
+    """A time that must be there."""
+    assert ts is not None
+    return ts
 
 
 @dataclass
@@ -257,7 +263,7 @@ class LifeCycle(RuleBasedStateMachine):
         mine = make_experiment(first, self.name).__enter__()
         others = second.get_experiment_by_id(self.name, MAPPING, TARGETS)
         assert others is not None
-        self.experiments = dict(zip(RUNNERS, (mine, others), strict=True))
+        self.experiments: dict[int, Storage.Experiment] = dict(zip(RUNNERS, (mine, others), strict=True))
         self.data = second.experiments[self.name]
         self.trials: dict[int, TrialModel] = {}
         self.known: list[Handle] = []
@@ -298,7 +304,7 @@ class LifeCycle(RuleBasedStateMachine):
         assert [trial.trial_id for trial in made] == list(range(first, first + len(due)))  # dense, whoever makes them
         stored = self.data.trials
         for trial_id, each in enumerate(due, first):
-            ts_start = TIMES[each] or stored[trial_id].ts_start
+            ts_start = TIMES[each] or known(stored[trial_id].ts_start)
             assert TIMES[each] or began <= ts_start <= ended
             self.trials[trial_id] = TrialModel(trial_id, Row(ts_start, dict(metadata)))
         return multiple(*map(self.handle, made))
@@ -457,7 +463,7 @@ class LifeCycle(RuleBasedStateMachine):
         trials = self.data.trials
         stored = {
             trial_id: Row(
-                ts_start=trial.ts_start,
+                ts_start=known(trial.ts_start),
                 status=trial.status,
                 runner=trial.trial_runner_id,
                 fence=leases[trial_id][0],
@@ -521,9 +527,10 @@ BATCH = settings(
 
 def live(first: SqlStorage, second: SqlStorage) -> None:
     """Let trials live and die, each time in another experiment of the same database."""
+    machine: Any = lambda: LifeCycle(first, second)  # noqa: E731 - called as a class would be
     ends = time.monotonic() + SECONDS
     while time.monotonic() < ends:
-        run_state_machine_as_test(lambda: LifeCycle(first, second), settings=BATCH)
+        run_state_machine_as_test(machine, settings=BATCH)
 
 
 def test_two_runners_with_a_storage_each(shared_storage: SqlStorage, shared_config: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from trialstore.contract import children
 from trialstore.contract.helpers import MAPPING, at, finish, make_experiment
-from trialstore.storage import ConfigError, SqlStorage, Status, Storage
+from trialstore.storage import ConfigError, SqlStorage, Status, Storage, StorageError
 
 
 def in_child(method: str, function: Callable[..., Any], argument: Any) -> int:
@@ -105,13 +105,14 @@ def test_data_of_an_experiment_can_be_pickled(shared_storage: SqlStorage) -> Non
 
 def test_a_real_error_comes_through_pickling_and_copying(experiment: Storage.Experiment) -> None:
     trial = finish(experiment.new_trial({}))
-    with pytest.raises(RuntimeError) as caught:
+    with pytest.raises(StorageError) as caught:
         finish(trial)
+    assert isinstance(caught.value, RuntimeError)
     for twin in (clone(caught.value), copy.copy(caught.value), copy.deepcopy(caught.value)):
         assert type(twin) is type(caught.value)
         assert (twin.message, twin.hint, twin.args) == (
-            caught.value.message,  # type: ignore[attr-defined]
-            caught.value.hint,  # type: ignore[attr-defined]
+            caught.value.message,
+            caught.value.hint,
             caught.value.args,
         )
         assert str(twin) == str(caught.value)

@@ -82,7 +82,7 @@ def test_tunables_share_the_config_of_the_plain_ones(storage: SqlStorage, name: 
 
 
 def test_names_of_groups_and_of_their_parameters_count_as_plain_text(storage: SqlStorage) -> None:
-    given = {
+    given: dict[Any, Any] = {
         np.str_(group): {**content, "params": {np.str_(name): one for name, one in content["params"].items()}}
         for group, content in GROUPS.items()
     }
@@ -90,7 +90,8 @@ def test_names_of_groups_and_of_their_parameters_count_as_plain_text(storage: Sq
     assert str(other) == str(groups())
     assert {type(tunable.name) for tunable, _group in other} == {str}
     with make_experiment(storage, "Groups", tunables=groups()) as experiment:
-        ids = {experiment.new_trial(tunables).tunable_config_id for tunables in ({}, other)}
+        both: tuple[Any, ...] = ({}, other)
+        ids = {experiment.new_trial(tunables).tunable_config_id for tunables in both}
     assert len(ids) == 1
     assert other[np.str_("latency")] == 20
 

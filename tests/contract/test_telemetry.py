@@ -28,7 +28,7 @@ def trial(experiment: Storage.Experiment) -> Storage.Trial:
 def test_telemetry_comes_back_ordered_by_time_then_metric(
     storage: SqlStorage, experiment: Storage.Experiment, trial: Storage.Trial
 ) -> None:
-    assert trial.update_telemetry(Status.RUNNING, at(1), POINTS) is None  # type: ignore[func-returns-value]
+    assert trial.update_telemetry(Status.RUNNING, at(1), POINTS) is None
     assert same([list(point) for point in experiment.load_telemetry(1)], [list(point) for point in ORDERED])
     frame = storage.experiments["Exp"].trials[1].telemetry_df
     assert list(frame.columns) == ["ts", "metric", "value"]

@@ -54,6 +54,7 @@ def test_a_new_trial_starts_now_unless_it_is_scheduled(storage: SqlStorage, expe
     experiment.new_trial({})
     experiment.new_trial({}, ts_start=before + dt.timedelta(days=365))
     now, later = storage.experiments["Exp"].trials.values()
+    assert now.ts_start is not None
     assert before <= now.ts_start <= dt.datetime.now(UTC)
     assert later.ts_start == before + dt.timedelta(days=365)
     assert later.status is Status.PENDING
@@ -164,7 +165,7 @@ def test_aware_times_come_back_as_utc_to_the_microsecond(
     assert stored.ts_start == moment
     assert stored.ts_end == moment + dt.timedelta(microseconds=1)
     assert experiment.load_telemetry(1) == [(moment, "m", 1)]
-    assert all(ts.utcoffset() == dt.timedelta(0) for ts in (stored.ts_start, stored.ts_end))
+    assert all(ts is not None and ts.utcoffset() == dt.timedelta(0) for ts in (stored.ts_start, stored.ts_end))
     assert experiment.load_telemetry(1)[0][0].utcoffset() == dt.timedelta(0)
 
 

@@ -3,6 +3,7 @@ listed and canceled."""
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any
 
@@ -78,8 +79,9 @@ def test_only_pending_trials_that_nobody_holds_are_canceled(storage: SqlStorage)
         assert experiment.cancel_trials([1, 2, 3, 99]) == []
         assert dump(storage) == before
         assert experiment.cancel_trials([4, 1, 4]) == [4]
-        for bad in ("1", 1, [1, "x"], [True], [-1]):
-            refused(lambda bad=bad: experiment.cancel_trials(bad), ValueRejected)
+        wrong: tuple[Any, ...] = ("1", 1, [1, "x"], [True], [-1])
+        for bad in wrong:
+            refused(functools.partial(experiment.cancel_trials, bad), ValueRejected)
 
 
 POISON = {

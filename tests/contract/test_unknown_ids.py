@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import re
 from collections.abc import Callable
@@ -131,9 +132,15 @@ def test_unknown_ids_of_an_experiment_name_the_nearest_one(storage: SqlStorage) 
         missing(lambda: data.trials[1], TrialMissing, f"There is no trial 1 {where}.", "There are none yet.")
         for cache in (1, 2, 3):
             experiment.new_trial({"cache": cache})
-    for given, nearest in ((99, 7), (1, 5), (-1, None), ("5", None), (None, None)):
+    wrong: list[tuple[Any, int | None]] = [(99, 7), (1, 5), (-1, None), ("5", None), (None, None)]
+    for given, nearest in wrong:
         hint = f"The nearest id is {nearest}." if nearest else "Known: 5, 6, 7."
-        missing(lambda given=given: data.trials[given], TrialMissing, f"There is no trial {given!r} {where}.", hint)
+        missing(
+            functools.partial(data.trials.__getitem__, given),
+            TrialMissing,
+            f"There is no trial {given!r} {where}.",
+            hint,
+        )
     configs = sorted(data.tunable_configs)
     hint = f"The nearest id is {configs[-1]}."
     message = f"There is no tunable config 99999 {where}."

@@ -154,7 +154,7 @@ def test_any_nested_metadata_comes_back_equal_and_typed(storage: SqlStorage, val
 
 
 @given(
-    names=st.lists(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1), max_size=5)
+    names=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), max_size=5)
 )
 @SHARED
 def test_any_name_comes_back_as_it_is(storage: SqlStorage, names: list[str]) -> None:
@@ -254,7 +254,8 @@ def test_equal_tunables_share_a_config_across_storages(shared_config: dict[str, 
 
 
 def test_numpy_and_python_values_share_a_config(experiment: Storage.Experiment) -> None:
-    ids = {experiment.new_trial({"cache": value}).tunable_config_id for value in (5, np.int64(5), np.int8(5))}
+    values: list[Any] = [5, np.int64(5), np.int8(5)]
+    ids = {experiment.new_trial({"cache": value}).tunable_config_id for value in values}
     assert len(ids) == 1
 
 
@@ -269,7 +270,7 @@ def test_tunable_groups_share_configs_by_value(experiment_groups: Storage.Experi
 
 
 def test_categories_that_look_alike_are_different_configs(storage: SqlStorage) -> None:
-    values = [1, 1.0, "1", True]
+    values: list[Any] = [1, 1.0, "1", True]
     kinds = TunableGroups({"g": {"params": {"p": {"type": "categorical", "values": values, "default": 1}}}})
     with make_experiment(storage, tunables=kinds) as experiment:
         trials = [experiment.new_trial({"p": value}) for value in values]

@@ -74,7 +74,7 @@ FIRST: dict[str, Any] = {
     "description": "first words",
     "root_env_config": "first/env.jsonc",
 }
-CHANGES = [
+CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"opt_targets": {**FIRST["opt_targets"], "speed": "max"}}, "new objectives speed"),
     ({"opt_targets": {"score": "min"}, "opt_weights": None}, "without the objectives cost"),
     ({"opt_targets": {"score": "max", "cost": "max"}}, "another direction of score"),

@@ -41,7 +41,9 @@ def words(text: str) -> list[str]:
     return [line.replace(" ", "") for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
-@pytest.mark.parametrize("package", ["trialstore.storage", "trialstore.sql", "trialstore.dialects"])
+@pytest.mark.parametrize(
+    "package", ["trialstore.storage", "trialstore.sql", "trialstore.dialects", "trialstore.contract"]
+)
 def test_a_package_tells_type_checkers_that_it_is_typed(package: str) -> None:
     assert resources.files(package).joinpath("py.typed").is_file()
 
