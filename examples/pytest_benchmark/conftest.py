@@ -6,7 +6,7 @@
   another commit or on another machine, that is one more trial of the same config: the trials of a config are the
   history of a benchmark.
 - Results are the statistics of pytest-benchmark, in seconds. Commit, machine and `benchmark.extra_info` are metadata.
-- With --benchmark-save-data the time of each round is telemetry. pytest-benchmark does not tell when a round was, so
+- With --benchmark-save-data the time of each round is telemetry. pytest-benchmark does not record when a round ran, so
   timestamps count up by a microsecond: they keep the order of the rounds and mean nothing else.
 
 As in pytest-benchmark, a run is stored when you say so, by --benchmark-autosave, --benchmark-save or --benchmark-json,
