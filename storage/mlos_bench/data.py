@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mlos_bench.environments.status import Status
 from mlos_bench.storage import (
@@ -18,8 +17,8 @@ from mlos_bench.util import utcify_nullable_timestamp
 
 from trialstore.storage import status as core_status
 from trialstore.storage.reading.by_id import with_same_ids
-from trialstore.storage.values import rows
 from trialstore.storage.values.encoding import decode
+from trialstore.storage.values.readers import UntypedReader, read_by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,14 +28,28 @@ if TYPE_CHECKING:
     from trialstore.storage.base_tunable_config_data import TunableConfigData
 
 
-def as_text() -> AbstractContextManager[None]:
-    """Within, values are read as the text that is stored, as mlos_bench's own storage loads them."""
-    return rows.read_untyped(lambda text: text)
+_D = TypeVar("_D")
 
 
-def as_parsed() -> AbstractContextManager[None]:
-    """Within, values are read as mlos_bench parses text: a number where it looks like one. Frames show the text."""
-    return rows.read_untyped(lambda text: decode(text, None))
+def _text_itself(text: str | None) -> str | None:
+    return text
+
+
+def _parsed(text: str | None) -> Any:
+    return decode(text, None)
+
+
+TEXT = UntypedReader(_text_itself)
+"""Reads values as the text that is stored, as mlos_bench's own storage loads them."""
+PARSED = UntypedReader(_parsed)
+"""Reads values as mlos_bench parses text: a number where it looks like one. Frames show the text."""
+
+
+def parsed(core: _D) -> _D:
+    """The same data of the core, read by PARSED."""
+    source: Any = core  # the data of a SQL storage, all of which has a reader
+    twin: _D = read_by(PARSED, source)
+    return twin
 
 
 def their_status(status: core_status.Status) -> Status:
@@ -63,6 +76,7 @@ class SqlExperimentData(base_experiment_data.ExperimentData):
             git_commit=git_commit,
         )
         self._core = core
+        self._parsed = parsed(core)
 
     @property
     def core(self) -> ExperimentData:
@@ -82,9 +96,7 @@ class SqlExperimentData(base_experiment_data.ExperimentData):
     @property
     def tunable_configs(self) -> dict[int, base_tunable_config_data.TunableConfigData]:
         """Configs that the trials used, by id, ascending."""
-        with as_parsed():  # which reads the values too
-            found = self._core.tunable_configs
-        return with_same_ids(found, SqlTunableConfigData)
+        return with_same_ids(self._parsed.tunable_configs, SqlTunableConfigData)
 
     @property
     def tunable_config_trial_groups(
@@ -102,8 +114,7 @@ class SqlExperimentData(base_experiment_data.ExperimentData):
     def results_df(self) -> pd.DataFrame:
         """One row per trial: ids, times, status, runner, then `config.*` and `result.*`, numeric where every value
         looks like a number."""
-        with as_parsed():
-            return self._core.results_df
+        return self._parsed.results_df
 
 
 class SqlTrialData(base_trial_data.TrialData):
@@ -121,6 +132,7 @@ class SqlTrialData(base_trial_data.TrialData):
         }
         super().__init__(**accepted(super().__init__, known))
         self._core = core
+        self._parsed = parsed(core)
 
     @property
     def trial_runner_id(self) -> int | None:
@@ -140,33 +152,28 @@ class SqlTrialData(base_trial_data.TrialData):
     @property
     def results_df(self) -> pd.DataFrame:
         """Final metrics, columns `metric, value`, the values as text."""
-        with as_parsed():
-            return self._core.results_df
+        return self._parsed.results_df
 
     # The base's own way from a frame to a dict makes None a NaN under newer versions of pandas.
     @property
     def results_dict(self) -> dict[str, Any]:
         """Final metrics, metric → value; text that looks like a number is one."""
-        with as_parsed():
-            return self._core.results_dict
+        return self._parsed.results_dict
 
     @property
     def telemetry_df(self) -> pd.DataFrame:
         """Telemetry, columns `ts` (UTC), `metric`, `value` (text), ordered by ts, then metric."""
-        with as_parsed():
-            return self._core.telemetry_df
+        return self._parsed.telemetry_df
 
     @property
     def metadata_df(self) -> pd.DataFrame:
         """Metadata, columns `parameter, value`, the values as text."""
-        with as_parsed():
-            return self._core.metadata_df
+        return self._parsed.metadata_df
 
     @property
     def metadata_dict(self) -> dict[str, Any]:
         """Metadata, parameter → value; text that looks like a number is one."""
-        with as_parsed():
-            return self._core.metadata_dict
+        return self._parsed.metadata_dict
 
 
 class SqlTunableConfigData(base_tunable_config_data.TunableConfigData):
@@ -175,18 +182,17 @@ class SqlTunableConfigData(base_tunable_config_data.TunableConfigData):
     def __init__(self, core: TunableConfigData) -> None:
         super().__init__(tunable_config_id=core.tunable_config_id)
         self._core = core
+        self._parsed = parsed(core)
 
     @property
     def config_df(self) -> pd.DataFrame:
         """The values, columns `parameter, value`, the values as text."""
-        with as_parsed():
-            return self._core.config_df
+        return self._parsed.config_df
 
     @property
     def config_dict(self) -> dict[str, Any]:
         """The values, parameter → value; text that looks like a number is one."""
-        with as_parsed():
-            return self._core.config_dict
+        return self._parsed.config_dict
 
 
 class SqlTunableConfigTrialGroupData(base_tunable_config_trial_group_data.TunableConfigTrialGroupData):
@@ -199,6 +205,7 @@ class SqlTunableConfigTrialGroupData(base_tunable_config_trial_group_data.Tunabl
             tunable_config_trial_group_id=core.tunable_config_trial_group_id,
         )
         self._core = core
+        self._parsed = parsed(core)
 
     def _get_tunable_config_trial_group_id(self) -> int:
         return self._core.tunable_config_trial_group_id
@@ -216,5 +223,4 @@ class SqlTunableConfigTrialGroupData(base_tunable_config_trial_group_data.Tunabl
     @property
     def results_df(self) -> pd.DataFrame:
         """The rows of the experiment's `results_df` that belong to this group."""
-        with as_parsed():
-            return self._core.results_df
+        return self._parsed.results_df

@@ -25,8 +25,9 @@ from trialstore.storage import status as core_status
 from trialstore.storage.reading.by_id import with_same_ids
 from trialstore.storage.sql_storage import SqlStorage as CoreStorage
 from trialstore.storage.values.encoding import python_value
+from trialstore.storage.values.readers import read_by
 
-from .data import SqlExperimentData, accepted, as_text, their_status
+from .data import TEXT, SqlExperimentData, accepted, their_status
 
 Direction = Literal["min", "max"]
 
@@ -137,6 +138,13 @@ class Experiment(base_storage.Storage.Experiment):
         """The `trialstore.storage` experiment behind this one: claims under leases, typed values."""
         return self._core
 
+    @property
+    def _as_text(self) -> core_storage.Storage.Experiment:
+        """The same experiment, whose values are read as the text that is stored."""
+        source: Any = self._core  # one of a SQL storage, which has a reader
+        twin: core_storage.Storage.Experiment = read_by(TEXT, source)
+        return twin
+
     def __enter__(self) -> Experiment:
         """Create the experiment with its objectives, or reload it. Entering an entered one raises TrialError."""
         self._core.__enter__()
@@ -174,35 +182,30 @@ class Experiment(base_storage.Storage.Experiment):
         self, last_trial_id: int = -1
     ) -> tuple[list[int], list[dict[str, Any]], list[dict[str, Any] | None], list[Status]]:
         """What an optimizer learns from: `(trial_ids, configs, scores, status)`, all values as text."""
-        with as_text():
-            trial_ids, configs, scores, status = self._core.load(last_trial_id)
+        trial_ids, configs, scores, status = self._as_text.load(last_trial_id)
         return trial_ids, configs, scores, [their_status(each) for each in status]
 
     def load_tunable_config(self, config_id: int) -> dict[str, Any]:
         """The values of a config as text, name → value. Raises LookupError for an unknown id."""
-        with as_text():
-            return self._core.load_tunable_config(config_id)
+        return self._as_text.load_tunable_config(config_id)
 
     def load_telemetry(self, trial_id: int) -> list[tuple[dt.datetime, str, Any]]:
         """Telemetry of a trial as `(timestamp in UTC, metric, value as text)`, ordered by timestamp, then metric."""
-        with as_text():
-            return self._core.load_telemetry(trial_id)
+        return self._as_text.load_telemetry(trial_id)
 
     def get_trial_by_id(self, trial_id: int) -> Trial | None:
         """The trial of that id, or None; its metadata as text."""
-        with as_text():
-            found = self._core.get_trial_by_id(trial_id)
+        found = self._as_text.get_trial_by_id(trial_id)
         return None if found is None else Trial(found)
 
     def pending_trials(
         self, timestamp: dt.datetime, *, running: bool, trial_runner_assigned: bool | None = None
     ) -> Iterator[Trial]:
         """Trials that are due, in order of their ids, their metadata as text; see `Storage.Experiment`."""
-        with as_text():
-            found = list(
-                self._core.pending_trials(timestamp, running=running, trial_runner_assigned=trial_runner_assigned)
-            )
-        yield from map(Trial, found)
+        yield from map(
+            Trial,
+            list(self._as_text.pending_trials(timestamp, running=running, trial_runner_assigned=trial_runner_assigned)),
+        )
 
 
 class Trial(base_storage.Storage.Trial):

@@ -5,15 +5,14 @@ pyarrow is the extra `arrow`, and is imported when a table is first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from trialstore.dialects.errors import ConfigError, ValueRejected
+from trialstore.dialects.errors import ConfigError
 from trialstore.sql.session import Session
 from trialstore.storage.base_experiment_data import ExperimentData
 from trialstore.storage.database.connections import Database
-from trialstore.storage.database.streams import stream
-from trialstore.storage.values.encoding import decode, parse_untyped, python_value
+from trialstore.storage.values.encoding import decode, parse_untyped
 
 _missing = ""
 try:
@@ -22,11 +21,6 @@ try:
 except ImportError as exc:
     _missing = exc.msg
 
-BATCH = 65_536
-"""Rows of a record batch, unless asked for another number."""
-LARGEST_BATCH = 2**30
-"""No driver counts more rows of a batch."""
-
 _UNTYPED_INT = r"^-?[0-9]+$"
 _UNTYPED_FLOAT = r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?(inf|nan)$"
 _EXACT_IN_DOUBLE = 2**53  # has 16 digits
@@ -34,14 +28,14 @@ _EXACT_IN_DOUBLE = 2**53  # has 16 digits
 
 def results_table(database: Database, exp_id: str) -> Any:
     """The table of `ExperimentData.results_arrow`; three statements in one transaction."""
-    _check_installed()
-    trial_columns = _schema("trial_id", "config_id", "trial_runner_id", "ts_start", "ts_end", "status")
+    check_installed()
+    trial_columns = column_schema("trial_id", "config_id", "trial_runner_id", "ts_start", "ts_end", "status")
 
     def read(tx: Session) -> list[Any]:
         wanted = {
             "trial_list": trial_columns,
-            "config_params_of_experiment": _schema("config_id", "param_id", "param_value", "value_type"),
-            "results_of_experiment": _schema("trial_id", "metric_id", "metric_value", "value_type"),
+            "config_params_of_experiment": column_schema("config_id", "param_id", "param_value", "value_type"),
+            "results_of_experiment": column_schema("trial_id", "metric_id", "metric_value", "value_type"),
         }
         return [_whole(tx, name, {"exp_id": exp_id}, schema) for name, schema in wanted.items()]
 
@@ -63,22 +57,8 @@ def results_table(database: Database, exp_id: str) -> Any:
     return pa.table(columns)
 
 
-def telemetry_table(database: Database, statement: str, key: Mapping[str, Any], ids: tuple[str, ...] = ()) -> Any:
-    """The points that a statement returns, which has the columns `ids` before those of a point."""
-    _check_installed()
-    return database.read(lambda tx: _points_table(tx, statement, key, ids))
-
-
-def telemetry_stream(database: Database, key: Mapping[str, Any], batch_size: int) -> Generator[Any, None, None]:
-    """The points of a trial, in record batches of at most `batch_size`. Raises ValueRejected for what is no size."""
-    _check_installed()
-    size = python_value(batch_size)
-    if type(size) is not int or size < 1:
-        raise ValueRejected("batch_size is no positive int.", "Give the most points that a batch may have.")
-    return stream(database, lambda tx: _points(tx, "telemetry", key, (), min(size, LARGEST_BATCH)))
-
-
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Raise ConfigError where pyarrow cannot be imported."""
     if _missing:
         raise ConfigError(f"pyarrow cannot be imported ({_missing}).", "pip install 'trialstore[arrow]'")
 
@@ -86,7 +66,7 @@ def _check_installed() -> None:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _schema(*names: str) -> Any:
+def column_schema(*names: str) -> Any:
     """Columns of the database: ids of trials, configs and runners are integers, what begins with ts is a time."""
     kinds = {"trial_id": pa.int64(), "config_id": pa.int64(), "trial_runner_id": pa.int64()}
     time = pa.timestamp("us", tz="UTC")
@@ -103,28 +83,10 @@ def _column(table: Any, name: str) -> Any:
     return chunks.chunk(0) if chunks.num_chunks == 1 else pa.concat_arrays(chunks.chunks or [pa.nulls(0, chunks.type)])
 
 
-def _points_table(tx: Session, statement: str, key: Mapping[str, Any], ids: tuple[str, ...]) -> Any:
-    return pa.Table.from_batches(_points(tx, statement, key, ids, BATCH), _points_schema(ids))
-
-
-def _points_schema(ids: tuple[str, ...]) -> Any:
-    fields = [*_schema(*ids, "ts", "metric"), pa.field("value", pa.float64()), pa.field("text", pa.string())]
-    return pa.schema(fields)
-
-
-def _points(
-    tx: Session, statement: str, key: Mapping[str, Any], ids: tuple[str, ...], size: int
-) -> Generator[Any, None, None]:
-    stored = _schema(*ids, "ts", "metric_id", "metric_value", "value_type")
-    for batch in tx.record_batches(statement, key, stored, size):
-        *known, texts, kinds = batch.columns
-        yield pa.RecordBatch.from_arrays([*known, *_value_and_text(_read(texts, kinds))], schema=_points_schema(ids))
-
-
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
-class _Values(NamedTuple):
+class Values(NamedTuple):
     """Values of a column, each an Arrow array.
 
     `shown` is the text for people, `number` the text to make numbers of, `kind` the type's letter: also of text that
@@ -135,14 +97,15 @@ class _Values(NamedTuple):
     number: Any
     kind: Any
 
-    def take(self, rows: Any) -> _Values:
-        return _Values(*(array.take(rows) for array in self))
+    def take(self, rows: Any) -> Values:
+        return Values(*(array.take(rows) for array in self))
 
-    def slice(self, begin: int, length: int) -> _Values:
-        return _Values(*(array.slice(begin, length) for array in self))
+    def slice(self, begin: int, length: int) -> Values:
+        return Values(*(array.slice(begin, length) for array in self))
 
 
-def _read(texts: Any, kinds: Any) -> _Values:
+def read_values(texts: Any, kinds: Any) -> Values:
+    """The values of columns of texts and types."""
     shown = number = texts
     untyped = pc.and_(pc.is_null(kinds), pc.is_valid(texts))
     if pc.any(untyped).as_py():
@@ -154,7 +117,7 @@ def _read(texts: Any, kinds: Any) -> _Values:
     for letter in letters - set("sifbj"):
         escaped = pc.equal(kinds, letter)
         shown = _replaced(shown, escaped, [_unescaped(text, letter) for text in shown.filter(escaped).to_pylist()])
-    return _Values(shown, number, kinds)
+    return Values(shown, number, kinds)
 
 
 def _read_odd(odd: Any, texts: Any, kinds: Any) -> tuple[Any, Any]:
@@ -185,7 +148,7 @@ def _unescaped(text: str, letter: str) -> str:
     return value if isinstance(value, str) else text
 
 
-def _value_and_text(values: _Values) -> tuple[Any, Any]:
+def value_and_text(values: Values) -> tuple[Any, Any]:
     """The columns `value` and `text` of telemetry."""
     is_number = pc.is_in(values.kind, value_set=pa.array(["i", "f"]))
     in_full = pc.and_(is_number, pc.invert(_beyond_double(values)))
@@ -196,7 +159,7 @@ def _value_and_text(values: _Values) -> tuple[Any, Any]:
     )
 
 
-def _beyond_double(values: _Values) -> Any:
+def _beyond_double(values: Values) -> Any:
     """Which ones are integers beyond ±2^53, of which a double does not hold every one."""
     digits = pc.utf8_length(pc.utf8_ltrim(values.number, "-"))
     is_int = pc.fill_null(pc.equal(values.kind, "i"), False)
@@ -214,7 +177,7 @@ def _wide(prefix: str, keys: Any, rows: Any) -> dict[str, Any]:
     """One column for each name in `rows` (key, name, text, type), sorted, with a value for each of `keys`."""
     rows = rows.filter(pc.is_valid(rows.column(1)))  # a config without parameters is a row of nulls
     row_keys, names, texts, kinds = (_column(rows, name) for name in rows.column_names)
-    values = _read(texts, kinds)
+    values = read_values(texts, kinds)
     found = {}
     for name, places in _by_name(names):
         own_keys, own = row_keys.take(places), values.take(places)
@@ -234,7 +197,7 @@ def _by_name(names: Any) -> Iterator[tuple[str, Any]]:
         begin += count["counts"]
 
 
-def _typed(values: _Values) -> Any:
+def _typed(values: Values) -> Any:
     """The column in the narrowest of int64, double, bool and string that holds all of its values as they are."""
     letters = set(pc.unique(values.kind.filter(pc.is_valid(values.shown))).to_pylist())
     if letters == {"b"}:

@@ -12,8 +12,10 @@ from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGrou
 from trialstore.storage.base_tunable_config_data import TunableConfigData
 from trialstore.storage.database.connections import Database
 from trialstore.storage.objectives import Direction
-from trialstore.storage.values import rows
+from trialstore.storage.values.readers import TYPED, ValueReader
+from trialstore.storage.values.rows import group_ids
 
+from . import telemetry
 from .by_id import ById
 from .frames import results_frame
 from .trial_data import SqlTrialData, SqlTunableConfigData, SqlTunableConfigTrialGroupData
@@ -33,7 +35,7 @@ def read_experiments(database: Database) -> dict[str, ExperimentData]:
 class SqlExperimentData(ExperimentData):
     """A stored experiment."""
 
-    def __init__(self, database: Database, row: Any) -> None:
+    def __init__(self, database: Database, row: Any, reader: ValueReader = TYPED) -> None:
         super().__init__(
             experiment_id=row.exp_id,
             description=row.description,
@@ -42,6 +44,7 @@ class SqlExperimentData(ExperimentData):
             git_commit=row.git_commit,
         )
         self.database = database
+        self.reader = reader
         self._key = {"exp_id": row.exp_id}
 
     @property
@@ -61,9 +64,9 @@ class SqlExperimentData(ExperimentData):
     def trials(self) -> dict[int, TrialData]:
         """Trials by id, ascending; one statement."""
         found = self.database.read_one(lambda tx: tx.many("trial_list", **self._key))
-        groups = rows.group_ids((row.config_id, row.trial_id) for row in found)
+        groups = group_ids((row.config_id, row.trial_id) for row in found)
         trials = {
-            row.trial_id: SqlTrialData.of(self.database, self._experiment_id, row, groups[row.config_id])
+            row.trial_id: SqlTrialData.of(self.database, self._experiment_id, row, groups[row.config_id], self.reader)
             for row in found
         }
         return ById(trials, "trial", TrialMissing, f"in experiment {self._experiment_id!r}")
@@ -73,8 +76,8 @@ class SqlExperimentData(ExperimentData):
         """Configs that the trials used, by id, ascending; one statement."""
         found = self.database.read_one(lambda tx: tx.tuples("config_params_of_experiment", **self._key))
         configs = {
-            config_id: SqlTunableConfigData(self.database, config_id, params)
-            for config_id, params in sorted(rows.by_config(found).items())
+            config_id: SqlTunableConfigData(self.database, config_id, params, self.reader)
+            for config_id, params in sorted(self.reader.by_config(found).items())
         }
         return ById(configs, "tunable config", TrialMissing, f"in experiment {self._experiment_id!r}")
 
@@ -82,9 +85,11 @@ class SqlExperimentData(ExperimentData):
     def tunable_config_trial_groups(self) -> dict[int, TunableConfigTrialGroupData]:
         """Groups of trials with the same config, by config id, ascending; one statement."""
         found = self.database.read_one(lambda tx: tx.many("trial_list", **self._key))
-        groups = rows.group_ids((row.config_id, row.trial_id) for row in found)
+        groups = group_ids((row.config_id, row.trial_id) for row in found)
         by_config = {
-            config_id: SqlTunableConfigTrialGroupData(self.database, self._experiment_id, config_id, groups[config_id])
+            config_id: SqlTunableConfigTrialGroupData(
+                self.database, self._experiment_id, config_id, groups[config_id], self.reader
+            )
             for config_id in sorted(groups)
         }
         return ById(by_config, "tunable config", TrialMissing, f"in experiment {self._experiment_id!r}")
@@ -119,7 +124,7 @@ class SqlExperimentData(ExperimentData):
                 tx.tuples("results_of_experiment", **self._key),
             )
 
-        return results_frame(*self.database.read(read), self.database.dialect, exact=exact)
+        return results_frame(*self.database.read(read), self.database.dialect, self.reader, exact=exact)
 
     def results_arrow(self) -> pa.Table:
         """One row per trial; three statements. See `ExperimentData.results_arrow`."""
@@ -129,6 +134,4 @@ class SqlExperimentData(ExperimentData):
 
     def telemetry_arrow(self) -> pa.Table:
         """One row per point; one statement. See `ExperimentData.telemetry_arrow`."""
-        from . import arrow
-
-        return arrow.telemetry_table(self.database, "telemetry_of_experiment", self._key, ("trial_id",))
+        return telemetry.table(self.database, "telemetry_of_experiment", self._key, ("trial_id",))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from trialstore.dialects.base import Dialect
 from trialstore.storage.base_experiment_data import ExperimentData
 from trialstore.storage.values.encoding import DECODERS, Unreadable, parse_untyped
-from trialstore.storage.values.rows import Stored, group_ids, shown_values, stored, untyped
+from trialstore.storage.values.readers import TYPED, ValueReader
+from trialstore.storage.values.rows import Stored, group_ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,33 +28,12 @@ def named_values(column: str, values: Mapping[str, Stored]) -> pd.DataFrame:
     return frame
 
 
-def telemetry_frame(chunks: Iterable[Sequence[Sequence[Any]]], dialect: Dialect) -> pd.DataFrame:
-    """Columns `ts` (UTC), `metric`, `value`, a row a point, of columns `ts, metric_id, metric_value, value_type`."""
-    import numpy as np
-    import pandas as pd
-
-    times = [np.array([], dtype="datetime64[us]")]
-    metrics: list[str] = []
-    shown: list[Any] = []
-    for ts, names, texts, kinds in chunks:
-        times.append(dialect.numpy_times(ts))
-        metrics += names
-        shown += shown_values(texts, kinds)
-    frame: pd.DataFrame = pd.DataFrame(
-        {
-            "ts": _utc(np.concatenate(times)),
-            "metric": pd.Series(metrics, dtype=object),
-            "value": pd.Series(shown, dtype=object),
-        }
-    )
-    return frame
-
-
 def results_frame(
     trials: Sequence[tuple[Any, ...]],
     config_rows: Sequence[tuple[Any, ...]],
     result_rows: Sequence[tuple[Any, ...]],
     dialect: Dialect,
+    reader: ValueReader = TYPED,
     *,
     exact: bool = False,
 ) -> pd.DataFrame:
@@ -65,6 +45,7 @@ def results_frame(
         config_rows: Rows `config_id, param_id, param_value, value_type`.
         result_rows: Rows `trial_id, metric_id, metric_value, value_type`.
         dialect: Reads the times.
+        reader: Reads the values.
         exact: Whether values stay the objects that they are, also where a numeric column could hold them.
     """
     import pandas as pd
@@ -73,20 +54,20 @@ def results_frame(
     groups = group_ids(zip(configs, ids, strict=True))
     columns: dict[str, Any] = {
         "trial_id": pd.Series(ids, dtype="int64"),
-        "ts_start": _utc(dialect.numpy_times(starts)),
-        "ts_end": _utc(dialect.numpy_times(ends)),
+        "ts_start": utc_column(dialect.numpy_times(starts)),
+        "ts_end": utc_column(dialect.numpy_times(ends)),
         "tunable_config_id": pd.Series(configs, dtype="int64"),
         "tunable_config_trial_group_id": pd.Series(list(map(groups.__getitem__, configs)), dtype="int64"),
         "status": pd.Series(status, dtype=object),
         "trial_runner_id": pd.Series(runners, dtype="Int64"),
     }
-    columns |= wide_columns(ExperimentData.CONFIG_COLUMN_PREFIX, config_rows, configs, exact=exact)
-    columns |= wide_columns(ExperimentData.RESULT_COLUMN_PREFIX, result_rows, ids, exact=exact)
+    columns |= wide_columns(ExperimentData.CONFIG_COLUMN_PREFIX, config_rows, configs, reader, exact=exact)
+    columns |= wide_columns(ExperimentData.RESULT_COLUMN_PREFIX, result_rows, ids, reader, exact=exact)
     frame: pd.DataFrame = pd.DataFrame(columns)
     return frame
 
 
-def _utc(moments: Any) -> Any:
+def utc_column(moments: Any) -> Any:
     """A UTC column in microseconds, which unlike pandas' older nanoseconds hold any year."""
     import pandas as pd
 
@@ -94,7 +75,12 @@ def _utc(moments: Any) -> Any:
 
 
 def wide_columns(
-    prefix: str, rows: Sequence[tuple[Any, ...]], keys: Sequence[int], *, exact: bool = False
+    prefix: str,
+    rows: Sequence[tuple[Any, ...]],
+    keys: Sequence[int],
+    reader: ValueReader = TYPED,
+    *,
+    exact: bool = False,
 ) -> dict[str, Any]:
     """A column a name, sorted, of rows `key, name, text, type`; `keys` are those of the frame's rows."""
     texts: dict[str | None, dict[int, str | None]] = {}
@@ -106,12 +92,12 @@ def wide_columns(
         values[key] = text
         kinds[name].add(kind)
     columns = {
-        name: None if exact or untyped() else _one_type(by_key, kinds[name], keys)
+        name: None if exact or not reader.typed else _one_type(by_key, kinds[name], keys)
         for name, by_key in texts.items()
         if name is not None  # a config without parameters
     }
     others = {name for name, column in columns.items() if column is None}
-    for name, items in _stored(rows, others).items():
+    for name, items in _stored(rows, others, reader).items():
         column = [items.get(key) for key in keys]
         columns[name] = _objects(column) if exact else object_column(column)
     return {f"{prefix}{name}": columns[name] for name in sorted(columns)}
@@ -140,12 +126,12 @@ def _one_type(by_key: Mapping[int, str | None], kinds: set[str | None], keys: Se
     return None
 
 
-def _stored(rows: Sequence[tuple[Any, ...]], names: set[str]) -> dict[str, dict[int, Stored]]:
+def _stored(rows: Sequence[tuple[Any, ...]], names: set[str], reader: ValueReader) -> dict[str, dict[int, Stored]]:
     """Name → key → value, of rows `key, name, text, type`."""
     found: dict[str, dict[int, Stored]] = {name: {} for name in names}
     for key, name, text, kind in rows if names else ():
         if name in names:
-            found[name][key] = stored(text, kind)
+            found[name][key] = reader.stored(text, kind)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from trialstore.dialects.errors import TrialMissing
@@ -10,11 +11,12 @@ from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGrou
 from trialstore.storage.base_tunable_config_data import TunableConfigData
 from trialstore.storage.database.connections import Database
 from trialstore.storage.status import Status
-from trialstore.storage.values import rows
-from trialstore.storage.values.rows import Stored
+from trialstore.storage.values.readers import TYPED, ValueReader
+from trialstore.storage.values.rows import Stored, plain
 
+from . import telemetry
 from .by_id import ById
-from .frames import named_values, results_frame, telemetry_frame
+from .frames import named_values, results_frame
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,15 +28,22 @@ if TYPE_CHECKING:
 class SqlTunableConfigData(TunableConfigData):
     """A stored set of tunable values, read when first asked for unless given."""
 
-    def __init__(self, database: Database, tunable_config_id: int, params: dict[str, Stored] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tunable_config_id: int,
+        params: dict[str, Stored] | None = None,
+        reader: ValueReader = TYPED,
+    ) -> None:
         super().__init__(tunable_config_id=tunable_config_id)
         self.database = database
+        self.reader = self._read_by = reader
         self._params = params
 
     def _read(self) -> dict[str, Stored]:
-        if self._params is None:
+        if self._params is None or self._read_by is not self.reader:
             found = self.database.read_one(lambda tx: tx.many("config_params", config_id=self._tunable_config_id))
-            self._params = rows.params(found)
+            self._params, self._read_by = self.reader.params(found), self.reader
         return self._params
 
     @property
@@ -45,30 +54,41 @@ class SqlTunableConfigData(TunableConfigData):
     @property
     def config_dict(self) -> dict[str, Any]:
         """The values, parameter → value."""
-        return rows.plain(self._read())
+        return plain(self._read())
 
 
 class SqlTunableConfigTrialGroupData(TunableConfigTrialGroupData):
     """The trials of one experiment that ran one tunable config."""
 
-    def __init__(self, database: Database, experiment_id: str, tunable_config_id: int, group_id: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        experiment_id: str,
+        tunable_config_id: int,
+        group_id: int,
+        reader: ValueReader = TYPED,
+    ) -> None:
         super().__init__(
             experiment_id=experiment_id, tunable_config_id=tunable_config_id, tunable_config_trial_group_id=group_id
         )
         self.database = database
+        self.reader = reader
         self._where = {"exp_id": experiment_id, "config_id": tunable_config_id}
 
     @property
     def tunable_config(self) -> TunableConfigData:
         """The config that they share."""
-        return SqlTunableConfigData(self.database, self._tunable_config_id)
+        return SqlTunableConfigData(self.database, self._tunable_config_id, reader=self.reader)
 
     @property
     def trials(self) -> dict[int, TrialData]:
         """The trials of the group by id, ascending; one statement."""
         found = self.database.read_one(lambda tx: tx.many("trial_list_of_config", **self._where))
         group_id = self._tunable_config_trial_group_id
-        trials = {row.trial_id: SqlTrialData.of(self.database, self._experiment_id, row, group_id) for row in found}
+        trials = {
+            row.trial_id: SqlTrialData.of(self.database, self._experiment_id, row, group_id, self.reader)
+            for row in found
+        }
         return ById(trials, "trial", TrialMissing, f"of this config in experiment {self._experiment_id!r}")
 
     @property
@@ -83,20 +103,44 @@ class SqlTunableConfigTrialGroupData(TunableConfigTrialGroupData):
                 tx.tuples("results_of_config", **self._where),
             )
 
-        return results_frame(*self.database.read(read), self.database.dialect)
+        return results_frame(*self.database.read(read), self.database.dialect, self.reader)
 
 
 class SqlTrialData(TrialData):
     """A stored trial; its data is read when asked for."""
 
-    def __init__(self, database: Database, group_id: int, **known: Any) -> None:
-        super().__init__(**known)
+    def __init__(
+        self,
+        database: Database,
+        group_id: int,
+        *,
+        experiment_id: str,
+        trial_id: int,
+        tunable_config_id: int,
+        ts_start: dt.datetime | None,
+        ts_end: dt.datetime | None,
+        status: Status,
+        trial_runner_id: int | None,
+        reader: ValueReader = TYPED,
+    ) -> None:
+        super().__init__(
+            experiment_id=experiment_id,
+            trial_id=trial_id,
+            tunable_config_id=tunable_config_id,
+            ts_start=ts_start,
+            ts_end=ts_end,
+            status=status,
+            trial_runner_id=trial_runner_id,
+        )
         self.database = database
+        self.reader = reader
         self._group_id = group_id
         self._key = {"exp_id": self._experiment_id, "trial_id": self._trial_id}
 
     @classmethod
-    def of(cls, database: Database, experiment_id: str, row: Any, group_id: int) -> SqlTrialData:
+    def of(
+        cls, database: Database, experiment_id: str, row: Any, group_id: int, reader: ValueReader = TYPED
+    ) -> SqlTrialData:
         """The trial in a row `trial_id, config_id, trial_runner_id, ts_start, ts_end, status`."""
         read_ts = database.dialect.read_ts
         return cls(
@@ -109,22 +153,23 @@ class SqlTrialData(TrialData):
             ts_end=read_ts(row.ts_end),
             status=Status.parse(row.status),
             trial_runner_id=row.trial_runner_id,
+            reader=reader,
         )
 
     @property
     def tunable_config(self) -> TunableConfigData:
         """Its tunable config."""
-        return SqlTunableConfigData(self.database, self._tunable_config_id)
+        return SqlTunableConfigData(self.database, self._tunable_config_id, reader=self.reader)
 
     @property
     def tunable_config_trial_group(self) -> TunableConfigTrialGroupData:
         """The group of the experiment's trials with the same config."""
         return SqlTunableConfigTrialGroupData(
-            self.database, self._experiment_id, self._tunable_config_id, self._group_id
+            self.database, self._experiment_id, self._tunable_config_id, self._group_id, self.reader
         )
 
     def _results(self) -> dict[str, Stored]:
-        return rows.results(self.database.read_one(lambda tx: tx.many("results", **self._key)))
+        return self.reader.results(self.database.read_one(lambda tx: tx.many("results", **self._key)))
 
     @property
     def results_df(self) -> pd.DataFrame:
@@ -134,28 +179,23 @@ class SqlTrialData(TrialData):
     @property
     def results_dict(self) -> dict[str, Any]:
         """Final metrics, metric → value."""
-        return rows.plain(self._results())
+        return plain(self._results())
 
     @property
     def telemetry_df(self) -> pd.DataFrame:
         """Telemetry, columns `ts` (UTC), `metric`, `value`, ordered by ts, then metric."""
-        dialect = self.database.dialect
-        return self.database.read_one(lambda tx: telemetry_frame(tx.column_chunks("telemetry", self._key), dialect))
+        return telemetry.frame(self.database, self._key, self.reader)
 
     def telemetry_arrow(self) -> pa.Table:
         """Telemetry as an Arrow table; one statement. See `TrialData.telemetry_arrow`."""
-        from . import arrow
+        return telemetry.table(self.database, "telemetry", self._key)
 
-        return arrow.telemetry_table(self.database, "telemetry", self._key)
-
-    def telemetry_batches(self, batch_size: int = 65_536) -> Generator[pa.RecordBatch, None, None]:
+    def telemetry_batches(self, batch_size: int = telemetry.BATCH) -> Generator[pa.RecordBatch, None, None]:
         """Telemetry in a stream; one statement. See `TrialData.telemetry_batches`."""
-        from . import arrow
-
-        return arrow.telemetry_stream(self.database, self._key, batch_size)
+        return telemetry.batches(self.database, self._key, batch_size)
 
     def _metadata(self) -> dict[str, Stored]:
-        return rows.params(self.database.read_one(lambda tx: tx.many("trial_params", **self._key)))
+        return self.reader.params(self.database.read_one(lambda tx: tx.many("trial_params", **self._key)))
 
     @property
     def metadata_df(self) -> pd.DataFrame:
@@ -165,4 +205,4 @@ class SqlTrialData(TrialData):
     @property
     def metadata_dict(self) -> dict[str, Any]:
         """Metadata, parameter → value."""
-        return rows.plain(self._metadata())
+        return plain(self._metadata())

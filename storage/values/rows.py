@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from trialstore.dialects.errors import ValueRejected
 
 from .checks import check_mapping, check_name
-from .encoding import DECODERS, UNREADABLE, Unreadable, decode, encode
+from .encoding import Unreadable, decode, encode
 
 Row = tuple[str, str | None, str | None]
 """Name, text and type of a value."""
@@ -18,8 +16,6 @@ Row = tuple[str, str | None, str | None]
 PARAM = ("param_id", "param_value", "value_type")
 RESULT = ("metric_id", "metric_value", "value_type")
 """The columns of such rows."""
-
-_value_of: ContextVar[Callable[[str | None], Any] | None] = ContextVar("value_of", default=None)
 
 
 class Stored(NamedTuple):
@@ -33,35 +29,6 @@ class Stored(NamedTuple):
     def shown(self) -> Any:
         """For data frames: the value if its type is known, else the text as mlos_bench wrote it."""
         return self.text if self.kind is None else self.value
-
-
-def stored(text: str | None, kind: str | None) -> Stored:
-    """The value of a row."""
-    value_of = _value_of.get()
-    if value_of is not None:
-        return Stored(text, None, value_of(text))
-    try:
-        return Stored(text, kind, decode(text, kind))
-    except ValueRejected:  # one such value must not keep all the others from being read
-        return Stored(text, kind, Unreadable(text))
-
-
-@contextmanager
-def read_untyped(value_of: Callable[[str | None], Any]) -> Iterator[None]:
-    """Within, what this thread reads counts as stored without a type; values are what `value_of` makes of the text.
-
-    For a harness that expects values as mlos_bench returns them. A generator must be used up inside.
-    """
-    token = _value_of.set(value_of)
-    try:
-        yield
-    finally:
-        _value_of.reset(token)
-
-
-def untyped() -> bool:
-    """Whether what this thread reads counts as stored without a type."""
-    return _value_of.get() is not None
 
 
 def param_rows(
@@ -95,68 +62,12 @@ def _distinct(found: list[Row], what: str) -> list[Row]:
     return found
 
 
-def params(rows: Iterable[Any]) -> dict[str, Stored]:
-    """Parameter → stored value, of rows `param_id, param_value, value_type`."""
-    return {row.param_id: stored(row.param_value, row.value_type) for row in rows if row.param_id is not None}
-
-
-def results(rows: Iterable[Any]) -> dict[str, Stored]:
-    """Metric → stored value, of rows `metric_id, metric_value, value_type`."""
-    return {row.metric_id: stored(row.metric_value, row.value_type) for row in rows}
-
-
-def by_config(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, Stored]]:
-    """Config id → parameters, of rows `config_id, param_id, param_value, value_type`; a config without parameters comes
-    as one row of NULLs."""
-    found: dict[int, dict[str, Stored]] = {}
-    for config_id, name, text, kind in rows:
-        config = found.get(config_id)
-        if config is None:
-            config = found[config_id] = {}
-        if name is not None:
-            config[name] = stored(text, kind)
-    return found
-
-
-def values_by_id(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, Any]]:
-    """Id → name → value, of rows `id, name, text, type`; without a name an id has no values."""
-    value_of = _value_of.get()
-    decoder = DECODERS.get if value_of is None else (lambda _kind: None)
-    found: dict[int, dict[str, Any]] = {}
-    for number, name, text, kind in rows:
-        values = found.get(number)
-        if values is None:
-            values = found[number] = {}
-        if name is not None:
-            convert = decoder(kind)
-            if convert is None or text is None:
-                values[name] = stored(text, kind).value
-                continue
-            try:
-                values[name] = convert(text)
-            except UNREADABLE:
-                values[name] = Unreadable(text)
-    return found
-
-
 def group_ids(trials: Iterable[tuple[int, int]]) -> dict[int, int]:
     """Config id → the least trial id with it, of pairs `config_id, trial_id` ordered by trial id."""
     groups: dict[int, int] = {}
     for config_id, trial_id in trials:
         groups.setdefault(config_id, trial_id)
     return groups
-
-
-def shown_values(texts: Sequence[str | None], kinds: Sequence[str | None]) -> list[Any]:
-    """`Stored.shown` of each value, made together where they are all of one type."""
-    if untyped():
-        return list(texts)
-    types = set(kinds)
-    convert = DECODERS.get(types.pop()) if len(types) == 1 else None
-    if convert is not None and None not in texts:
-        with suppress(*UNREADABLE):
-            return list(map(convert, texts))  # type: ignore[arg-type]
-    return [stored(text, kind).shown for text, kind in zip(texts, kinds, strict=True)]
 
 
 def decoded(param_rows: Iterable[Row]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class ClaimableTrials(StoredTrials):
         """Due trials that this runner now holds, oldest first; see `Storage.Experiment.claim_trials`."""
         runner_id, most, us = check_runner_id(trial_runner_id), check_limit(limit), lease_us(lease)
         ts = None if timestamp is None else self.database.dialect.encode_ts(to_utc(timestamp))
-        claim = Claim(self._experiment_id, runner_id, most, us, ts, self._runnable, self._unfit)
+        claim = Claim(self._experiment_id, runner_id, most, us, ts, self._runnable, self._unfit, self.reader)
         claimed = self.database.write(claim.run, repeatable=True) if most else []
         self._unfit.report(self._experiment_id)
         return [

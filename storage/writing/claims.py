@@ -15,6 +15,7 @@ from trialstore.storage.status import Status
 from trialstore.storage.values import rows
 from trialstore.storage.values.checks import LARGEST_INT32
 from trialstore.storage.values.encoding import python_value
+from trialstore.storage.values.readers import ValueReader
 
 from .unfit import Unfit
 
@@ -86,6 +87,7 @@ class Claim:
         ts: Any,
         runnable: Callable[[int, Mapping[str, rows.Stored], Mapping[str, Any]], Any],
         unfit: Unfit,
+        reader: ValueReader,
     ) -> None:
         self._exp_id = exp_id
         self._limit = limit
@@ -93,6 +95,7 @@ class Claim:
         self._taking = {"trial_runner_id": runner_id, "lease_us": lease, "claim_id": new_call_id()}
         self._runnable = runnable
         self._unfit = unfit
+        self._reader = reader
         self._tried: set[int] = set()
 
     def run(self, tx: Session) -> list[Claimed]:
@@ -129,8 +132,8 @@ class Claim:
         if not found:
             return []
         ids = id_list(row.trial_id for row in found)
-        configs = rows.by_config(tx.tuples("config_params_of_trials", exp_id=self._exp_id, ids=ids))
-        metadata = rows.values_by_id(tx.tuples("trial_params_of_trials", exp_id=self._exp_id, ids=ids))
+        configs = self._reader.by_config(tx.tuples("config_params_of_trials", exp_id=self._exp_id, ids=ids))
+        metadata = self._reader.values_by_id(tx.tuples("trial_params_of_trials", exp_id=self._exp_id, ids=ids))
         good = []
         for row in found:
             own = metadata.get(row.trial_id, {})

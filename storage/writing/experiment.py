@@ -69,11 +69,29 @@ class Experiment(ClaimableTrials):
     """An experiment in a SQL database."""
 
     def __init__(
-        self, database: Database, *, git: tuple[str, str], opt_weights: Mapping[str, float], **known: Any
+        self,
+        database: Database,
+        *,
+        git_repo: str,
+        git_commit: str,
+        experiment_id: str,
+        trial_id: int,
+        root_env_config: str,
+        description: str,
+        tunables: Any,
+        opt_targets: Mapping[str, Direction],
+        opt_weights: Mapping[str, float],
     ) -> None:
-        super().__init__(**known)
-        self.database = database
-        self._git_repo, self._git_commit = git
+        super().__init__(
+            database,
+            experiment_id=experiment_id,
+            trial_id=trial_id,
+            root_env_config=root_env_config,
+            description=description,
+            tunables=tunables,
+            opt_targets=opt_targets,
+        )
+        self._git_repo, self._git_commit = git_repo, git_commit
         self._opt_weights = dict(opt_weights)
         self._names = frozenset(values_of(self._tunables))  # own_copy has checked them
 
@@ -100,14 +118,15 @@ class Experiment(ClaimableTrials):
         if description is not None:
             description = check_text(description, "description", MAX_TEXT)
         targets = check_targets(opt_targets, id_length)
-        repo, commit, path = git_info(root_env_config)
+        git = git_info(root_env_config)
         return cls(
             database,
-            git=(check_text(repo, "git_repo", MAX_TEXT), commit),
+            git_repo=check_text(git.repo, "git_repo", MAX_TEXT),
+            git_commit=git.commit,
             opt_weights=check_weights(opt_weights, targets),
             experiment_id=experiment_id,
             trial_id=first_id,
-            root_env_config=check_text(path, "root_env_config", MAX_TEXT),
+            root_env_config=check_text(git.path, "root_env_config", MAX_TEXT),
             description=description,
             tunables=own_copy(tunables, id_length),
             opt_targets=targets,
@@ -136,7 +155,8 @@ class Experiment(ClaimableTrials):
             return None
         return cls(
             database,
-            git=(row.git_repo, row.git_commit),
+            git_repo=row.git_repo,
+            git_commit=row.git_commit,
             opt_weights={},
             experiment_id=exp_id,
             trial_id=1 if last is None else last + 1,

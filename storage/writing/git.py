@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from typing import NamedTuple
 
 from trialstore.dialects.text import logger
 from trialstore.storage.values.checks import as_text
@@ -28,11 +29,19 @@ _VARIABLES_OF_ANOTHER_REPOSITORY = (
 )
 
 
-def git_info(path: str) -> tuple[str, str, str]:
-    """Return `(git_repo, git_commit, path relative to the git root)` of the file or folder `path`.
+class GitInfo(NamedTuple):
+    """Where a file stands in a git work tree: the URL of its repository, the commit, the path relative to the root."""
 
-    `git_repo` is the URL of the remote `origin`, or of the first remote, without user name and password; `""` without
-    remotes. `git_commit` is the commit of HEAD, `""` before the first commit. The relative path uses forward slashes.
+    repo: str
+    commit: str
+    path: str
+
+
+def git_info(path: str) -> GitInfo:
+    """Return repository, commit and path relative to the git root of the file or folder `path`.
+
+    `repo` is the URL of the remote `origin`, or of the first remote, without user name and password; `""` without
+    remotes. `commit` is the commit of HEAD, `""` before the first commit. The relative path uses forward slashes.
     Outside a git work tree, or where git is missing or refuses, the answer is `("", "", path)`. Bytes of a name that
     are not UTF-8 become a backslash, an x and two digits. Raises nothing.
     """
@@ -40,14 +49,14 @@ def git_info(path: str) -> tuple[str, str, str]:
     folder, name = (path, "") if is_folder else os.path.split(path)
     folder = folder or os.curdir
     if not path or not _is_folder(folder):
-        return "", "", as_text(path)
+        return GitInfo("", "", as_text(path))
     # The prefix is the folder's path below the root, symbolic links resolved: "" or with a slash at the end.
     answer = _git(folder, "rev-parse", "--is-inside-work-tree", "--show-prefix")
     inside, _, prefix = (answer or "").partition("\n")
     if inside != "true":
-        return "", "", as_text(path)
+        return GitInfo("", "", as_text(path))
     relative = prefix.rstrip("/") or os.curdir if is_folder else prefix + name
-    return _remote_url(folder), _head_commit(folder), as_text(relative)
+    return GitInfo(_remote_url(folder), _head_commit(folder), as_text(relative))
 
 
 def _is_folder(path: str) -> bool:

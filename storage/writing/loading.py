@@ -12,11 +12,14 @@ from trialstore.dialects.text import clean, logger
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
+from trialstore.storage.objectives import Direction
+from trialstore.storage.reading import telemetry
 from trialstore.storage.status import Status
 from trialstore.storage.tunables.values import with_stored
 from trialstore.storage.values import rows
 from trialstore.storage.values.checks import LARGEST_INT32, check_flag, int_id, to_utc
 from trialstore.storage.values.encoding import python_value
+from trialstore.storage.values.readers import TYPED, ValueReader
 
 from .trial import Trial
 from .unfit import Unfit
@@ -31,10 +34,28 @@ _PENDING_OR_RUNNING = (Status.PENDING.name, Status.READY.name, Status.RUNNING.na
 class StoredTrials(Storage.Experiment):
     """The part of an experiment that reads its trials."""
 
-    database: Database
-
-    def __init__(self, **known: Any) -> None:
-        super().__init__(**known)
+    def __init__(
+        self,
+        database: Database,
+        *,
+        experiment_id: str,
+        trial_id: int,
+        root_env_config: str,
+        description: str,
+        tunables: Any,
+        opt_targets: Mapping[str, Direction],
+        reader: ValueReader = TYPED,
+    ) -> None:
+        super().__init__(
+            experiment_id=experiment_id,
+            trial_id=trial_id,
+            root_env_config=root_env_config,
+            description=description,
+            tunables=tunables,
+            opt_targets=opt_targets,
+        )
+        self.database = database
+        self.reader = reader
         self._unfit = Unfit()
 
     def _trial(
@@ -77,8 +98,8 @@ class StoredTrials(Storage.Experiment):
         if found is None:
             return None
         row, config, metadata = found
-        own = rows.plain(rows.params(metadata))
-        tunables = self._runnable(number, rows.params(config), own)
+        own = rows.plain(self.reader.params(metadata))
+        tunables = self._runnable(number, self.reader.params(config), own)
         return self._trial(number, row.config_id, tunables, own, Status.parse(row.status), row.trial_runner_id)
 
     def _runnable(self, trial_id: int, config: Mapping[str, rows.Stored], metadata: Mapping[str, Any]) -> Any:
@@ -146,8 +167,8 @@ class StoredTrials(Storage.Experiment):
             )
 
         trials, config_rows, metadata_rows = self.database.read(read)
-        configs = rows.by_config(config_rows)
-        metadata = rows.values_by_id(metadata_rows)
+        configs = self.reader.by_config(config_rows)
+        metadata = self.reader.values_by_id(metadata_rows)
         return [(row, configs[row.config_id], metadata.get(row.trial_id, {})) for row in trials]
 
     def load(
@@ -163,8 +184,8 @@ class StoredTrials(Storage.Experiment):
         def read(tx: Session) -> tuple[Any, Any, Any]:
             return (
                 tx.tuples("trial_load", **chosen),
-                rows.values_by_id(tx.tuples("config_params_of_load", **chosen)),
-                rows.values_by_id(tx.tuples("results_of_load", **chosen)),
+                self.reader.values_by_id(tx.tuples("config_params_of_load", **chosen)),
+                self.reader.values_by_id(tx.tuples("results_of_load", **chosen)),
             )
 
         trials, configs, results = self.database.read(read)
@@ -201,21 +222,11 @@ class StoredTrials(Storage.Experiment):
             raise TrialMissing(
                 "There is no tunable config of that id.", "Take the id from a trial's tunable_config_id."
             )
-        return rows.plain(rows.params(found))
+        return rows.plain(self.reader.params(found))
 
     def load_telemetry(self, trial_id: int) -> list[tuple[dt.datetime, str, Any]]:
         """Telemetry of a trial as `(timestamp in UTC, metric, value)`, ordered by timestamp, then metric."""
         number = int_id(trial_id)
         if number is None:
             return []
-        key = {"exp_id": self._experiment_id, "trial_id": number}
-        decode_ts = self.database.dialect.decode_ts
-
-        def read(tx: Session) -> list[tuple[dt.datetime, str, Any]]:
-            return [
-                (decode_ts(ts), metric, rows.stored(text, kind).value)
-                for points in tx.chunks("telemetry", key)
-                for ts, metric, text, kind in points
-            ]
-
-        return self.database.read_one(read)
+        return telemetry.points(self.database, {"exp_id": self._experiment_id, "trial_id": number}, self.reader)

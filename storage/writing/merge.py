@@ -13,6 +13,7 @@ from trialstore.storage.database.connections import Database
 from trialstore.storage.tunables.values import config_hash, values_of, with_stored
 from trialstore.storage.values import rows
 from trialstore.storage.values.checks import check_ids_left, check_name, items_of
+from trialstore.storage.values.readers import TYPED
 
 from .configs import find_or_create_configs
 
@@ -92,7 +93,7 @@ def _read_source(tx: Session, database: Database, experiment_id: str, tunables: 
     _check_source(tx, experiment_id, source_id)
     trials = tx.many("merge_trials", exp_id=experiment_id, source_exp_id=source_id)
     names = set(values_of(tunables))
-    found = rows.by_config(tx.tuples("config_params_of_experiment", exp_id=source_id))
+    found = TYPED.by_config(tx.tuples("config_params_of_experiment", exp_id=source_id))
     source = _Source(source_id, trials, {}, {})
     for config_id in sorted({row.config_id for row in trials}):
         values = found[config_id]

@@ -19,23 +19,45 @@ from trialstore.dialects.text import logger
 from trialstore.sql.session import Session
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
-from trialstore.storage.objectives import is_finite_number
+from trialstore.storage.objectives import Direction, is_finite_number
 from trialstore.storage.status import Status
 from trialstore.storage.values import rows
-from trialstore.storage.values.checks import check_name, items_of, to_utc
-from trialstore.storage.values.encoding import encode, python_value
+from trialstore.storage.values.checks import to_utc
+from trialstore.storage.values.encoding import python_value
 
 from .claims import check_runner_id, lease_us, release
+from .telemetry import add_points, point_rows
 
 _LOG = logger(__name__)
-POINT = ("ts", "metric_id", "metric_value", "value_type")
 
 
 class Trial(Storage.Trial):
     """A trial in a SQL database."""
 
-    def __init__(self, database: Database, *, fence: int | None = None, **known: Any) -> None:
-        super().__init__(**known)
+    def __init__(
+        self,
+        database: Database,
+        *,
+        fence: int | None = None,
+        tunables: Any,
+        experiment_id: str,
+        trial_id: int,
+        tunable_config_id: int,
+        opt_targets: Mapping[str, Direction],
+        config: Mapping[str, Any],
+        status: Status,
+        trial_runner_id: int | None = None,
+    ) -> None:
+        super().__init__(
+            tunables=tunables,
+            experiment_id=experiment_id,
+            trial_id=trial_id,
+            tunable_config_id=tunable_config_id,
+            opt_targets=opt_targets,
+            config=config,
+            status=status,
+            trial_runner_id=trial_runner_id,
+        )
         self.database = database
         self._fence = fence
         self._key = {"exp_id": self._experiment_id, "trial_id": self._trial_id}
@@ -173,36 +195,14 @@ class Trial(Storage.Trial):
         """Append a status event and `(timestamp, metric, value)` points; see `Storage.Trial.update_telemetry`."""
         _check_status(status)
         event = {**self._key, "ts": self._encode_ts(timestamp, "timestamp"), "status": status.name}
-        points = self._points(metrics)
+        points = point_rows(metrics, self.database.dialect, self)
 
         def append(tx: Session) -> None:
             self._check_holder(self._state(tx))
             tx.execute("trial_status_add", **event)
-            tx.bulk("telemetry_insert", POINT, points, **self._key)
+            add_points(tx, self._key, points)
 
         self.database.write(append, repeatable=True)
-
-    def _points(self, metrics: Sequence[tuple[dt.datetime, str, Any]]) -> list[tuple[Any, str, str | None, str | None]]:
-        """Rows of POINT, checked; the first of several at one microsecond."""
-        points: dict[tuple[Any, str], tuple[str | None, str | None]] = {}
-        names: dict[str, tuple[str, str]] = {}  # checked, with what errors call them and their times
-        clashes: set[str] = set()
-        encode_ts, id_length = self.database.dialect.encode_ts, self.database.dialect.id_length
-        for ts, given, value in _points(metrics):
-            metric = given if type(given) is str else check_name(given, "Metric", id_length)
-            if metric not in names:
-                names[check_name(metric, "Metric", id_length)] = f"Metric {metric!r}", f"Metric {metric!r}: timestamp"
-            what, what_ts = names[metric]
-            typed = encode(value, what)
-            if points.setdefault((encode_ts(to_utc(ts, what_ts)), metric), typed) != typed:
-                clashes.add(metric)
-        if clashes:
-            _LOG.warning(
-                "Trial %s: several values at the same microsecond, the first is kept, of: %s",
-                self,
-                listed(sorted(clashes), str),
-            )
-        return [(ts, metric, text, kind) for (ts, metric), (text, kind) in points.items()]
 
     # --- leases -------------------------------------------------------------------------------------------------------
 
@@ -271,14 +271,6 @@ class Trial(Storage.Trial):
 
     def _encode_ts(self, moment: dt.datetime, what: str) -> Any:
         return self.database.dialect.encode_ts(to_utc(moment, what))
-
-
-def _points(metrics: Any) -> list[tuple[Any, Any, Any]]:
-    points = items_of(metrics, "telemetry", "Give a list of (timestamp, metric, value).")
-    for number, point in enumerate(points):
-        if not isinstance(point, (tuple, list)) or len(point) != 3:
-            raise ValueRejected(f"telemetry: point {number} is no (timestamp, metric, value).", "Give three parts.")
-    return points
 
 
 def _check_status(status: Any) -> None:

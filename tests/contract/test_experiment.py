@@ -9,6 +9,7 @@ import pytest
 
 from trialstore.contract.helpers import GROUPS, MAPPING, TARGETS, at, dump, finish, groups, make_experiment, tables
 from trialstore.storage import SqlStorage, Storage, TrialError, TunableGroups
+from trialstore.storage.writing.git import GitInfo
 
 GIT = "trialstore.storage.writing.experiment.git_info"
 
@@ -198,7 +199,7 @@ def test_experiments_number_their_trials_each_for_itself(storage: SqlStorage) ->
 
 
 def test_git_information_is_recorded(storage: SqlStorage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(GIT, lambda path: ("https://host/repo.git", "c" * 40, "sub/env.jsonc"))
+    monkeypatch.setattr(GIT, lambda path: GitInfo("https://host/repo.git", "c" * 40, "sub/env.jsonc"))
     with make_experiment(storage) as experiment:
         assert experiment.root_env_config == "sub/env.jsonc"
         assert (experiment.git_repo, experiment.git_commit) == ("https://host/repo.git", "c" * 40)
@@ -213,11 +214,11 @@ def test_outside_a_work_tree_the_path_is_kept_as_given(storage: SqlStorage) -> N
 def test_a_changed_commit_is_logged_and_the_first_one_stays(
     storage: SqlStorage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(GIT, lambda path: ("repo", "a" * 40, path))
+    monkeypatch.setattr(GIT, lambda path: GitInfo("repo", "a" * 40, path))
     make_experiment(storage).__enter__()
     make_experiment(storage).__enter__()
     assert caplog.records == []
-    monkeypatch.setattr(GIT, lambda path: ("repo", "b" * 40, path))
+    monkeypatch.setattr(GIT, lambda path: GitInfo("repo", "b" * 40, path))
     make_experiment(storage).__enter__()
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "a" * 40 in caplog.text

@@ -11,6 +11,7 @@ import pytest
 
 from trialstore.contract.helpers import MAPPING, SECRET, Odd, at, dump, finish, make_experiment, refused
 from trialstore.storage import AlreadyCompleted, SqlStorage, Status, Storage, ValueRejected
+from trialstore.storage.writing.git import GitInfo
 
 GIT = "trialstore.storage.writing.experiment.git_info"
 
@@ -92,7 +93,7 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
 @pytest.fixture
 def begun(storage: SqlStorage, monkeypatch: pytest.MonkeyPatch) -> SqlStorage:
     """A storage with an experiment that has a trial."""
-    monkeypatch.setattr(GIT, lambda path: ("https://host/first.git", "a" * 40, path))
+    monkeypatch.setattr(GIT, lambda path: GitInfo("https://host/first.git", "a" * 40, path))
     with make_experiment(storage, **FIRST) as experiment:
         finish(experiment.new_trial({}), cost=1)
     return storage
@@ -118,7 +119,7 @@ def test_what_another_run_gives_and_is_not_stored_is_named(
 def test_all_that_differs_is_in_one_warning(
     begun: SqlStorage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(GIT, lambda path: (f"https://{SECRET}@host/second.git", "b" * 40, path))
+    monkeypatch.setattr(GIT, lambda path: GitInfo(f"https://{SECRET}@host/second.git", "b" * 40, path))
     changes = {key: value for change, _words in CHANGES[1:6] for key, value in change.items()}
     caplog.clear()
     make_experiment(begun, **{**FIRST, **changes}).__enter__()

@@ -16,7 +16,7 @@ from trialstore.dialects.postgresql import PostgreSQLDialect
 from trialstore.dialects.sqlite import SQLiteDialect
 from trialstore.storage.reading import frames
 from trialstore.storage.values.encoding import encode
-from trialstore.storage.values.rows import read_untyped, shown_values, stored
+from trialstore.storage.values.readers import TYPED, UntypedReader
 
 UTC = dt.timezone.utc
 SQLITE = SQLiteDialect({"drivername": "sqlite"})
@@ -45,20 +45,21 @@ def columns(draw: st.DrawFn) -> list[tuple[int, str, str | None, str | None]]:
 
 @given(columns(), st.booleans())
 def test_a_column_of_one_type_is_what_it_is_value_by_value(rows: list[Any], untyped: bool) -> None:
+    reader = UntypedReader(lambda text: text) if untyped else TYPED
+
     def made() -> tuple[dict[str, Any], dict[str, Any]]:
         slow = {
             f"x.{name}": frames.object_column(
-                [{key: stored(text, kind) for key, own, text, kind in rows if own == name}.get(key) for key in KEYS]
+                [
+                    {key: reader.stored(text, kind) for key, own, text, kind in rows if own == name}.get(key)
+                    for key in KEYS
+                ]
             )
             for name in sorted({row[1] for row in rows})
         }
-        return frames.wide_columns("x.", rows, KEYS), slow
+        return frames.wide_columns("x.", rows, KEYS, reader), slow
 
-    if untyped:
-        with read_untyped(lambda text: text):
-            fast, slow = made()
-    else:
-        fast, slow = made()
+    fast, slow = made()
     assert list(fast) == list(slow)
     for name, column in fast.items():
         pd.testing.assert_series_equal(column, slow[name], check_exact=True)
@@ -68,7 +69,7 @@ def test_a_column_of_one_type_is_what_it_is_value_by_value(rows: list[Any], unty
 def test_values_made_together_are_those_made_one_by_one(values: list[Any]) -> None:
     typed = [encode(value, "value") for value in values]
     texts, kinds = [text for text, _ in typed], [kind for _, kind in typed]
-    assert list(map(repr, shown_values(texts, kinds))) == list(map(repr, values))
+    assert list(map(repr, TYPED.shown_values(texts, kinds))) == list(map(repr, values))
 
 
 moments = st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30)).map(lambda moment: moment.replace(tzinfo=UTC))
