@@ -95,10 +95,13 @@ class Server:
 
 
 class StatementRunner(Protocol):
-    """What a dialect may ask of a session: a transaction, and the first column of what a statement returns."""
+    """What a dialect may ask of a session: a transaction, and statements by what they return."""
 
     def begin(self, *, write: bool) -> None:
         """Open a transaction."""
+
+    def one(self, name: str, **params: Any) -> Any | None:
+        """The row that the statement returns, columns as attributes, or None."""
 
     def scalar(self, name: str, **params: Any) -> Any:
         """The first column of the only row, or None."""
