@@ -241,9 +241,7 @@ class PostgreSQLDialect(ServerDialect):
             session.begin(write=True)
             session.one("migration_timeouts", lock_ms=str(lock), statement_ms=str(statement))
             session.scalar("migration_lock")  # of the transaction: freed with it, and so with a killed process
-            session.one(
-                "migration_timeouts", lock_ms=str(round(self.table_wait * 1000)), statement_ms=str(statement)
-            )
+            session.one("migration_timeouts", lock_ms=str(round(self.table_wait * 1000)), statement_ms=str(statement))
             yield
         finally:
             session.limit_waits(self.read_timeout)
