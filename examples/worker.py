@@ -1,7 +1,8 @@
 """Workers that share a queue of trials: start as many as you like, on as many hosts as the database has clients.
 
-A worker takes a trial under a lease, keeps the lease while it runs, and stores the result. If one dies, nothing is lost:
-when its lease has ended, `release_expired` gives the trial to the next. One that comes back too late gets LeaseLost.
+A worker takes a trial under a lease, keeps the lease while it runs, and stores the result. If one dies, nothing is
+lost: when its lease has ended, `release_expired` gives the trial to the next. One that comes back too late gets
+LeaseLost.
 
     python worker.py NUMBER [CONFIG]
 
