@@ -1,4 +1,5 @@
-"""The entity-relationship diagram of the schema, in Mermaid's notation, from the facts that the migrations yield.
+"""The entity-relationship diagram of the schema, in Mermaid's or Graphviz' notation, from the facts that the migrations
+yield.
 
 `python -m trialstore.sql.diagram ENGINE` prints it, with that engine's types; docs/schema.md holds it, and a test
 compares the two.
@@ -29,6 +30,24 @@ def mermaid(facts: Iterable[Fact]) -> str:
         own = [fact for fact in facts if fact.table == table]
         lines += [f"    {table} {{", *(f"        {line}" for line in _columns(own)), "    }"]
     return "".join(f"{line}\n" for line in lines)
+
+
+def dot(facts: Iterable[Fact]) -> str:
+    """The same for Graphviz: a box for each table, an arrow from each foreign key to what it refers to."""
+    facts = sorted(facts)
+    lines = ["digraph schema {", "    rankdir = RL;", "    node [shape = record, fontname = monospace];"]
+    for table in sorted({fact.table for fact in facts}):
+        columns = "".join(f"{line}\\l" for line in _columns([fact for fact in facts if fact.table == table]))
+        label = columns.replace('"', "'")
+        lines.append(f'    {table} [label = "{{{table}|{label}}}"];')
+    for fact in facts:
+        match = _REFERENCE.fullmatch(fact.detail) if fact.kind == FOREIGN else None
+        if match:
+            lines.append(f'    {fact.table} -> {match[1]} [label = "{fact.columns}"];')
+    return "".join(f"{line}\n" for line in [*lines, "}"])
+
+
+DIAGRAMS = {"mermaid": mermaid, "dot": dot}
 
 
 def _columns(facts: list[Fact]) -> list[str]:

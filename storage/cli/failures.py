@@ -24,6 +24,11 @@ def _remember(ctx: click.Context, _parameter: click.Parameter, value: bool) -> b
     return value
 
 
+def want_json(ctx: click.Context) -> None:
+    """The command prints JSON, so that an error is to be printed as JSON, too."""
+    ctx.meta[_WANTED] = True
+
+
 def show_error(error: StorageError) -> None:
     """Print an error and what to do about it."""
     ctx = click.get_current_context(silent=True)

@@ -20,8 +20,11 @@ from trialstore.storage.schema.deployment import (
 from .exit_codes import BROKEN, FINE, PENDING, SchemaCommands
 from .failures import error_dict, json_option
 from .output import console, moment, print_json, print_sentence, print_table, say
+from .reports import JSON, PROMETHEUS, TEXT, format_option, print_report
 from .schema_checks import adopt, resolve, verify
-from .schema_offline import grants, script
+from .schema_lint import lint_files
+from .schema_offline import diagram, grants, script
+from .schema_reports import plan_report, status_report
 from .target import Target, storage_options
 
 _json = json_option()
@@ -33,7 +36,7 @@ def schema() -> None:
     """Deploy the database's schema."""
 
 
-for _command in (script, grants, verify, adopt, resolve):
+for _command in (script, grants, diagram, verify, adopt, resolve, lint_files):
     schema.add_command(_command)
 
 
@@ -41,17 +44,19 @@ for _command in (script, grants, verify, adopt, resolve):
 
 
 @schema.command()
-@_json
+@format_option(PROMETHEUS)
 @storage_options
 @click.pass_context
-def status(ctx: click.Context, target: Target, as_json: bool) -> None:
+def status(ctx: click.Context, target: Target, form: str) -> None:
     """Show the version, what is pending, and the history. Runs SELECTs only, and creates nothing."""
     with target.database() as database:
         found = schema_status(database)
-    if as_json:
+    if form == JSON:
         print_json(_status_dict(found))
-    else:
+    elif form == TEXT:
         _print_status(found)
+    else:
+        print_report(status_report(found), form)
     ctx.exit(_code(found))
 
 
@@ -136,20 +141,22 @@ def _headline(found: SchemaStatus) -> str:
 
 @schema.command()
 @_to
-@_json
+@format_option()
 @storage_options
 @click.pass_context
-def plan(ctx: click.Context, target: Target, to: int | None, as_json: bool) -> None:
+def plan(ctx: click.Context, target: Target, to: int | None, form: str) -> None:
     """Show the statements that apply would run, and write nothing.
 
     Each migration with its purpose, what it locks, and whether a failure is undone by a rollback. Runs SELECTs only.
     """
     with target.database() as database:
         found = schema_plan(database, to)
-    if as_json:
+    if form == JSON:
         print_json(_plan_dict(found))
-    else:
+    elif form == TEXT:
         _print_plan(found)
+    else:
+        print_report(plan_report(found), form)
     ctx.exit(FINE if found.empty else PENDING)
 
 

@@ -17,6 +17,8 @@ from trialstore.storage.schema.resolution import resolve as resolve_migration
 from .exit_codes import BROKEN, FINE, USAGE
 from .failures import json_option
 from .output import print_json, print_sentence, say
+from .reports import JSON, PROMETHEUS, TEXT, format_option, print_report
+from .schema_reports import verify_report
 from .target import Target, storage_options
 
 _json = json_option()
@@ -24,10 +26,10 @@ _json = json_option()
 
 @click.command()
 @click.option("--strict", is_flag=True, help="Tables and indexes that are not ours count as differences too.")
-@_json
+@format_option(PROMETHEUS)
 @storage_options
 @click.pass_context
-def verify(ctx: click.Context, target: Target, strict: bool, as_json: bool) -> None:
+def verify(ctx: click.Context, target: Target, form: str, *, strict: bool) -> None:
     """Compare the database with what the migrations say at its version.
 
     Each difference is a line: missing, different or extra. Tables and non-unique indexes of the administrator's own are
@@ -36,7 +38,7 @@ def verify(ctx: click.Context, target: Target, strict: bool, as_json: bool) -> N
     with target.database() as database:
         found = verify_schema(database)
     failed = bool(found.harmful or (strict and found.additions))
-    if as_json:
+    if form == JSON:
         print_json(
             {
                 "database": found.label,
@@ -46,6 +48,8 @@ def verify(ctx: click.Context, target: Target, strict: bool, as_json: bool) -> N
                 "additions": _dicts(found.additions),
             }
         )
+    elif form != TEXT:
+        print_report(verify_report(found.label, found.harmful, found.additions, strict=strict), form)
     else:
         _print_lines(found.harmful)
         if found.additions:

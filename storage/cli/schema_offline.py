@@ -11,8 +11,11 @@ import click
 from trialstore.dialects.errors import ConfigError
 from trialstore.dialects.registry import engine_class
 from trialstore.dialects.text import clean
+from trialstore.sql.diagram import DIAGRAMS
 from trialstore.sql.grants import Names, make_grants
+from trialstore.sql.migrations import load_migrations
 from trialstore.sql.scripts import make_script
+from trialstore.sql.structure import expected_facts
 
 from .failures import json_option
 from .output import json_text, say
@@ -22,9 +25,9 @@ _NAMES = Names()
 
 def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        json_option("Print a JSON object, with the script as its 'text'."),
+        json_option("Print a JSON object, with what is printed otherwise as its 'text'."),
         click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE instead."),
-        click.option("--dialect", metavar="NAME", required=True, help="The engine that the script is for."),
+        click.option("--dialect", metavar="NAME", required=True, help="The engine that it is for."),
     ):
         command = option(command)
     return command
@@ -72,6 +75,20 @@ def grants(
     names = Names(owner, app, reader, database)
     cls = engine_class(dialect)
     _write(make_grants(cls, names), {"dialect": cls.name, **vars(names)}, output, as_json=as_json)
+
+
+@click.command()
+@_output_options
+@click.option("--format", "form", type=click.Choice([*DIAGRAMS]), default=next(iter(DIAGRAMS)), show_default=True)
+def diagram(dialect: str, form: str, output: Path | None, *, as_json: bool) -> None:
+    """Print a diagram of tables, columns and keys.
+
+    In Mermaid's notation, which many wikis and hosted repositories show as a picture, or in Graphviz' (dot).
+    """
+    cls = engine_class(dialect)
+    version = load_migrations(cls.migrations_folder)[-1].version
+    text = DIAGRAMS[form](expected_facts(cls.migrations_folder, version))
+    _write(text, {"dialect": cls.name, "version": version, "format": form}, output, as_json=as_json)
 
 
 def _write(text: str, about: dict[str, Any], output: Path | None, *, as_json: bool) -> None:

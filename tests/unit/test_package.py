@@ -56,7 +56,7 @@ def test_the_namespace_belongs_to_no_package_of_ours() -> None:
     ("package", "folder"), [("trialstore.sql", "sql"), ("trialstore.storage.demo", "storage/demo")]
 )
 def test_every_sql_file_of_the_source_tree_is_installed_unchanged(package: str, folder: str) -> None:
-    files = sorted(file for pattern in ("*.sql", "*.txt") for file in (ROOT / folder).rglob(pattern))
+    files = sorted(file for pattern in ("*.sql", "*.txt", "*.ini") for file in (ROOT / folder).rglob(pattern))
     assert files
     for file in files:
         installed = resources.files(package).joinpath(*file.relative_to(ROOT / folder).parts)

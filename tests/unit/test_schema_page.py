@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from trialstore.sql.diagram import mermaid
+from trialstore.sql.diagram import dot, mermaid
 from trialstore.sql.migrations import load_migrations
 from trialstore.sql.structure import COLUMN, Fact, expected_facts
 
@@ -33,3 +33,12 @@ def test_every_table_and_column_is_explained() -> None:
     columns = {(fact.table, fact.columns) for fact in FACTS if fact.kind == COLUMN}
     assert columns - explained == set()
     assert {pair for pair in explained if pair[0] in {table for table, _ in columns}} - columns == set()
+
+
+def test_the_other_diagram_has_every_table_column_and_reference() -> None:
+    text = dot(FACTS)
+    for fact in FACTS:
+        if fact.kind == COLUMN:
+            (line,) = [line for line in text.splitlines() if line.startswith(f"    {fact.table} [")]
+            assert f" {fact.columns}" in line
+    assert text.count(" -> ") == sum(fact.kind == "foreign key" for fact in FACTS)

@@ -4,6 +4,7 @@
 -- transaction: on
 -- locks: Creates tables only; no other process has the file open.
 -- destructive: no
+-- accept: no-primary-key trial_status and trial_telemetry have a unique key, as on the other engines.
 
 CREATE TABLE experiment (
     exp_id VARCHAR(512) NOT NULL,

@@ -3,6 +3,7 @@
 -- transaction: on
 -- locks: Widens the type in the definition of four tables, no rows; ACCESS EXCLUSIVE lock for milliseconds at any size.
 -- destructive: no
+-- accept: change-type VARCHAR(n) and TEXT are stored alike: no row is rewritten, no index built.
 
 ALTER TABLE config_param ALTER COLUMN param_value TYPE TEXT;
 ALTER TABLE trial_param ALTER COLUMN param_value TYPE TEXT;

@@ -4,6 +4,8 @@
 -- transaction: on
 -- locks: Builds one index for each table under ACCESS EXCLUSIVE lock: about 10 s for 10,000,000 rows of telemetry.
 -- destructive: no
+-- accept: unique-without-index CONCURRENTLY is refused inside of a transaction, and a failure is to leave
+-- accept: unique-without-index nothing behind, neither an invalid index nor a table without a key.
 
 ALTER TABLE trial_status
 DROP CONSTRAINT trial_status_exp_id_trial_id_ts_key,

@@ -4,6 +4,7 @@
 -- locks: Reads the trial table once for each index under SHARE lock, which stops writers: about 2 s for 1,000,000
 -- locks: trials.
 -- destructive: no
+-- accept: index-not-concurrently a failure leaves no invalid index, and trials are few beside their telemetry.
 
 CREATE INDEX ix_trial_due ON trial (exp_id, status, ts_start, trial_id);
 CREATE INDEX ix_trial_config ON trial (config_id, exp_id, trial_id);

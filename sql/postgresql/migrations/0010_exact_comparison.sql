@@ -5,6 +5,7 @@
 -- locks: Rewrites no rows, but builds anew each index that has an id in it, under ACCESS EXCLUSIVE lock: about 20 s for
 -- locks: 10,000,000 rows of telemetry.
 -- destructive: no
+-- accept: change-type the type stays, and with it all rows; a new collation needs new indexes whatever the way.
 
 ALTER TABLE experiment
 ALTER COLUMN exp_id TYPE VARCHAR(512) COLLATE "C";
