@@ -108,7 +108,7 @@ def test_an_engine_without_roles_says_what_to_use_instead(dialect: str) -> None:
     result = call("schema", "grants", "--dialect", dialect)
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"{dialect} has no roles" in result.stderr
-    assert "modes of its file" in result.stderr
+    assert "modes of the file" in result.stderr
     assert '"schema_policy": "verify"' in result.stderr
 
 
