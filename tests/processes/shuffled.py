@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from processes.helpers import make_experiment
-from trialstore.storage import NewTrial, SqlStorage
+from trialstore.contract.helpers import at
+from trialstore.storage import (
+    AlreadyCompleted,
+    LeaseLost,
+    NewTrial,
+    SqlStorage,
+    Status,
+    Storage,
+    TrialHeld,
+    ValueRejected,
+)
 
 ROUNDS = 4
 CONFIGS = 1000
@@ -39,3 +52,44 @@ def merge_shuffled(_pipe: Any, config: dict[str, Any], writer: int) -> None:
     with SqlStorage(config) as storage, make_experiment(storage, experiment_id=f"Writer {writer}") as experiment:
         begin_together()
         experiment.merge(sources)
+
+
+CALLS = 60
+TRIALS = 80
+LATER = dt.datetime(2200, 1, 1, tzinfo=dt.timezone.utc)
+
+
+def write_shuffled(_pipe: Any, config: dict[str, Any], writer: int) -> int:
+    """Write to the trials of two experiments that merge each other, as all others do, in an order of one's own; how
+    many calls were not refused for what others had done."""
+    chance, done = random.Random(writer), 0
+    with SqlStorage(config) as storage:
+        experiments = [make_experiment(storage, experiment_id=name).__enter__() for name in ("One", "Two")]
+        begin_together()
+        for number in range(CALLS):
+            with suppress(TrialHeld, LeaseLost, AlreadyCompleted, ValueRejected):
+                _write_anything(chance, writer, number, *chance.sample(experiments, 2))
+                done += 1
+    return done
+
+
+def _write_anything(
+    chance: random.Random, writer: int, number: int, here: Storage.Experiment, there: Storage.Experiment
+) -> None:
+    some = [chance.randint(1, TRIALS) for _ in range(8)]
+    sizes = [chance.randrange(40) for _ in range(8)]
+    trial = here.get_trial_by_id(some[0])
+    assert trial is not None
+    calls: list[Callable[[], Any]] = [
+        lambda: here.cancel_trials(some),
+        lambda: here.new_trials([NewTrial({"size": size}) for size in sizes]),
+        lambda: here.merge([there.experiment_id]),
+        lambda: trial.add_new_config_data({f"{writer}, {number}": 1, "z": writer}),
+        lambda: trial.update_telemetry(Status.RUNNING, at(number), [(at(number), "cpu", 1)]),
+        lambda: trial.update(Status.SUCCEEDED, at(number), {"score": number}),
+        lambda: trial.set_trial_runner(writer),
+        lambda: [each.renew_lease() for each in here.claim_trials(writer, limit=5)],
+        lambda: [each.release_lease() for each in here.claim_trials(writer, limit=5)],
+        lambda: here.release_expired(LATER),
+    ]
+    chance.choice(calls)()

@@ -9,7 +9,7 @@ import pytest
 import servers
 from processes.databases import SERVERS, fresh
 from processes.helpers import make_experiment, together
-from processes.shuffled import CONFIGS, ROUNDS, SOURCES, create_shuffled, merge_shuffled
+from processes.shuffled import CONFIGS, ROUNDS, SOURCES, TRIALS, create_shuffled, merge_shuffled, write_shuffled
 from trialstore.contract.helpers import finish, query
 from trialstore.storage import SqlStorage
 
@@ -53,3 +53,19 @@ def test_merges_that_complete_the_same_configs_never_deadlock(where: str, tmp_pa
         assert deadlocks(server, name) == before
         with SqlStorage(config) as storage:
             assert query(storage, "SELECT count(*) FROM trial") == [((PROCESSES + 1) * SOURCES,)]
+
+
+@pytest.mark.parametrize("where", SERVERS)
+def test_writers_of_all_kinds_on_the_same_trials_never_deadlock(where: str, tmp_path: Path) -> None:
+    """Whoever writes to several trials locks them in the order of their ids, whatever order they are given in."""
+    with fresh(where, tmp_path) as (config,):
+        with SqlStorage(config) as storage:
+            for name in ("One", "Two"):
+                make_experiment(storage, experiment_id=name).__enter__().new_trials([{}] * TRIALS)
+        server, name = servers.require(where), config["database"]
+        before = deadlocks(server, name)
+        done = together(write_shuffled, [(config, writer) for writer in range(PROCESSES)])
+        assert deadlocks(server, name) == before
+        assert min(done) > 0
+        with SqlStorage(config) as storage:
+            assert query(storage, "SELECT count(*) FROM trial WHERE ts_end IS NOT NULL")[0][0] > 0
