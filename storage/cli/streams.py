@@ -103,6 +103,9 @@ class _Stream(io.TextIOBase):
         """Write what is buffered."""
         self._try(self._stream.flush)
 
+    def close(self) -> None:
+        """Nothing: the stream is not ours. Python calls this for what is forgotten, maybe when the stream is closed."""
+
     def _try(self, output: Callable[[], object]) -> None:
         if self._failure is None:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import inspect
@@ -26,6 +27,7 @@ from trialstore.storage.cli import main
 from trialstore.storage.cli.demo import Display
 from trialstore.storage.cli.output import moment, print_table, settings, shown
 from trialstore.storage.cli.program import COMMANDS
+from trialstore.storage.cli.streams import standard_streams
 from trialstore.storage.cli.target import Target, read_target, storage_options
 from trialstore.storage.config.keys import config_from_url
 from trialstore.storage.demo import benchmark, plot
@@ -160,6 +162,17 @@ def test_a_demo_without_any_success_says_so_and_fails(monkeypatch: pytest.Monkey
     assert result.exit_code == 1
     assert "no space left" in result.stdout
     assert result.stderr.startswith("Error: No trial has succeeded.\nHint: ")
+
+
+def test_a_program_may_close_its_output_after_a_command() -> None:
+    written = io.BytesIO()
+    with contextlib.redirect_stdout(io.TextIOWrapper(written, encoding="utf-8")) as output:
+        with standard_streams():
+            print("shown", flush=True)
+            remembered = sys.stdout
+        assert written.getvalue().split() == [b"shown"]
+        output.close()
+    remembered.close()  # what Python does to it as soon as nobody remembers it; errors go to the program's own output
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal to a child process")
