@@ -234,14 +234,15 @@ class PostgreSQLDialect(ServerDialect):
 
     @contextmanager
     def begin_migration(self, session: StatementRunner) -> Iterator[None]:
-        lock = max(1, round(self.migration_lock_timeout * 1000))  # 0 would mean: for ever
+        # 0 would mean: for ever.
+        lock, table = (max(1, round(wait * 1000)) for wait in (self.migration_lock_timeout, self.table_wait))
         statement = round(self.option("migration_statement_timeout") * 1000)
         session.limit_waits(self.migration_wait)
         try:
             session.begin(write=True)
             session.one("migration_timeouts", lock_ms=str(lock), statement_ms=str(statement))
             session.scalar("migration_lock")  # of the transaction: freed with it, and so with a killed process
-            session.one("migration_timeouts", lock_ms=str(round(self.table_wait * 1000)), statement_ms=str(statement))
+            session.one("migration_timeouts", lock_ms=str(table), statement_ms=str(statement))
             yield
         finally:
             session.limit_waits(self.read_timeout)
