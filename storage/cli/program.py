@@ -36,10 +36,10 @@ Commands work on the file {DEFAULT_FILE} in the current folder unless --config o
 \b
 Exit codes:
     0  done
-    1  an error, which is message on standard error
+    1  an error, described on standard error
     2  wrong usage
   130  interrupted (Ctrl-C)
-  141  nobody reads the output any more (a closed pipe)
+  141  the reader closed the pipe
 """
 
 
