@@ -10,9 +10,12 @@ from __future__ import annotations
 import difflib
 import enum
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .text import clean_lines
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class ErrorKind(enum.Enum):
@@ -55,6 +58,12 @@ class StorageError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} Hint: {self.hint}" if self.hint else self.message
+
+    def with_message(self, message: str) -> Self:
+        """The same error in other words: hint, code and step stay."""
+        twin = type(self)(message, *self.args[1:])
+        twin.code, twin.step = self.code, self.step
+        return twin
 
 
 class ConfigError(StorageError, ValueError):

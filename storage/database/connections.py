@@ -238,7 +238,7 @@ class Database:
             session.prepare(write=False)
         except StorageError as exc:
             # This is where a file that is no database is first noticed.
-            raise type(exc)(f"{self.config.label}: {exc.message}", *exc.args[1:]) from None
+            raise exc.with_message(f"{self.config.label}: {exc.message}") from None
 
     def _check_version(self, connection: PoolProxiedConnection) -> None:
         if not self._version_checked:
@@ -277,12 +277,15 @@ class Database:
     def _connect_error(self, exc: Exception) -> StorageError:
         cause = storage_error(self.dialect, exc, "")
         message = f"{self.config.label} cannot be opened{self.dialect.without_secrets(cause.message)}"
-        error = type(cause)(message, *cause.args[1:])
-        if isinstance(error, (ConnectError, Busy)):
-            return error
-        if isinstance(error, QueryError) and error.kind is ErrorKind.DISCONNECTED:  # in the middle of the login
-            return ServerUnreachable(error.message, error.hint or "The server takes no work yet: look at its log.")
-        return ConnectError(error.message, error.hint or "Check the config, 'query' in particular.")
+        if isinstance(cause, (ConnectError, Busy)):
+            return cause.with_message(message)
+        error: ConnectError
+        if isinstance(cause, QueryError) and cause.kind is ErrorKind.DISCONNECTED:  # in the middle of the login
+            error = ServerUnreachable(message, cause.hint or "The server takes no work yet: look at its log.")
+        else:
+            error = ConnectError(message, cause.hint or "Check the config, 'query' in particular.")
+        error.code = cause.code
+        return error
 
     def read(self, function: Callable[[Session], _T]) -> _T:
         """The result of `function`, all its statements in one snapshot."""

@@ -346,6 +346,15 @@ def test_a_config_file_names_the_storage_also_where_its_policy_would_allow_chang
     assert not (folder / "new.sqlite").exists()
 
 
+def test_a_file_that_is_no_database_is_an_error_with_its_code_in_json(folder: Path) -> None:
+    (folder / "text.sqlite").write_text("no database, but long enough to be looked at: " * 40)
+    result = call("schema", "status", "--json", "--url", "sqlite:///text.sqlite")
+    error = json.loads(result.stdout)["error"]
+    assert error["class"] == "ConnectError"
+    assert error["code"] in ("SQLITE_NOTADB", "DatabaseError")  # Python 3.10 has no codes of SQLite
+    assert error["message"].startswith("sqlite:text.sqlite: ")
+
+
 def test_a_missing_config_file_is_told_by_name() -> None:
     result = call("list", "--config", "none.jsonc")
     assert result.exit_code == 1
