@@ -1,6 +1,6 @@
 -- migration: 0001 base_tables
 -- purpose: The tables of an experiment store: experiments, objectives, tunable configs, trials and what they yield.
--- purpose: Same structure as on the other engines. The reference cannot write to DuckDB, so there is nothing to adopt.
+-- purpose: Same structure as on the other engines. mlos_bench cannot write to DuckDB, so there is nothing to adopt.
 -- transaction: on
 -- locks: Creates tables only; no other process has the file open.
 -- destructive: no

@@ -2,7 +2,7 @@
 -- purpose: The tables of an experiment store: experiments, objectives, tunable configs, trials and what they yield.
 -- purpose: Text compares by byte, trailing blanks included; MySQL and MariaDB have other names for that collation, so
 -- purpose: each reads its own out of the comment for it. Keys are too long for other row formats than DYNAMIC.
--- purpose: Same structure as revision d2a708351ba8 of the reference, so that its databases can be adopted at this step.
+-- purpose: Same structure as revision d2a708351ba8 of mlos_bench, so that its databases can be adopted at this step.
 -- transaction: off
 -- locks: Creates tables only; locks no table that exists.
 -- destructive: no

@@ -1,5 +1,5 @@
 -- migration: 0007 event_keys
--- purpose: Primary keys for trial_status and trial_telemetry, which the reference left without one (Galera needs them
+-- purpose: Primary keys for trial_status and trial_telemetry, which mlos_bench left without one (Galera needs them
 -- purpose: to replicate deletes). They take the place of the unique keys over the same columns.
 -- transaction: off
 -- locks: Readers and writers go on meanwhile. MySQL builds both tables anew, beside them: about 1 minute for 10,000,000

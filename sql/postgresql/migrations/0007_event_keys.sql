@@ -1,5 +1,5 @@
 -- migration: 0007 event_keys
--- purpose: Primary keys for trial_status and trial_telemetry, which the reference left without one. They take the place
+-- purpose: Primary keys for trial_status and trial_telemetry, which mlos_bench left without one. They take the place
 -- purpose: of the unique keys over the same columns: a second index would only cost writes.
 -- transaction: on
 -- locks: Builds one index for each table under ACCESS EXCLUSIVE lock: about 10 s for 10,000,000 rows of telemetry.

@@ -1,6 +1,6 @@
 -- migration: 0001 base_tables
 -- purpose: The tables of an experiment store: experiments, objectives, tunable configs, trials and what they yield.
--- purpose: Same structure as revision d2a708351ba8 of the reference, so that its databases can be adopted at this step.
+-- purpose: Same structure as revision d2a708351ba8 of mlos_bench, so that its databases can be adopted at this step.
 -- transaction: on
 -- locks: Creates tables only; takes the database's write lock for a few milliseconds.
 -- destructive: no

@@ -1,5 +1,5 @@
 -- migration: 0007 event_keys
--- purpose: Primary keys for trial_status and trial_telemetry, which the reference left without one.
+-- purpose: Primary keys for trial_status and trial_telemetry, which mlos_bench left without one.
 -- transaction: on
 -- locks: Nothing to do here.
 -- destructive: no
