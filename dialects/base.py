@@ -242,7 +242,7 @@ class Dialect(ABC):
 
     def connection_lost(self, connection: Any) -> None:  # noqa: B027 - only of several hosts is there another
         """The driver's connection was lost: where the settings name several hosts, the next one is to go to another
-        than this one's. Several threads may tell of one host at the same time."""
+        than this one's. Several threads may report the same host at the same time."""
 
     @abstractmethod
     def session_steps(self, *, write: bool) -> Iterable[SessionStep]:
@@ -288,8 +288,8 @@ class Dialect(ABC):
         """Who holds the migration lock, in words for an error message; None if that cannot be found out."""
 
     def blockers(self, session: StatementRunner) -> str:
-        """Who holds locks on the database's tables, for people; empty if that cannot be told. Leaves a transaction
-        open."""
+        """Who holds locks on the database's tables, in words for people; empty if that cannot be found out. Leaves a
+        transaction open."""
         return ""
 
     def in_memory(self) -> bool:
@@ -380,7 +380,7 @@ class Dialect(ABC):
             self.close_stream(cursor)
             raise
         except BaseException:
-            with suppress(Exception):  # it is the first error that tells what happened
+            with suppress(Exception):  # it is the first error that says what happened
                 self.close_stream(cursor)
             raise
         self.close_stream(cursor)

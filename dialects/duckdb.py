@@ -141,15 +141,15 @@ class DuckDBDialect(FileDialect):
         origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         code, message = type(origin).__name__, str(origin)
         kind = _kind(code, message)
-        told = (message.splitlines() or [""])[0]
-        if kind is ErrorKind.CANNOT_CONNECT and _LOCKED in told:
-            holder = _HOLDER.search(told)
+        line = (message.splitlines() or [""])[0]
+        if kind is ErrorKind.CANNOT_CONNECT and _LOCKED in line:
+            holder = _HOLDER.search(line)
             who = f"process {holder[1]}" if holder else "another process"
             return DriverError(kind, code, f"{who} has the file open", _ONE_PROCESS)
-        if kind is ErrorKind.CANNOT_CONNECT and _OTHER_FORMAT in told:
+        if kind is ErrorKind.CANNOT_CONNECT and _OTHER_FORMAT in line:
             return DriverError(kind, code, "the file is no DuckDB database", "Name another file.")
-        safe = told if kind in _NAMES_ONLY else f"the database refused it: {kind.value}"
-        return DriverError(kind, code, safe, _hint(kind, code), "" if kind in _WITH_VALUES else told)
+        safe = line if kind in _NAMES_ONLY else f"the database refused it: {kind.value}"
+        return DriverError(kind, code, safe, _hint(kind, code), "" if kind in _WITH_VALUES else line)
 
     def column_chunks(self, cursor: Any, size: int) -> Iterator[Sequence[Sequence[Any]]]:
         columns = list(cursor.fetchnumpy().values())  # all rows, which an object a value would take more memory for

@@ -2,7 +2,7 @@
 
 A pooler in transaction mode gives each transaction another server connection, so nothing may be kept in the session
 but what the pooler itself carries over (TimeZone among them): timeouts are then set in each transaction, and the driver
-must not prepare statements. Whether there is a pooler is seen by the process id that it tells for itself.
+must not prepare statements. Whether there is a pooler is seen by the process id that the server has for itself.
 """
 
 from __future__ import annotations
@@ -304,16 +304,16 @@ def _without_code(error: BaseException, message: str) -> DriverError:
     """An error of the client's side: no connection was made, or it broke."""
     name = type(error).__name__
     if _REFUSED.search(message):
-        told = message.strip().splitlines()[0]
+        line = message.strip().splitlines()[0]
         if _FULL.search(message):
-            return DriverError(ErrorKind.BUSY, name, told, TOO_MANY)
+            return DriverError(ErrorKind.BUSY, name, line, TOO_MANY)
         if _RESTARTING.search(message):
-            return DriverError(ErrorKind.UNREACHABLE, name, told, "Run it again when the server is up.")
+            return DriverError(ErrorKind.UNREACHABLE, name, line, "Run it again when the server is up.")
         part, hint = next((found for found in _AT_CONNECT if found[0] in message), ("", _UNKNOWN_REFUSAL))
         # In a language that is not understood it may be a limit on connections of this role, which is worth waiting
         # for where the same login has succeeded before.
         passing = _foreign(message) or part in _NOBODY_ANSWERS
-        return DriverError(ErrorKind.UNREACHABLE if passing else ErrorKind.CANNOT_CONNECT, name, told, hint)
+        return DriverError(ErrorKind.UNREACHABLE if passing else ErrorKind.CANNOT_CONNECT, name, line, hint)
     if (origin := type(getattr(error, "orig", error)).__name__) == "NoAnswer":
         return DriverError(ErrorKind.DISCONNECTED, origin, message, NO_ANSWER)
     if name == "DataError":

@@ -200,7 +200,7 @@ class SQLiteDialect(FileDialect):
     def session_steps(self, *, write: bool) -> Sequence[SessionStep]:
         if not write:
             return (SessionStep("session_foreign_keys"), SessionStep("session_synchronous"))
-        if self.in_memory() or self._read_only_by:  # whatever writes will be told why it may not
+        if self.in_memory() or self._read_only_by:  # the write itself then says why it is refused
             return ()
         # The journal mode is a property of the file, so only a connection that is about to write may set it.
         mode = str(self.option("journal_mode"))

@@ -88,7 +88,7 @@ def check_tables(session: Session, folder: str | Path, version: int) -> None:
         what = listed(harmful, str, "; ")
         raise SchemaDrift(
             f"The database has tables of our names, not built as version {version:04d} says: {what}.",
-            "If mlos_bench wrote it, mend that (its table alembic_version must say at which revision it is; "
+            "If mlos_bench wrote it, fix that (its table alembic_version must say at which revision it is; "
             "'trialstore schema verify' lists all differences). Else use another database.",
         )
 

@@ -21,7 +21,7 @@ _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _HEADER = re.compile(r"--\s*(migration|purpose|transaction|locks|destructive|nothing|adopts):\s*(.*?)\s*$")
 _REQUIRED = ("migration", "purpose", "transaction", "locks", "destructive")
 
-_RESTORE = "Mend the file, or restore the one of the release."
+_RESTORE = "Fix the file, or restore the one of the release."
 
 
 @dataclass(frozen=True)

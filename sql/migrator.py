@@ -40,7 +40,7 @@ class StatementBusy(Busy):
     """A statement of a migration waited too long for a lock on a table (not for the migration lock)."""
 
     blockers = ""
-    """Who holds the tables, for people, if that can be told."""
+    """Who holds the tables, in words for people; empty where that is not known."""
 
 
 class Migrator:
@@ -254,10 +254,10 @@ class Migrator:
     def _kept(self, step: Step) -> str:
         """What a statement that is refused leaves behind, and what to do then."""
         if self.dialect.transactional_ddl:
-            return "Nothing of this migration was kept; mend the cause and run again."
+            return "Nothing of this migration was kept; fix the cause and run it again."
         return (
-            f"{step.number - 1} of {len(step.migration.statements)} statements are done; mend the cause and run again: "
-            "it goes on with this one."
+            f"{step.number - 1} of {len(step.migration.statements)} statements are done; fix the cause and run it "
+            "again: it continues with this one."
         )
 
 

@@ -137,6 +137,7 @@ class Statements:
         return found
 
     def compile(self, statement: Statement) -> Ready:
+        """A statement, compiled for the driver."""
         compiled: Compiled = text(statement.sql).compile(dialect=self.driver)
         if statement.percent and self.driver.paramstyle in ("format", "pyformat"):
             raise CatalogueError(

@@ -27,7 +27,7 @@ Exit codes:
     3  something is pending
     4  broken or different: a history, a file or a structure is not as it should be
   130  interrupted (Ctrl-C)
-  141  nobody reads the output any more (a closed pipe)
+  141  the reader closed the pipe
 """
 
 _BROKEN = (SchemaDrift, SchemaTooNew, MigrationChecksumMismatch, MigrationFileInvalid, MigrationIncomplete)

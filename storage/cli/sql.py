@@ -305,7 +305,7 @@ def bind_values(statement: Statement, values: Mapping[str, Any], dialect: Dialec
 
 
 def _print_plan(rows: Sequence[Any]) -> None:
-    """Print a plan as the engine tells it: text as it is, columns as a table."""
+    """Print a plan in the engine's own form: text as it is, columns as a table."""
     lines = list(_lines(rows))
     if lines:
         for line in lines:

@@ -1,4 +1,4 @@
-"""What the command line tells of an experiment, computed from its `results_df`."""
+"""What the command line shows of an experiment, computed from its `results_df`."""
 
 from __future__ import annotations
 

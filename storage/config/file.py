@@ -166,7 +166,7 @@ def read_object(config: str | os.PathLike[str], where: str) -> dict[str, Any]:
         # The parser's message quotes the text around the fault, which may be a part of a password.
         found = re.match(r"[^\n]*?:([0-9]+) (?:.* at column ([0-9]+)$)?", str(error), re.DOTALL)
         at = "" if not found else f": see line {found[1]}" + (f", column {found[2]}" if found[2] else "")
-        raise ConfigError(f"{where} is not valid JSON5{at}.", "Mend the syntax there.") from None
+        raise ConfigError(f"{where} is not valid JSON5{at}.", "Fix the syntax there.") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{where} must hold a JSON5 object.", 'The text must begin with "{".')
     return document

@@ -32,7 +32,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The files of a workload; `fingerprint` tells whether two runs had the same contents."""
+    """The files of a workload; two runs with the same contents have the same `fingerprint`."""
 
     files: tuple[SourceFile, ...]
     fingerprint: str

@@ -1,8 +1,8 @@
 """Writes the schema that all migrations together yield, as SQL for reading and review.
 
 `python -m trialstore.storage.schema.dump URL` prints it for the empty database at URL; `sql/<engine>/schema.sql` is
-this output, and a test compares the two. With `--structure` before the URL it prints the facts that
-each migration yields, which are `sql/<engine>/structure.txt`.
+this output, and a test compares the two. With `--structure` before the URL it prints the facts that each migration
+yields, which are `sql/<engine>/structure.txt`.
 """
 
 from __future__ import annotations

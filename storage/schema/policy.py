@@ -26,8 +26,7 @@ _LOG = logger(__name__)
 
 
 def open_schema(database: Database) -> None:
-    """Bring the schema up to date as far as `schema_policy` allows it. Raises SchemaError
-    otherwise."""
+    """Bring the schema up to date if `schema_policy` allows that. Raises SchemaError otherwise."""
     policy = database.config.schema_policy
     state = read_state(database)
     if not state.current and policy != "update" and not database.dialect.transactional_ddl:

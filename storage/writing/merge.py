@@ -31,7 +31,7 @@ def merge_experiments(
 ) -> int | None:
     """Copy what is new in the sources, all in one transaction; the last trial id given, or None if nothing was new.
 
-    `next_trial_id` locks the experiment and tells the first id to use. Raises TrialError or ValueRejected when a
+    `next_trial_id` locks the experiment and returns the first id to use. Raises TrialError or ValueRejected when a
     source is missing, is the experiment itself, or does not fit; nothing is written then.
     """
     id_length = database.dialect.id_length

@@ -262,8 +262,8 @@ class Trial(Storage.Trial):
             )
 
     def _state(self, tx: Session) -> Any:
-        """The trial's row, locked until the transaction ends: read without the lock, after a
-        statement that changed nothing, the row may differ from what that statement saw."""
+        """The trial's row, locked until the transaction ends: read without the lock, after a statement that changed
+        nothing, the row may differ from what that statement saw."""
         state = tx.one("trial_hold", **self._key)
         if state is None:
             raise TrialMissing(f"Trial {self} does not exist.", "Was it, or its experiment, deleted?")

@@ -76,7 +76,7 @@ def test_a_refused_migration_is_told_and_goes_on_when_its_cause_is_gone(
         for _ in range(2):  # and what stands in the way is never taken for the migration's own work
             with pytest.raises(MigrationFailed, match="0005_typed_values, statement 2") as caught:
                 SqlStorage(empty)
-            assert "mend the cause and run again" in caught.value.hint
+            assert "fix the cause and run it again" in caught.value.hint
             assert "value_type" not in columns(storage)["trial_result"]
             if whole:
                 assert structure(storage) == undone
