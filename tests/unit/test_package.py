@@ -137,7 +137,7 @@ def test_pre_commit_runs_the_versions_that_the_dev_extra_gives() -> None:
     assert used <= pinned
 
 
-@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13", "3.14"])
 def test_the_lowest_versions_are_tested_as_setup_cfg_declares_them(python: str) -> None:
     declared = lowest(words(settings("setup.cfg")["options"]["install_requires"]), ">=", python)
     tested = lowest(words(settings("tox.ini")["testenv:lowest"]["deps"]), "==", python)
