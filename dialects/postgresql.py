@@ -58,7 +58,12 @@ _KINDS = {
     "57P05": ErrorKind.DISCONNECTED,  # idle_session_timeout
 }
 
+_NO_SCHEMA = (
+    "Check 'search_path', and that the user has the right USAGE on a schema that it names (and CREATE to make tables)."
+)
+
 _HINTS = {
+    "3F000": _NO_SCHEMA,
     "25006": f"If it is a standby, name the primary, or both in 'hosts'. {ASK_FOR_RIGHTS}",
     "53300": TOO_MANY,
     "57014": "Someone ended the statement, or it ran into 'statement_timeout' (of role, database or server).",

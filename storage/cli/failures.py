@@ -1,4 +1,4 @@
-"""How an error is shown: for people on standard error, and where the command prints JSON, as JSON too."""
+"""How an error is shown: for people on standard error, and where the command prints for machines, for them too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trialstore.dialects.errors import StorageError
 
 from .output import print_json, say
 
-_WANTED = f"{__name__}.json"
+_PRINT = f"{__name__}.print"
 
 
 def json_option(what: str = "Print JSON; an error too, as an object 'error'.") -> Callable[..., Any]:
@@ -20,20 +20,26 @@ def json_option(what: str = "Print JSON; an error too, as an object 'error'.") -
 
 
 def _remember(ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:
-    ctx.meta[_WANTED] = value  # which a context shares with those around it
+    if value:
+        want_json(ctx)
     return value
 
 
 def want_json(ctx: click.Context) -> None:
     """The command prints JSON, so that an error is to be printed as JSON, too."""
-    ctx.meta[_WANTED] = True
+    print_errors(ctx, lambda error: print_json({"error": error_dict(error)}))
+
+
+def print_errors(ctx: click.Context, show: Callable[[StorageError], None]) -> None:
+    """The command prints for machines: `show` is to print an error for them, beside what people read."""
+    ctx.meta[_PRINT] = show  # which a context shares with those around it
 
 
 def show_error(error: StorageError) -> None:
     """Print an error and what to do about it."""
     ctx = click.get_current_context(silent=True)
-    if ctx is not None and ctx.meta.get(_WANTED):
-        print_json({"error": error_dict(error)})
+    if ctx is not None and (show := ctx.meta.get(_PRINT)):
+        show(error)
     say(f"Error: {error.message}", err=True)
     if error.hint:
         say(f"Hint: {error.hint}", err=True)

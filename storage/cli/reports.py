@@ -13,10 +13,11 @@ from urllib.parse import quote
 
 import click
 
+from trialstore.dialects.errors import StorageError
 from trialstore.dialects.text import clean
 from trialstore.sql.history import library_version
 
-from .failures import want_json
+from .failures import print_errors, want_json
 from .output import json_text
 
 ERROR, WARNING, NOTE = SEVERITIES = ("error", "warning", "note")
@@ -90,6 +91,9 @@ def format_option(*more: str) -> Callable[[Callable[..., Any]], Callable[..., An
         form = JSON if ctx.params.get("form") == JSON and value == TEXT else value
         if form == JSON:
             want_json(ctx)
+        elif form not in (TEXT, PROMETHEUS):  # there are no gauges of an error
+            command = ctx.command_path.partition(" ")[2]
+            print_errors(ctx, lambda error: print_report(_error_report(command, error), form))
         return form
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,14 +112,24 @@ def format_option(*more: str) -> Callable[[Callable[..., Any]], Callable[..., An
                 type=click.Choice(names),
                 default=TEXT,
                 callback=with_form,
-                help="For people (text), programs (json), test reports (junit), annotations of a workflow (github), or "
-                "code scanning (sarif)" + (", or monitoring (prometheus)." if PROMETHEUS in more else "."),
+                help="For people (text), programs (json), test reports (junit), annotations of a workflow (github), "
+                + (
+                    "code scanning (sarif), or monitoring (prometheus)."
+                    if PROMETHEUS in more
+                    else "or code scanning (sarif)."
+                ),
             ),
         ):
             command = option(command)
         return command
 
     return decorate
+
+
+def _error_report(command: str, error: StorageError) -> Report:
+    """An error that ended a command, as the one thing that it found: a file for machines is never empty."""
+    finding = Finding("error", ERROR, type(error).__name__, error.message, error.hint)
+    return Report(command, "ended by an error", [], [finding])
 
 
 # --- JUnit ------------------------------------------------------------------------------------------------------------

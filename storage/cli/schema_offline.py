@@ -79,7 +79,14 @@ def grants(
 
 @click.command()
 @_output_options
-@click.option("--format", "form", type=click.Choice([*DIAGRAMS]), default=next(iter(DIAGRAMS)), show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*DIAGRAMS]),
+    default=next(iter(DIAGRAMS)),
+    show_default=True,
+    help="The notation.",
+)
 def diagram(dialect: str, form: str, output: Path | None, *, as_json: bool) -> None:
     """Print a diagram of tables, columns and keys.
 

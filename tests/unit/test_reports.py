@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from click.testing import CliRunner
+
+from trialstore.storage.cli import main
 from trialstore.storage.cli.reports import ERROR, NOTE, WARNING, Finding, Gauge, Report, render
 
 HOSTILE = 'a"b<c>&,:%\n::error::x\x1b[31m\\'
@@ -57,3 +62,22 @@ def test_a_label_of_prometheus_ends_where_it_should() -> None:
     *_, line = render(REPORT, "prometheus").splitlines()
     assert line.startswith('trialstore_number{database="a\\"b<c>')
     assert line.endswith('\\\\"} 2')
+
+
+def test_an_error_is_a_finding_in_each_format_of_reports(tmp_path: Path) -> None:
+    def output(form: str) -> str:
+        words = ["schema", "verify", "--url", f"sqlite:///{tmp_path}/missing.sqlite", "--format", form]
+        options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+        result = CliRunner(**options).invoke(main, words)
+        assert result.exit_code == 1
+        return result.stdout
+
+    failure = ET.fromstring(output("junit")).find("*/testcase/failure")  # noqa: S314 - our own
+    assert failure is not None
+    assert "no database file" in failure.attrib["message"]
+    (found,) = json.loads(output("sarif"))["runs"][0]["results"]
+    assert (found["level"], "no database file" in found["message"]["text"]) == ("error", True)
+    assert (
+        output("github").splitlines()[0].startswith("::error title=schema verify%3A error::ConnectError: There is no")
+    )
+    assert "trialstore_schema" not in output("prometheus")
