@@ -160,11 +160,13 @@ def _junit(report: Report) -> str:
         )
         failure.text = _plain(_sentence(finding))
     ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    # In ASCII, with references for other characters, since standard output may have any encoding.
+    written: bytes = ET.tostring(root, encoding="us-ascii")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + written.decode("ascii") + "\n"
 
 
 def _plain(text: str) -> str:
-    """Text that a file of any encoding holds: what is not ASCII has an escape, which a parser undoes nowhere."""
+    """Text without characters that do not print, most of which XML cannot hold."""
     return clean(text)
 
 
@@ -184,9 +186,9 @@ def _annotations(report: Report) -> Iterator[str]:
         properties = {"title": f"{report.command}: {finding.rule}"}
         if finding.file:
             properties |= {"file": finding.file, "line": str(finding.line)}
-        told = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
+        stated = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
         place = "" if finding.file else f"{finding.check}: "
-        yield f"::{_LEVELS[finding.severity]} {told}::{_escaped(place + _sentence(finding))}"
+        yield f"::{_LEVELS[finding.severity]} {stated}::{_escaped(place + _sentence(finding))}"
 
 
 def _escaped(text: str, more: str = "") -> str:

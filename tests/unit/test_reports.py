@@ -36,6 +36,14 @@ def test_junit_has_a_case_for_each_failure_and_each_check_without_one() -> None:
     assert (failed.attrib["line"], failure.attrib["type"]) == ("3", "one")
 
 
+def test_junit_is_the_same_in_whatever_encoding_it_is_written() -> None:
+    name = "größe.sql ☃"
+    text = render(Report("schema lint", "x", [name], []), "junit")
+    assert text.isascii()
+    (fine,) = ET.fromstring(text).iter("testcase")  # noqa: S314 - our own
+    assert fine.attrib["name"] == name
+
+
 def test_an_annotation_is_one_line_that_nothing_breaks_out_of() -> None:
     error, note = render(REPORT, "github").splitlines()
     properties, _, message = error.removeprefix("::error ").partition("::")
