@@ -35,6 +35,7 @@ _CLIENT = re.compile(r"[ \t]*(?:\\|\.(?=[a-z]))[^\n]*")
 _DELIMITER = re.compile(r"[ \t]*delimiter[ \t]+(\S+)[^\n]*", re.IGNORECASE)
 _COPY = re.compile(r"\bCOPY .* FROM STDIN")
 _OPENS, _CLOSES = "([", ")]"
+_ENDS_NAME = re.compile(r"[\s().,]")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Syntax:
     """`#` begins a comment."""
     dollars: bool = False
     """`$tag$ … $tag$` is a string."""
+    nested: bool = False
+    """A comment `/* … */` may hold others; elsewhere the first `*/` ends it."""
     conditions: bool = False
     """What stands in `/*! … */` is no comment."""
 
@@ -207,10 +210,10 @@ class _Reader:
             self.words.append(Word(_spelled(match), line))
 
     def _pass_block(self) -> None:
-        """A comment, in which others may stand."""
+        """A comment, in which others may stand on some engines."""
         start, depth = self.line, 0
         for match in re.compile(r"/\*|\*/").finditer(self.text, self.position):
-            depth += 1 if match[0] == "/*" else -1
+            depth = depth - 1 if match[0] == "*/" else depth + 1 if self.syntax.nested else 1
             if not depth:
                 self._pass(self.text[self.position : match.end()])
                 return
@@ -239,10 +242,11 @@ class _Reader:
 
 
 def _spelled(match: re.Match[str]) -> str:
-    """A word in its one spelling; a quoted name as other files would write it, if it needs no quotes."""
+    """A word in its one spelling; a quoted name as other files would write it, if it needs no quotes, else without what
+    patterns take for the end of a name."""
     if match["string"] or match["dollar"]:
         return STRING
     if not match["name"]:
         return match[0].upper()
     inner = match[0][1:-1]
-    return inner.upper() if re.fullmatch(r"[A-Za-z_]\w*", inner) else f'"{inner}"'
+    return inner.upper() if re.fullmatch(r"[A-Za-z_]\w*", inner) else f'"{_ENDS_NAME.sub("_", inner)}"'

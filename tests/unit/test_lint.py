@@ -52,6 +52,26 @@ def test_a_finding_names_the_line_of_the_clause() -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("table", ['"my.order (items), all"', 'shop."order items"', "orders"])
+@pytest.mark.parametrize("column", ['"a.b"', '"net price, all"', "price"])
+def test_names_in_quotes_hide_nothing(engine: str, table: str, column: str) -> None:
+    text = f"ALTER TABLE {table} ADD COLUMN {column} INT, DROP COLUMN {column};"
+    assert ("drop-column", 1) in rules(engine, text)
+    if engine == "postgresql":
+        assert rules(engine, f"ALTER TABLE {table} ALTER COLUMN {column} TYPE TEXT;") == [("change-type", 1)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_comment_ends_where_the_engine_ends_it(engine: str) -> None:
+    drop = "ALTER TABLE t DROP COLUMN x;"
+    if engine in ("postgresql", "duckdb"):  # where a comment may hold others
+        assert rules(engine, f"/* a /* b */ {drop} */ SELECT 1;") == []
+        assert rules(engine, f"/* a /* b */ {drop}") == [("unreadable", 1)]
+    else:
+        assert ("drop-column", 1) in rules(engine, f"/* a /* b */ {drop}")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_files_are_split_as_another_reader_splits_them(engine: str) -> None:
     dialect = {"postgresql": "postgres"}.get(engine, engine)
     syntax = load_rules(engine).syntax
