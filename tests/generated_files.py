@@ -129,6 +129,7 @@ def _argument(param: click.Argument) -> str:
 
 
 def _option(option: click.Option) -> str:
+    assert option.help, f"the option {option.name} says nothing of itself"
     value = ""
     if not option.is_flag:
         choices = getattr(option.type, "choices", None)

@@ -149,9 +149,9 @@ def _print(findings: Sequence[Finding], files: int, *, accepted: bool) -> None:
             say("\n".join(f"    {clean(line)}" for line in lines))
         before = one.file, one.rule
     counts = Counter("accepted" if one.accepted else one.severity for one in findings)
-    told = [f"{counts[kind]} {kind}{'s' * (counts[kind] != 1)}" for kind in SEVERITIES if counts[kind]]
-    told += [f"{counts['accepted']} accepted"] if counts["accepted"] else []
-    print_sentence(f"{files} file{'s' * (files != 1)}: {', '.join(told) or 'nothing found'}.")
+    found = [f"{counts[kind]} {kind}{'s' * (counts[kind] != 1)}" for kind in SEVERITIES if counts[kind]]
+    found += [f"{counts['accepted']} accepted"] if counts["accepted"] else []
+    print_sentence(f"{files} file{'s' * (files != 1)}: {', '.join(found) or 'nothing found'}.")
 
 
 def _print_rules(engines: dict[str, type[Dialect]], form: str) -> None:

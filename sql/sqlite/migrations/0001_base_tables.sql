@@ -5,7 +5,7 @@
 -- locks: Creates tables only; takes the database's write lock for a few milliseconds.
 -- destructive: no
 -- adopts: d2a708351ba8
--- accept: no-primary-key trial_status and trial_telemetry have a unique key, as the reference made them, and a rowid.
+-- accept: no-primary-key trial_status and trial_telemetry have a unique key, as mlos_bench made them, and a rowid.
 
 CREATE TABLE experiment (
     exp_id VARCHAR(512) NOT NULL,
