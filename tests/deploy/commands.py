@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from trialstore.contract.helpers import bare, dump
 from trialstore.contract.modes import Config
-from trialstore.sql.migrations import Migration
+from trialstore.sql.migrations import Migration, load_migrations
 from trialstore.storage.cli import main
 from upgrade.databases import structure
 
@@ -69,6 +69,11 @@ def migrate_as(config: Config, *changes: tuple[str, str]) -> None:
         with storage.database.session() as session:
             session.prepare(write=True)
             migrator.apply(session)
+
+
+def statement_of(engine: str, version: int, number: int) -> str:
+    """The text of a statement of a migration."""
+    return load_migrations(f"{engine}/migrations")[version - 1].statements[number - 1]
 
 
 def changed(migrations: tuple[Migration, ...], *changes: tuple[str, str]) -> tuple[Migration, ...]:

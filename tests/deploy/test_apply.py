@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.commands import Run, changed, ok, refused, snapshot
+from deploy.commands import Run, changed, ok, refused, snapshot, statement_of
 from engines import workers
 from engines.databases import Database, on_servers
 from processes.helpers import Child
@@ -122,9 +122,7 @@ def test_a_statement_of_a_migration_may_run_as_long_as_the_config_says(
     with bare(config) as storage:
         if "mariadb" not in str(query(storage, "SELECT version()")).lower() and engine == "mysql":
             pytest.skip("MySQL limits SELECT only")
-    slow = changed(
-        load_migrations(f"{engine}/migrations"), ("ALTER TABLE trial_param ADD COLUMN value_type CHAR(1)", SLOW[engine])
-    )
+    slow = changed(load_migrations(f"{engine}/migrations"), (statement_of(engine, 5, 2), SLOW[engine]))
     monkeypatch.setattr("trialstore.sql.migrator.load_migrations", lambda folder: slow)
     # So long that the other statements end before, also on a machine that is busy.
     limited = {**config, "migration_statement_timeout": 4}

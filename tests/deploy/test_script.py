@@ -247,10 +247,11 @@ def test_of_one_that_was_cut_off_nothing_stays_or_apply_finishes_it(
     engine: str, empty: Config, fresh: Structure, last: str
 ) -> None:
     text = script(engine)
-    if last not in text:
+    found = re.search(r"\s".join(map(re.escape, last.split())), text)
+    if found is None:
         pytest.skip("a step that this engine does not need")
     # After that statement, and before what is to be recorded of it.
-    end = text.index(";\n", text.index(last)) + 2
+    end = text.index(";\n", found.start()) + 2
     apply_script(engine, empty, text[:end])
     if engine_class(engine).transactional_ddl:
         assert inspected(empty).found is Found.EMPTY

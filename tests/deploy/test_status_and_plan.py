@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.commands import Run, ok, refused, snapshot
+from deploy.commands import Run, ok, refused, snapshot, statement_of
 from engines.databases import Database, on_servers, user_of
 from trialstore.contract.helpers import bare, execute, migrate_to, tables, watch
 from trialstore.contract.modes import Config
@@ -175,7 +175,7 @@ def test_a_login_with_select_only_can_look_and_nothing_else(server_database: Dat
         reader = {**config, **login}
         before = snapshot(config)
         assert "schema version 4 of 11; 7 pending" in ok(run(reader, "status"), 3)
-        assert "ALTER TABLE config_param ADD COLUMN value_type" in ok(run(reader, "plan"), 3)
+        assert statement_of(server_database.server.engine, 5, 1) in ok(run(reader, "plan"), 3)
         assert "as the migrations say at version 0004" in ok(run(reader, "verify", "--strict"))
         for words in (["apply"], ["apply", "--to", "5"]):
             result = run(reader, *words)
