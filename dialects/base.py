@@ -240,9 +240,10 @@ class Dialect(ABC):
     def limit_waits(self, connection: Any, seconds: float | None) -> None:  # noqa: B027
         """Let a connection of the driver's wait for an answer that long at most; None: for ever."""
 
-    def connection_lost(self, connection: Any) -> None:  # noqa: B027 - only of several hosts is there another
+    def connection_lost(self, connection: Any | None) -> None:  # noqa: B027 - only of several hosts is there another
         """The driver's connection was lost: where the settings name several hosts, the next one is to go to another
-        than this one's. Several threads may report the same host at the same time."""
+        than this one's (None: than the one that was tried last, which took the login and no more). Several threads may
+        report the same host at the same time."""
 
     @abstractmethod
     def session_steps(self, *, write: bool) -> Iterable[SessionStep]:

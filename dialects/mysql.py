@@ -235,9 +235,9 @@ class MySQLDialect(ServerDialect):
     def limit_waits(self, connection: Any, seconds: float | None) -> None:
         connection.limit_waits(seconds)
 
-    def connection_lost(self, connection: Any) -> None:
+    def connection_lost(self, connection: Any | None) -> None:
         if self.hosts:
-            self._leave(connection.place)
+            self._leave(self._place if connection is None else connection.place)
 
     def _leave(self, place: int) -> None:
         """Begin with the next host from now on: with that one, however many threads have lost connections to this."""

@@ -281,6 +281,7 @@ class Database:
             return cause.with_message(message)
         error: ConnectError
         if isinstance(cause, QueryError) and cause.kind is ErrorKind.DISCONNECTED:  # in the middle of the login
+            self.dialect.connection_lost(None)
             error = ServerUnreachable(message, cause.hint or "The server takes no work yet: look at its log.")
         else:
             error = ConnectError(message, cause.hint or "Check the config, 'query' in particular.")

@@ -11,6 +11,7 @@ import sqlglot
 from click.testing import CliRunner, Result
 
 from trialstore.dialects.errors import CatalogueError
+from trialstore.dialects.registry import BUILT_IN
 from trialstore.sql.catalogue import ROOT
 from trialstore.sql.lint import FILE, lint, load_rules
 from trialstore.sql.reading import read_sql
@@ -129,7 +130,7 @@ def test_a_reason_in_a_string_accepts_nothing() -> None:
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "duckdb", "postgresql"])
+@pytest.mark.parametrize("engine", BUILT_IN)
 def test_our_own_migrations_hold_nothing_that_is_not_accepted_with_a_reason(engine: str) -> None:
     result = call("--dialect", engine, "--fail-on", "note")
     assert result.exit_code == 0, result.stdout

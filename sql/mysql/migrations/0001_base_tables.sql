@@ -7,6 +7,7 @@
 -- locks: Creates tables only; locks no table that exists.
 -- destructive: no
 -- adopts: d2a708351ba8
+-- accept: no-primary-key mlos_bench made trial_status and trial_telemetry without one; 0007 adds both.
 
 CREATE TABLE experiment (
     exp_id VARCHAR(255) NOT NULL,

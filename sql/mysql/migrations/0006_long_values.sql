@@ -3,6 +3,8 @@
 -- transaction: off
 -- locks: Copies each of the four tables and stops writers meanwhile: about 1 minute for 10,000,000 rows of telemetry.
 -- destructive: no
+-- accept: change-type a wider type takes more bytes, and the servers have no other way; every value fits.
+-- accept: stops-writers a table too big for that: gh-ost or pt-online-schema-change, one statement after another.
 
 ALTER TABLE config_param
 MODIFY COLUMN param_value TEXT,

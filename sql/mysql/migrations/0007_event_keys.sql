@@ -5,6 +5,7 @@
 -- locks: Readers and writers go on meanwhile. MySQL builds both tables anew, beside them: about 1 minute for 10,000,000
 -- locks: rows of telemetry. MariaDB changes the definition only, since the unique keys order the rows already.
 -- destructive: no
+-- accept: copies-table only on MySQL, and beside its readers and writers.
 
 ALTER TABLE trial_status
 ADD PRIMARY KEY (exp_id, trial_id, ts),

@@ -7,6 +7,11 @@
 -- locks: 10,000,000 rows of telemetry. Stop the application for the time, since foreign keys are not checked from the
 -- locks: first statement to the last.
 -- destructive: no
+-- accept: drop-foreign-key they stand in the way of a change of collation; the last statements add them again.
+-- accept: copies-table text that compares otherwise has to be sorted anew.
+-- accept: change-type the types are those of before; CONVERT has changed some of them.
+-- accept: stops-writers the application is stopped meanwhile, as the line on locks says.
+-- accept: add-foreign-key the application is stopped meanwhile, as the line on locks says.
 
 ALTER TABLE trial_param
 DROP FOREIGN KEY trial_param_ibfk_1,
