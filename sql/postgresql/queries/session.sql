@@ -61,6 +61,7 @@ SELECT
     set_config('extra_float_digits', '1', TRUE) AS float_digits,
     set_config('array_nulls', 'on', TRUE) AS array_nulls,
     set_config('transform_null_equals', 'off', TRUE) AS null_equals,
+    set_config('exit_on_error', 'off', TRUE) AS ends,
     CASE
         WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', TRUE)
     END AS commits,
