@@ -69,6 +69,8 @@ def check_mapping(values: Any, what: str) -> None:
 def items_of(values: Any, what: str, hint: str, *, keys: bool = False) -> list[Any]:
     """The items of a list or another iterable, of a mapping only where its `keys` are meant. Raises ValueRejected for
     what is none; errors of a generator's own code are the caller's."""
+    if type(values) in (list, tuple):  # whose iterators raise nothing: what comes meanwhile is an alarm of the caller's
+        return list(values)
     if (
         not isinstance(values, (str, bytes))
         and isinstance(values, Iterable)
