@@ -231,7 +231,7 @@ class Migrator:
 
     def _run(self, session: Session, step: Step) -> None:
         try:
-            session.run_migration(step.statement, f"statement {step.number} of {len(step.migration.statements)}")
+            session.run_migration(step.statement, step.position)
         except StorageError as exc:
             kind = exc.kind if isinstance(exc, QueryError) else ErrorKind.OTHER
             if step.in_doubt and kind in (ErrorKind.OBJECT_EXISTS, ErrorKind.MISSING_OBJECT):

@@ -47,12 +47,17 @@ class Step:
     """What was done so far is committed after it; without, it is committed with what follows."""
 
     def __str__(self) -> str:
-        return f"{self.migration}, statement {self.number} of {len(self.migration.statements)}"
+        return f"{self.migration}, {self.position}"
+
+    @property
+    def position(self) -> str:
+        """Of EXECUTE, which of the statements it is, for people."""
+        return f"statement {self.number} of {len(self.migration.statements)}"
 
     @property
     def place(self) -> str:
         """Of EXECUTE, the name of the file, and which of its statements it is."""
-        return f"{self.migration}.sql, statement {self.number} of {len(self.migration.statements)}"
+        return f"{self.migration}.sql, {self.position}"
 
     @property
     def statement(self) -> str:
