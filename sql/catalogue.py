@@ -4,7 +4,7 @@ A query file holds statements under headers::
 
     -- name: trial_finish
     -- returns: one | many | scalar | count | id | none
-    -- params: exp_id, trial_id        (or - for none)
+    -- params: exp_id text, ts time, status text PENDING        (or - for none; see params.py)
     -- why: a line of reason
     -- own: why each engine has its own (in an engine's folder, for statements that are not in the shared one)
     -- arrays: of a statement NAME_many, the params that are arrays
@@ -25,6 +25,8 @@ from pathlib import Path
 
 from trialstore.dialects.errors import CatalogueError, listed, nearest
 
+from .params import Param, parse_params
+
 ROOT = Path(__file__).parent
 MANY = "_many"
 EXPLAIN = "explain"
@@ -44,12 +46,17 @@ class Statement:
 
     name: str
     returns: str
-    params: tuple[str, ...]
+    binds: tuple[Param, ...]
     why: str
     sql: str
     source: str
     own: str = ""
     arrays: tuple[str, ...] = ()
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """The names of what it binds, in the order of the header."""
+        return tuple(param.name for param in self.binds)
 
     @property
     def verb(self) -> str:
@@ -107,7 +114,8 @@ def _statement(headers: Mapping[str, str], body: Iterable[str], source: str) -> 
             raise CatalogueError(f"{where} has no header '{key}'.")
     if headers["returns"] not in RETURNS:
         raise CatalogueError(f"{where} returns {headers['returns']!r}.", f"Known: {listed(RETURNS, str)}.")
-    params = _names(headers["params"])
+    declared = parse_params(headers["params"], where)
+    params = tuple(param.name for param in declared)
     sql = "\n".join(body).strip()
     if not sql.endswith(";"):
         raise CatalogueError(f"{where} does not end with ';'.")
@@ -124,7 +132,7 @@ def _statement(headers: Mapping[str, str], body: Iterable[str], source: str) -> 
     if bool(arrays) != name.endswith(MANY) or not set(arrays) <= set(params):
         raise CatalogueError(f"{where}: 'arrays' is for statements '…{MANY}', and names some of their params.")
     own = headers.get("own", "")
-    return Statement(name, headers["returns"], params, headers["why"], sql[:-1].rstrip(), source, own, arrays)
+    return Statement(name, headers["returns"], declared, headers["why"], sql[:-1].rstrip(), source, own, arrays)
 
 
 def _names(header: str) -> tuple[str, ...]:
@@ -187,7 +195,7 @@ def load_catalogue(folders: Sequence[str | Path]) -> Catalogue:
         raise CatalogueError(f"No query files in {listed(folders, str)}.")
     for name, statement in found.items():
         single = found.get(name.removesuffix(MANY)) if name.endswith(MANY) else statement
-        if single is None or set(single.params) != set(statement.params):
+        if single is None or set(single.binds) != set(statement.binds):
             raise CatalogueError(f"{statement.source}: {name!r} has no statement of the same params for a single row.")
     return Catalogue(found)
 
@@ -200,7 +208,7 @@ def _checked(statement: Statement, base: Statement | None, *, shared: bool) -> S
                 "Say why it is this engine's in a header 'own', or correct the name.",
             )
         return statement
-    if (statement.returns, sorted(statement.params)) != (base.returns, sorted(base.params)):
+    if (statement.returns, sorted(statement.binds)) != (base.returns, sorted(base.binds)):
         raise CatalogueError(
             f"{statement.source}: {statement.name!r} takes or returns other things than {base.source}."
         )

@@ -1,6 +1,6 @@
 -- name: config_insert
 -- returns: id
--- params: config_hash
+-- params: config_hash text
 -- why: A new config; no row when another process stored the same one first.
 INSERT INTO config (config_hash)
 VALUES (:config_hash)
@@ -9,7 +9,7 @@ RETURNING config_id;
 
 -- name: config_insert_all
 -- returns: count
--- params: config_hash
+-- params: config_hash text
 -- why: Several new configs, whose ids are then found by config_find_all; fewer when another process stored one first.
 INSERT INTO config (config_hash)
 VALUES (:config_hash)
@@ -17,7 +17,7 @@ ON CONFLICT (config_hash) DO NOTHING;
 
 -- name: config_find
 -- returns: scalar
--- params: config_hash
+-- params: config_hash text
 -- why: The config of one hash, if it is stored already.
 SELECT config_id
 FROM config
@@ -25,14 +25,14 @@ WHERE config_hash = :config_hash;
 
 -- name: config_param_insert
 -- returns: count
--- params: config_id, param_id, param_value, value_type
+-- params: config_id int, param_id text, param_value text, value_type text f
 -- why: The values of a config, written with it and never changed.
 INSERT INTO config_param (config_id, param_id, param_value, value_type)
 VALUES (:config_id, :param_id, :param_value, :value_type);
 
 -- name: config_params
 -- returns: many
--- params: config_id
+-- params: config_id int
 -- why: The values of one config; a single row of NULLs for one without parameters, none where there is no such config.
 SELECT p.param_id, p.param_value, p.value_type
 FROM config AS c
@@ -43,7 +43,7 @@ ORDER BY p.param_id;
 
 -- name: config_params_of_experiment
 -- returns: many
--- params: exp_id
+-- params: exp_id text
 -- why: All configs that an experiment used with their values, in one statement.
 SELECT c.config_id, p.param_id, p.param_value, p.value_type
 FROM (
@@ -57,7 +57,7 @@ ORDER BY c.config_id, p.param_id;
 
 -- name: config_params_of_load
 -- returns: many
--- params: exp_id, last_trial_id
+-- params: exp_id text, last_trial_id int 0
 -- why: The configs of the trials that trial_load returns, in one statement.
 SELECT c.config_id, p.param_id, p.param_value, p.value_type
 FROM (
@@ -73,7 +73,8 @@ ORDER BY c.config_id, p.param_id;
 
 -- name: config_params_of_pending
 -- returns: many
--- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
+-- params: exp_id text, ts time, status_1 text PENDING, status_2 text READY, status_3 text RUNNING,
+-- params: assigned_min int 0, assigned_max int
 -- why: The configs of the trials that trial_pending returns, in one statement.
 SELECT c.config_id, p.param_id, p.param_value, p.value_type
 FROM (

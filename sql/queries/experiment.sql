@@ -1,6 +1,6 @@
 -- name: experiment_get
 -- returns: one
--- params: exp_id
+-- params: exp_id text
 -- why: The experiment itself, without its objectives and trials.
 SELECT exp_id, description, root_env_config, git_repo, git_commit
 FROM experiment
@@ -16,7 +16,7 @@ ORDER BY exp_id;
 
 -- name: experiment_lock
 -- returns: one
--- params: exp_id
+-- params: exp_id text
 -- why: Trial ids of an experiment are given out by one transaction at a time: the others wait for the lock of its row.
 SELECT exp_id
 FROM experiment
@@ -25,7 +25,7 @@ FOR UPDATE;
 
 -- name: experiment_insert
 -- returns: count
--- params: exp_id, description, root_env_config, git_repo, git_commit
+-- params: exp_id text, description text, root_env_config text, git_repo text, git_commit text
 -- why: Creates an experiment; 0 rows when another process was first.
 INSERT INTO experiment (exp_id, description, root_env_config, git_repo, git_commit)
 VALUES (:exp_id, :description, :root_env_config, :git_repo, :git_commit)
@@ -33,14 +33,14 @@ ON CONFLICT (exp_id) DO NOTHING;
 
 -- name: objective_insert
 -- returns: count
--- params: exp_id, optimization_target, optimization_direction, weight
+-- params: exp_id text, optimization_target text, optimization_direction text min, weight float
 -- why: What an experiment optimises; written once, when it is created.
 INSERT INTO objectives (exp_id, optimization_target, optimization_direction, weight)
 VALUES (:exp_id, :optimization_target, :optimization_direction, :weight);
 
 -- name: objective_list
 -- returns: many
--- params: exp_id
+-- params: exp_id text
 -- why: Heaviest first; without weights in order of names.
 SELECT optimization_target, optimization_direction, weight
 FROM objectives

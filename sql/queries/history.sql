@@ -10,7 +10,8 @@ ORDER BY version;
 
 -- name: history_insert
 -- returns: none
--- params: version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, library_version
+-- params: version int, slug text, checksum text, state text applied, statements_done int, started_at time,
+-- params: finished_at time, duration_ms int, library_version text
 -- why: One row per migration, written in the migration's transaction where DDL is transactional, otherwise before its
 -- why: first statement.
 INSERT INTO trialstore_schema (
@@ -24,7 +25,7 @@ VALUES (
 
 -- name: history_progress
 -- returns: count
--- params: version, statements_done
+-- params: version int, statements_done int
 -- why: Where DDL cannot be rolled back, each statement is recorded when it is done, so that a killed run can go on
 -- why: there.
 UPDATE trialstore_schema
@@ -33,7 +34,7 @@ WHERE version = :version;
 
 -- name: history_finish
 -- returns: count
--- params: version, state, finished_at, duration_ms
+-- params: version int, state text applied, finished_at time, duration_ms int
 -- why: Changes the state of a migration that runs statement by statement: done, failed, or running again.
 UPDATE trialstore_schema
 SET state = :state, finished_at = :finished_at, duration_ms = :duration_ms
@@ -41,7 +42,7 @@ WHERE version = :version;
 
 -- name: history_delete
 -- returns: count
--- params: version
+-- params: version int
 -- why: Nothing of the migration was carried out: its first statement was refused, or the administrator says so.
 DELETE FROM trialstore_schema
 WHERE version = :version;

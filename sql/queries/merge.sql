@@ -4,7 +4,7 @@
 
 -- name: merge_trials
 -- returns: many
--- params: exp_id, source_exp_id
+-- params: exp_id text, source_exp_id text
 -- why: Completed trials of the source that neither were run in this experiment nor have been merged into it before.
 SELECT
     t.trial_id, t.config_id, t.trial_runner_id, t.ts_start, t.ts_end, t.status,
@@ -26,14 +26,14 @@ ORDER BY t.trial_id;
 
 -- name: lineage_insert
 -- returns: count
--- params: exp_id, trial_id, source_exp_id, source_trial_id
+-- params: exp_id text, trial_id int, source_exp_id text, source_trial_id int
 -- why: Records where a merged trial was first run.
 INSERT INTO trial_lineage (exp_id, trial_id, source_exp_id, source_trial_id)
 VALUES (:exp_id, :trial_id, :source_exp_id, :source_trial_id);
 
 -- name: merge_params
 -- returns: count
--- params: exp_id, source_exp_id, first_trial_id, last_trial_id
+-- params: exp_id text, source_exp_id text, first_trial_id int, last_trial_id int 0
 -- why: Metadata of the trials that have just been merged, found by their lineage. Trials that the source had itself got
 -- why: by a merge are found there by its own lineage.
 INSERT INTO trial_param (exp_id, trial_id, param_id, param_value, value_type)
@@ -51,7 +51,7 @@ WHERE l.exp_id = :exp_id
 
 -- name: merge_status
 -- returns: count
--- params: exp_id, source_exp_id, first_trial_id, last_trial_id
+-- params: exp_id text, source_exp_id text, first_trial_id int, last_trial_id int 0
 -- why: Status history of the trials that have just been merged, found by their lineage.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
 SELECT l.exp_id, l.trial_id, s.ts, s.status
@@ -68,7 +68,7 @@ WHERE l.exp_id = :exp_id
 
 -- name: merge_results
 -- returns: count
--- params: exp_id, source_exp_id, first_trial_id, last_trial_id
+-- params: exp_id text, source_exp_id text, first_trial_id int, last_trial_id int 0
 -- why: Results of the trials that have just been merged, found by their lineage.
 INSERT INTO trial_result (exp_id, trial_id, metric_id, metric_value, value_type)
 SELECT l.exp_id, l.trial_id, s.metric_id, s.metric_value, s.value_type
@@ -85,7 +85,7 @@ WHERE l.exp_id = :exp_id
 
 -- name: merge_telemetry
 -- returns: count
--- params: exp_id, source_exp_id, first_trial_id, last_trial_id
+-- params: exp_id text, source_exp_id text, first_trial_id int, last_trial_id int 0
 -- why: Telemetry of the trials that have just been merged, found by their lineage.
 INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, value_type)
 SELECT l.exp_id, l.trial_id, s.ts, s.metric_id, s.metric_value, s.value_type

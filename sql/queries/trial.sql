@@ -1,6 +1,6 @@
 -- name: trial_last_id
 -- returns: scalar
--- params: exp_id
+-- params: exp_id text
 -- why: The greatest trial id of an experiment, or NULL; read from the end of the primary key.
 SELECT max(trial_id) AS trial_id
 FROM trial
@@ -8,14 +8,15 @@ WHERE exp_id = :exp_id;
 
 -- name: trial_insert
 -- returns: count
--- params: exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id
+-- params: exp_id text, trial_id int, config_id int, trial_runner_id int, ts_start time, ts_end time,
+-- params: status text RUNNING, creation_id text
 -- why: A new trial.
 INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)
 VALUES (:exp_id, :trial_id, :config_id, :trial_runner_id, :ts_start, :ts_end, :status, :creation_id);
 
 -- name: trial_created
 -- returns: many
--- params: exp_id, first_trial_id, last_trial_id, creation_id
+-- params: exp_id text, first_trial_id int, last_trial_id int 0, creation_id text
 -- why: The trials that an earlier attempt of the same call has created, whose commit got no answer.
 SELECT trial_id, config_id
 FROM trial
@@ -26,7 +27,7 @@ ORDER BY trial_id;
 
 -- name: trial_get
 -- returns: one
--- params: exp_id, trial_id
+-- params: exp_id text, trial_id int
 -- why: One trial.
 SELECT trial_id, config_id, trial_runner_id, status
 FROM trial
@@ -35,7 +36,7 @@ WHERE exp_id = :exp_id
 
 -- name: trial_list
 -- returns: many
--- params: exp_id
+-- params: exp_id text
 -- why: All trials of an experiment; the trial groups follow from them.
 SELECT trial_id, config_id, trial_runner_id, ts_start, ts_end, status
 FROM trial
@@ -44,7 +45,7 @@ ORDER BY trial_id;
 
 -- name: trial_list_of_config
 -- returns: many
--- params: exp_id, config_id
+-- params: exp_id text, config_id int
 -- why: The trials of one group: those of an experiment with the same config.
 SELECT trial_id, config_id, trial_runner_id, ts_start, ts_end, status
 FROM trial
@@ -54,7 +55,7 @@ ORDER BY trial_id;
 
 -- name: trial_load
 -- returns: many
--- params: exp_id, last_trial_id
+-- params: exp_id text, last_trial_id int 0
 -- why: What an optimizer learns from: trials that ended and were not canceled, after the last one that it knows.
 SELECT trial_id, config_id, status
 FROM trial
@@ -65,7 +66,8 @@ ORDER BY trial_id;
 
 -- name: trial_pending
 -- returns: many
--- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
+-- params: exp_id text, ts time, status_1 text PENDING, status_2 text READY, status_3 text RUNNING,
+-- params: assigned_min int 0, assigned_max int
 -- why: Trials that are due. assigned_min and assigned_max are 0 and 1 for all of them, 1 and 1 for those with a runner,
 -- why: 0 and 0 for those without.
 SELECT trial_id, config_id, trial_runner_id, status
@@ -79,7 +81,7 @@ ORDER BY trial_id;
 
 -- name: trial_hold
 -- returns: one
--- params: exp_id, trial_id
+-- params: exp_id text, trial_id int
 -- why: Where a trial stands, and whether its last claim still holds. The row is locked, so that what is decided from it
 -- why: still holds when the decision is written.
 SELECT
@@ -93,7 +95,7 @@ FOR UPDATE;
 
 -- name: trial_start
 -- returns: count
--- params: exp_id, trial_id, ts_start, status, fence
+-- params: exp_id text, trial_id int, ts_start time, status text RUNNING, fence int
 -- why: Changes the status of a trial that is neither running nor completed, and that no other claim holds; 0 rows
 -- why: otherwise.
 UPDATE trial
@@ -106,7 +108,7 @@ WHERE exp_id = :exp_id
 
 -- name: trial_finish
 -- returns: count
--- params: exp_id, trial_id, ts_end, status, fence
+-- params: exp_id text, trial_id int, ts_end time, status text RUNNING, fence int
 -- why: Completes a trial once, and ends its lease; 0 rows when it is completed already, or another claim holds it.
 UPDATE trial
 SET status = :status, ts_end = :ts_end, lease_ends = NULL
@@ -118,7 +120,7 @@ WHERE exp_id = :exp_id
 
 -- name: trial_set_runner
 -- returns: count
--- params: exp_id, trial_id, trial_runner_id
+-- params: exp_id text, trial_id int, trial_runner_id int
 -- why: Assigns a runner to a trial that has none or is pending; any other trial keeps its runner.
 UPDATE trial
 SET trial_runner_id = :trial_runner_id
@@ -128,7 +130,7 @@ WHERE exp_id = :exp_id
 
 -- name: trial_marked_default
 -- returns: scalar
--- params: exp_id
+-- params: exp_id text
 -- why: The config of the first trial that is marked as running the defaults, if any is.
 SELECT config_id
 FROM trial
@@ -145,7 +147,7 @@ WHERE exp_id = :exp_id
 
 -- name: trial_default_config
 -- returns: scalar
--- params: exp_id
+-- params: exp_id text
 -- why: The config of the first trial that is marked as running the defaults, else of the first trial. Trials are read
 -- why: in the order of their ids, and the marked one is usually among the first.
 SELECT config_id

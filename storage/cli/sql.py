@@ -27,61 +27,6 @@ if TYPE_CHECKING:
 LOOKED_AT = 100
 """Most experiments that are looked at for typical values."""
 
-STAND_INS: Mapping[str, Any] = {
-    "assigned_max": 1,
-    "assigned_min": 0,
-    "checksum": "0" * 64,
-    "config_hash": "0" * 64,
-    "config_id": 1,
-    "description": "",
-    "duration_ms": 1,
-    "claim_id": "0" * 16,
-    "creation_id": "0" * 16,
-    "exp_id": "experiment",
-    "fence": 1,
-    "finished_at": dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc),
-    "git_commit": "0" * 40,
-    "first_trial_id": 1,
-    "git_repo": "repository",
-    "hashes": '["0", "1"]',
-    "ids": "[1, 2]",
-    "last_trial_id": 0,
-    "lease_us": 300_000_000,
-    "left_out": "[1]",
-    "library_version": "0",
-    "lock_ms": "30000",
-    "metric_id": "metric",
-    "metric_value": "1.0",
-    "milliseconds": "30000",
-    "most": 10,
-    "optimization_direction": "min",
-    "optimization_target": "metric",
-    "param_id": "parameter",
-    "param_value": "1",
-    "root_env_config": "environment",
-    "seconds": 30,
-    "slug": "slug",
-    "source_exp_id": "experiment",
-    "source_trial_id": 1,
-    "started_at": dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc),
-    "state": "applied",
-    "statement_ms": "900000",
-    "statements_done": 1,
-    "status": "RUNNING",
-    "status_1": "PENDING",
-    "status_2": "READY",
-    "status_3": "RUNNING",
-    "trial_id": 1,
-    "trial_runner_id": 1,
-    "ts": dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc),
-    "ts_end": dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc),
-    "ts_start": dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc),
-    "value_type": "f",
-    "version": 1,
-    "weight": 1.0,
-}
-"""Values of all parameters for a database that has none to offer; also their types. Some engines plan by the values."""
-
 
 @click.group()
 def sql() -> None:
@@ -157,7 +102,7 @@ def _as_dict(one: Listed) -> dict[str, Any]:
     return {
         "name": statement.name,
         "returns": statement.returns,
-        "params": list(statement.params),
+        "params": [{"name": param.name, "type": param.type} for param in statement.binds],
         "why": statement.why,
         "own": statement.own or None,
         "arrays": list(statement.arrays),
@@ -193,7 +138,7 @@ def _as_text(one: Listed) -> str:
         f"-- {one.file} ({', '.join(one.dialects)})",
         f"-- name: {statement.name}",
         f"-- returns: {statement.returns}",
-        f"-- params: {', '.join(statement.params) or '-'}",
+        f"-- params: {', '.join(map(str, statement.binds)) or '-'}",
         f"-- why: {statement.why}",
         *([f"-- own: {statement.own}"] if statement.own else []),
         *([f"-- arrays: {', '.join(statement.arrays)}"] if statement.arrays else []),
@@ -231,7 +176,7 @@ def explain_statement(
     def values_of(session: Session) -> tuple[Statement, dict[str, Any]]:
         statement = session.catalogue[session.catalogue.explained(name).name]
         chosen = read_params(given, statement)
-        return statement, parameters(statement, {**typical_values(session), **chosen})
+        return statement, {**typical_values(statement, session), **chosen}
 
     statement, values = database.read(values_of)
     bound = bind_values(statement, values, database.dialect)
@@ -244,12 +189,18 @@ def explain_statement(
     return values, database.retry(ask)
 
 
-def typical_values(session: Session) -> dict[str, Any]:
-    """Values for the parameters of all statements: those of the largest experiment and of its middle trial.
+def typical_values(statement: Statement, session: Session | None = None) -> dict[str, Any]:
+    """Values for the parameters of a statement: those of the largest experiment and of its middle trial.
 
-    Stand-ins where nothing is stored. Reads through keys only, whatever the size of the database.
+    What its header says is typical where nothing is stored, or no session is given. Reads through keys only, whatever
+    the size of the database.
     """
-    values = {**STAND_INS, "ts": dt.datetime.now(dt.timezone.utc)}
+    stored = {} if session is None else _stored_values(session)
+    return {param.name: stored.get(param.name, param.typical_value) for param in statement.binds}
+
+
+def _stored_values(session: Session) -> dict[str, Any]:
+    values: dict[str, Any] = {"ts": dt.datetime.now(dt.timezone.utc)}
     ids = [row.exp_id for row in session.many("experiment_list")[:LOOKED_AT]]
     last_ids = {exp_id: session.scalar("trial_last_id", exp_id=exp_id) or 0 for exp_id in ids}
     by_size = sorted(ids, key=lambda exp_id: last_ids[exp_id], reverse=True)
@@ -259,41 +210,27 @@ def typical_values(session: Session) -> dict[str, Any]:
         trial = session.one("trial_get", exp_id=largest, trial_id=middle)
         config_id = trial.config_id if trial else session.scalar("trial_default_config", exp_id=largest)
         values |= {"exp_id": largest, "trial_id": middle, "last_trial_id": middle, "ids": f"[{middle}, {middle + 1}]"}
-        values |= {"config_id": values["config_id"] if config_id is None else config_id}
+        values |= {} if config_id is None else {"config_id": config_id}
         values |= {"source_exp_id": source, "source_trial_id": max(1, last_ids[source] // 2)}
     return values
 
 
 def read_params(given: Iterable[str], statement: Statement) -> dict[str, Any]:
     """What `--param NAME=VALUE` options say, as values of the parameters' types. Raises UsageError."""
+    binds = {param.name: param for param in statement.binds}
     values = {}
     for option in given:
         name, equals, value = option.partition("=")
         if not equals:
             raise click.UsageError(f"--param {option!r} is not of the form NAME=VALUE.")
-        if name not in statement.params:
-            hint = nearest(name, statement.params) or "It has none."
+        if name not in binds:
+            hint = nearest(name, binds) or "It has none."
             raise click.UsageError(f"{statement.name!r} has no parameter {name!r}. {hint}")
-        values[name] = _read(name, value)
+        try:
+            values[name] = binds[name].read(value)
+        except ValueError:
+            raise click.UsageError(f"--param {name}: {value!r} is no {binds[name].type}.") from None
     return values
-
-
-def _read(name: str, value: str) -> Any:
-    kind = type(STAND_INS.get(name, ""))
-    try:
-        if kind is dt.datetime:
-            moment = dt.datetime.fromisoformat(value)
-            return moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
-        return kind(value)
-    except ValueError:
-        raise click.UsageError(f"--param {name}: {value!r} is no {kind.__name__}.") from None
-
-
-def parameters(statement: Statement, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a statement's parameters, in its order. Raises UsageError where one has none."""
-    if missing := [param for param in statement.params if param not in values]:
-        raise click.UsageError(f"No value is typical of {missing[0]!r}: give --param {missing[0]}=VALUE.")
-    return {param: values[param] for param in statement.params}
 
 
 def bind_values(statement: Statement, values: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:

@@ -219,21 +219,21 @@ CREATE TABLE word_count (
 
 -- name: insert_file
 -- returns: none
--- params: file_id, path, size_bytes
+-- params: file_id int, path text, size_bytes int
 -- why: A file, as it was found.
 INSERT INTO source_file (file_id, path, size_bytes, revision)
 VALUES (:file_id, :path, :size_bytes, 0);
 
 -- name: insert_line
 -- returns: none
--- params: file_id, line_no, content
+-- params: file_id int, line_no int, content text
 -- why: Runs once per line.
 INSERT INTO source_line (file_id, line_no, content)
 VALUES (:file_id, :line_no, :content);
 
 -- name: insert_word
 -- returns: none
--- params: word, file_id, occurrences
+-- params: word text, file_id int, occurrences int
 -- why: Runs once per word of a file.
 INSERT INTO word_count (word, file_id, occurrences)
 VALUES (:word, :file_id, :occurrences);
@@ -252,7 +252,7 @@ CREATE UNIQUE INDEX word_count_by_word ON word_count (word, file_id);
 
 -- name: query_files_with_word
 -- returns: many
--- params: word
+-- params: word text
 -- why: A short lookup through an index and a join.
 SELECT
     f.path,
@@ -266,7 +266,7 @@ LIMIT 20;
 
 -- name: query_words_of_file
 -- returns: many
--- params: file_id
+-- params: file_id int
 -- why: Words that a file shares with others: many lookups at scattered places.
 SELECT
     w.word,
@@ -281,7 +281,7 @@ LIMIT 20;
 
 -- name: query_lines_containing
 -- returns: many
--- params: word
+-- params: word text
 -- why: A scan of the whole table.
 SELECT
     count(*) AS matches,
@@ -291,7 +291,7 @@ WHERE instr(content, :word) > 0;
 
 -- name: update_file
 -- returns: none
--- params: file_id
+-- params: file_id int
 -- why: One row by its key.
 UPDATE source_file
 SET revision = revision + 1
@@ -299,7 +299,7 @@ WHERE file_id = :file_id;
 
 -- name: update_lines
 -- returns: none
--- params: file_id, line_no
+-- params: file_id int, line_no int
 -- why: A run of rows grows, so that pages split.
 UPDATE source_line
 SET content = content || '  # edited'
@@ -308,7 +308,7 @@ WHERE file_id = :file_id
 
 -- name: update_words
 -- returns: none
--- params: file_id, word
+-- params: file_id int, word text
 -- why: One row by an index.
 UPDATE word_count
 SET occurrences = occurrences + 1

@@ -30,7 +30,7 @@ from trialstore.sql.scripts import make_script
 from trialstore.storage import PermissionDenied, SqlStorage
 from trialstore.storage.cli import main
 from trialstore.storage.cli.exit_codes import PENDING
-from trialstore.storage.cli.sql import STAND_INS, bind_values, parameters
+from trialstore.storage.cli.sql import bind_values, typical_values
 
 SERVERS = ("postgresql", "mysql")
 # Everybody may connect to a new database of PostgreSQL.
@@ -249,7 +249,7 @@ def test_the_reader_is_refused_whatever_writes(roles: Roles, ready: str) -> None
         ]
         assert len(statements) > 15
         for statement in statements:
-            values = bind_values(statement, parameters(statement, STAND_INS), database.dialect)
+            values = bind_values(statement, typical_values(statement), database.dialect)
             with database.session() as session:
                 session.begin(write=True)
                 with pytest.raises(PermissionDenied):

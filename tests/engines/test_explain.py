@@ -82,7 +82,7 @@ def test_an_empty_database_gets_plain_values(shared_config: Config) -> None:
         for name in planned(shared_config):
             explain_statement(storage, name)
         assert {name: rows for name, rows in dump(storage).items() if rows and name != "trialstore_schema"} == {}
-    assert "-- exp_id = experiment\n-- trial_id = 1\n" in ok(shared_config, "trial_get")
+    assert "-- exp_id = text\n-- trial_id = 1\n" in ok(shared_config, "trial_get")
 
 
 def test_values_come_from_the_largest_experiment_and_its_middle_trial(shared_config: Config) -> None:

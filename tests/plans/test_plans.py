@@ -61,7 +61,7 @@ SMALLEST = {
 BAD = """
 -- name: bad_filter
 -- returns: many
--- params: ts
+-- params: ts time
 -- why: No index begins with that column.
 SELECT trial_id
 FROM trial
@@ -69,7 +69,7 @@ WHERE ts_end = :ts;
 
 -- name: bad_second_column
 -- returns: many
--- params: trial_id
+-- params: trial_id int
 -- why: The column is in keys, but does not come first.
 SELECT metric_id
 FROM trial_result AS r
@@ -84,7 +84,7 @@ FROM trial;
 
 -- name: bad_join
 -- returns: many
--- params: exp_id
+-- params: exp_id text
 -- why: One side is limited by a key, the other one is not.
 SELECT s.trial_id
 FROM trial AS t
@@ -94,7 +94,7 @@ WHERE t.exp_id = :exp_id;
 
 -- name: bad_subquery
 -- returns: many
--- params: metric_id
+-- params: metric_id text
 -- why: The scan is in a part of the statement.
 SELECT c.config_hash
 FROM config AS c
@@ -106,7 +106,7 @@ WHERE c.config_id = (
 
 -- name: bad_derived
 -- returns: many
--- params: metric_id
+-- params: metric_id text
 -- why: The scan is in a derived table, whose rows are few.
 SELECT c.config_hash
 FROM (
@@ -120,7 +120,7 @@ INNER JOIN config AS c
 
 -- name: bad_semi_join
 -- returns: many
--- params: ts
+-- params: ts time
 -- why: The scan is in a subquery that an engine may make a table of.
 SELECT c.config_hash
 FROM config AS c
@@ -132,7 +132,7 @@ WHERE c.config_id IN (
 
 -- name: bad_update
 -- returns: count
--- params: metric_id
+-- params: metric_id text
 -- why: It would change all rows of all experiments.
 UPDATE trial_result
 SET value_type = 'f'
@@ -140,14 +140,14 @@ WHERE metric_id = :metric_id;
 
 -- name: bad_delete
 -- returns: count
--- params: param_id
+-- params: param_id text
 -- why: It would delete rows of all experiments.
 DELETE FROM trial_param
 WHERE param_id = :param_id;
 
 -- name: bad_copy
 -- returns: count
--- params: status
+-- params: status text RUNNING
 -- why: It would copy rows of all experiments.
 INSERT INTO trial_lineage (exp_id, trial_id, source_exp_id, source_trial_id)
 SELECT exp_id, trial_id, exp_id, trial_id

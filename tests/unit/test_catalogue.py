@@ -17,7 +17,7 @@ GOOD = """\
 
 -- name: trial_get
 -- returns: one
--- params: exp_id, trial_id
+-- params: exp_id text, trial_id int
 -- why: One trial,
 -- why: whole.
 SELECT status -- inline: not a bind
@@ -85,8 +85,12 @@ def test_a_double_colon_is_no_bind() -> None:
         (statement(sql="SELECT 1; SELECT 2;"), "more than one ';'"),
         (statement(sql="SELECT ':x';"), "inside a literal"),
         (statement(sql="SELECT :x;"), "differ in: x"),
-        (statement(params="x", sql="SELECT 1;"), "differ in: x"),
-        (statement(params="x, y", sql="SELECT :x, :z;"), "differ in: y, z"),
+        (statement(params="x int", sql="SELECT 1;"), "differ in: x"),
+        (statement(params="x int, y int", sql="SELECT :x, :z;"), "differ in: y, z"),
+        (statement(params="x", sql="SELECT :x;"), "'x', which is no name with a type"),
+        (statement(params="x integer", sql="SELECT :x;"), "Types: text, int, float, time, json."),
+        (statement(params="x int y z", sql="SELECT :x;"), "'x int y z', which is no name with a type"),
+        (statement(params="x int ten", sql="SELECT :x;"), "'ten' is no int, as which 'x' is declared"),
     ],
 )
 def test_a_file_that_breaks_the_rules_is_refused(text: str, words: str) -> None:
@@ -106,8 +110,8 @@ def test_an_error_names_a_few_of_the_binds_that_are_not_declared() -> None:
 
 
 def test_later_folders_override_earlier_ones(tmp_path: Path) -> None:
-    shared = folder(tmp_path, "shared", statement("a", params="x, y", sql="SELECT :x, :y;"), statement("b"))
-    engine = folder(tmp_path, "engine", statement("a", params="y, x", sql="SELECT :y, :x;"))
+    shared = folder(tmp_path, "shared", statement("a", params="x int, y int", sql="SELECT :x, :y;"), statement("b"))
+    engine = folder(tmp_path, "engine", statement("a", params="y int, x int", sql="SELECT :y, :x;"))
     catalogue = load_catalogue((str(shared), str(engine)))
     assert list(catalogue) == ["a", "b"]
     assert len(catalogue) == 2
@@ -143,7 +147,7 @@ def test_a_reason_at_the_head_of_a_file_says_nothing_of_the_next_file(tmp_path: 
         ([statement("a") + statement("a")], [], "defined twice"),
         ([statement("a")], [statement("b")], "overrides nothing"),
         ([statement("a")], [statement("a", returns="many")], "takes or returns other things"),
-        ([statement("a")], [statement("a", params="x", sql="SELECT :x;")], "takes or returns other things"),
+        ([statement("a")], [statement("a", params="x int", sql="SELECT :x;")], "takes or returns other things"),
         ([], [], "No query files"),
     ],
 )

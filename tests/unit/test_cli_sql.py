@@ -20,7 +20,7 @@ from trialstore.dialects.registry import BUILT_IN, engine_class
 from trialstore.sql.catalogue import EXPLAIN, MANY, ROOT, CatalogueError, load_catalogue, parse_statements
 from trialstore.storage import SqlStorage
 from trialstore.storage.cli import main
-from trialstore.storage.cli.sql import STAND_INS, listed, parameters, read_params
+from trialstore.storage.cli.sql import listed, read_params, typical_values
 
 CATALOGUES = {name: load_catalogue(engine_class(name).sql_folders) for name in BUILT_IN}
 DRIVERS = sorted({engine_class(name).driver_module for name in BUILT_IN} - {"sqlite3"})
@@ -54,7 +54,7 @@ def test_list_tells_all_of_every_statement_of_an_engine(dialect: str) -> None:
         assert found[name] == {
             "name": name,
             "returns": statement.returns,
-            "params": list(statement.params),
+            "params": [{"name": param.name, "type": param.type} for param in statement.binds],
             "why": statement.why,
             "own": statement.own or None,
             "arrays": list(statement.arrays),
@@ -196,15 +196,15 @@ def test_a_statement_knows_whether_it_needs_a_transaction_that_may_write() -> No
     assert not {"trial_get", "merge_trials", "schema_tables", "session_settings"} & writes
 
 
-def test_there_is_a_stand_in_for_each_parameter_of_what_has_a_plan_and_for_nothing_else() -> None:
-    params = set()
+def test_a_parameter_has_one_type_whatever_the_statement() -> None:
+    types: dict[str, set[str]] = {}
     for catalogue in CATALOGUES.values():
-        for name in catalogue:
-            try:
-                params.update(catalogue.explained(name).params)
-            except CatalogueError:
-                continue
-    assert set(STAND_INS) == params
+        for statement in catalogue.values():
+            for param in statement.binds:
+                types.setdefault(param.name, set()).add(param.type)
+    # Of settings, each server has its own form.
+    assert {name for name, found in types.items() if len(found) > 1} == set()
+    assert types["ts"] == {"time"}
 
 
 def test_values_are_read_as_the_types_of_their_parameters() -> None:
@@ -233,13 +233,14 @@ def test_a_value_that_cannot_be_is_refused(given: str, words: str) -> None:
     assert words in caught.value.message
 
 
-def test_a_parameter_of_another_package_without_a_stand_in_must_be_given() -> None:
+def test_a_parameter_gets_what_its_header_says_is_typical() -> None:
     (foreign,) = parse_statements(
-        "-- name: a\n-- returns: one\n-- params: shoe_size\n-- why: because\nSELECT :shoe_size;\n"
+        "-- name: a\n-- returns: one\n-- params: shoe_size int 46, born time, likes json\n-- why: because\n"
+        "SELECT :shoe_size, :born, :likes;\n"
     )
-    with pytest.raises(click.UsageError, match="give --param shoe_size=VALUE"):
-        parameters(foreign, STAND_INS)
-    assert parameters(foreign, {**STAND_INS, **read_params(["shoe_size=46"], foreign)}) == {"shoe_size": "46"}
+    born = dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc)
+    assert typical_values(foreign) == {"shoe_size": 46, "born": born, "likes": "[1, 2]"}
+    assert read_params(["shoe_size=47"], foreign) == {"shoe_size": 47}
 
 
 def test_statements_for_many_rows_are_listed_beside_those_for_one() -> None:

@@ -3,7 +3,7 @@
 
 -- name: config_param_insert_many
 -- returns: count
--- params: config_id, param_id, param_value, value_type
+-- params: config_id int, param_id text, param_value text, value_type text f
 -- arrays: config_id, param_id, param_value, value_type
 -- why: config_param_insert for many rows.
 INSERT INTO config_param (config_id, param_id, param_value, value_type)
@@ -15,7 +15,7 @@ SELECT
 
 -- name: objective_insert_many
 -- returns: count
--- params: exp_id, optimization_target, optimization_direction, weight
+-- params: exp_id text, optimization_target text, optimization_direction text min, weight float
 -- arrays: optimization_target, optimization_direction, weight
 -- why: objective_insert for many rows.
 INSERT INTO objectives (exp_id, optimization_target, optimization_direction, weight)
@@ -27,7 +27,8 @@ SELECT
 
 -- name: trial_insert_many
 -- returns: count
--- params: exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id
+-- params: exp_id text, trial_id int, config_id int, trial_runner_id int, ts_start time, ts_end time,
+-- params: status text RUNNING, creation_id text
 -- arrays: trial_id, config_id, trial_runner_id, ts_start, ts_end, status
 -- why: trial_insert for many rows.
 INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)
@@ -43,7 +44,7 @@ SELECT
 
 -- name: trial_param_insert_many
 -- returns: count
--- params: exp_id, trial_id, param_id, param_value, value_type
+-- params: exp_id text, trial_id int, param_id text, param_value text, value_type text f
 -- arrays: trial_id, param_id, param_value, value_type
 -- why: trial_param_insert for many rows.
 INSERT INTO trial_param (exp_id, trial_id, param_id, param_value, value_type)
@@ -56,7 +57,7 @@ SELECT
 
 -- name: result_insert_many
 -- returns: count
--- params: exp_id, trial_id, metric_id, metric_value, value_type
+-- params: exp_id text, trial_id int, metric_id text, metric_value text, value_type text f
 -- arrays: metric_id, metric_value, value_type
 -- why: result_insert for many rows.
 INSERT INTO trial_result (exp_id, trial_id, metric_id, metric_value, value_type)
@@ -69,7 +70,7 @@ SELECT
 
 -- name: telemetry_insert_many
 -- returns: count
--- params: exp_id, trial_id, ts, metric_id, metric_value, value_type
+-- params: exp_id text, trial_id int, ts time, metric_id text, metric_value text, value_type text f
 -- arrays: ts, metric_id, metric_value, value_type
 -- why: telemetry_insert for many rows.
 INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, value_type)
@@ -84,7 +85,7 @@ ON CONFLICT (exp_id, trial_id, ts, metric_id) DO NOTHING;
 
 -- name: lineage_insert_many
 -- returns: count
--- params: exp_id, trial_id, source_exp_id, source_trial_id
+-- params: exp_id text, trial_id int, source_exp_id text, source_trial_id int
 -- arrays: trial_id, source_exp_id, source_trial_id
 -- why: lineage_insert for many rows.
 INSERT INTO trial_lineage (exp_id, trial_id, source_exp_id, source_trial_id)
@@ -96,7 +97,7 @@ SELECT
 
 -- name: config_insert_all_many
 -- returns: count
--- params: config_hash
+-- params: config_hash text
 -- arrays: config_hash
 -- why: config_insert_all for many rows.
 INSERT INTO config (config_hash)

@@ -2,7 +2,7 @@
 
 -- name: trial_hold
 -- returns: one
--- params: exp_id, trial_id
+-- params: exp_id text, trial_id int
 -- why: Where a trial stands, and whether its last claim still holds. Nothing is locked. On SQLite, BEGIN IMMEDIATE has
 -- why: shut out all other writers already. On DuckDB, of two storages of this process that change the trial, one fails
 -- why: and is run again.

@@ -6,7 +6,7 @@
 
 -- name: claim_find
 -- returns: many
--- params: exp_id, trial_runner_id, ts, most, left_out
+-- params: exp_id text, trial_runner_id int, ts time, most int 10, left_out json
 -- why: Trials that are due by the given time, or by the clock if none is given, and that have no runner or this one;
 -- why: oldest first. Those in left_out cannot be run, as the caller knows, or have been found by this call already.
 SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
@@ -26,7 +26,7 @@ FOR UPDATE SKIP LOCKED;
 
 -- name: claim_take
 -- returns: count
--- params: exp_id, ids, trial_runner_id, lease_us, claim_id
+-- params: exp_id text, ids json, trial_runner_id int, lease_us int 300000000, claim_id text
 -- why: Takes the trials that were found, until the lease ends; each claim of a trial gets the next fencing number.
 UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 STRAIGHT_JOIN trial AS t
@@ -39,7 +39,7 @@ SET
 
 -- name: cancel_find
 -- returns: many
--- params: exp_id, ids
+-- params: exp_id text, ids json
 -- why: The status of some trials, and whether a claim holds them, before the free ones are canceled.
 SELECT t.trial_id, t.status, CASE WHEN t.lease_ends IS NULL THEN 0 ELSE 1 END AS held
 FROM trial AS t
@@ -53,7 +53,7 @@ FOR UPDATE;
 
 -- name: cancel_take
 -- returns: count
--- params: exp_id, ids
+-- params: exp_id text, ids json
 -- why: Cancels the trials that were found to be free.
 UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 STRAIGHT_JOIN trial AS t
@@ -63,7 +63,7 @@ SET t.status = 'CANCELED', t.ts_end = utc_timestamp(6);
 
 -- name: lease_release
 -- returns: count
--- params: exp_id, ids
+-- params: exp_id text, ids json
 -- why: Releases trials. Their fencing number stays, so that the next claim gets the next one.
 UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 STRAIGHT_JOIN trial AS t
@@ -73,7 +73,7 @@ SET t.status = 'PENDING', t.trial_runner_id = NULL, t.lease_ends = NULL, t.claim
 
 -- name: claim_event
 -- returns: count
--- params: exp_id, ids, status
+-- params: exp_id text, ids json, status text RUNNING
 -- why: Adds the new status of these trials to their history.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
 SELECT :exp_id, j.id, utc_timestamp(6), :status
@@ -82,7 +82,7 @@ ON DUPLICATE KEY UPDATE status = :status;
 
 -- name: claim_repeated
 -- returns: many
--- params: exp_id, ids, claim_id
+-- params: exp_id text, ids json, claim_id text
 -- why: Which of these trials an earlier attempt of the same call has taken, whose commit got no answer.
 SELECT t.trial_id, t.config_id, t.lease_fence AS fence
 FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
@@ -94,7 +94,7 @@ ORDER BY t.trial_id;
 
 -- name: lease_renew
 -- returns: count
--- params: exp_id, trial_id, fence, lease_us
+-- params: exp_id text, trial_id int, fence int, lease_us int 300000000
 -- why: Extends a lease; 0 rows when the trial is no longer held by this claim.
 UPDATE trial
 SET lease_ends = utc_timestamp(6) + INTERVAL :lease_us MICROSECOND
@@ -105,7 +105,7 @@ WHERE exp_id = :exp_id
 
 -- name: lease_expired
 -- returns: many
--- params: exp_id, ts
+-- params: exp_id text, ts time
 -- why: Trials whose lease has ended by the given time, or by the clock if none is given; a trial that its holder is
 -- why: writing to at this moment is skipped.
 SELECT trial_id, lease_fence AS fence
@@ -118,7 +118,7 @@ FOR UPDATE SKIP LOCKED;
 
 -- name: config_params_of_trials
 -- returns: many
--- params: exp_id, ids
+-- params: exp_id text, ids json
 -- why: The configs of some trials with their values, in one statement.
 SELECT DISTINCT t.config_id, p.param_id, p.param_value, p.value_type
 FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
@@ -131,7 +131,7 @@ ORDER BY t.config_id, p.param_id;
 
 -- name: trial_params_of_trials
 -- returns: many
--- params: exp_id, ids
+-- params: exp_id text, ids json
 -- why: The metadata of some trials, in one statement.
 SELECT p.trial_id, p.param_id, p.param_value, p.value_type
 FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
@@ -142,7 +142,7 @@ ORDER BY p.trial_id, p.param_id;
 
 -- name: config_find_all
 -- returns: many
--- params: hashes
+-- params: hashes json
 -- why: The configs with these hashes, as far as they exist, in one statement; as ASCII, because text out of JSON has no
 -- why: character set in common with the column otherwise. A config that has a parameter was stored by another
 -- why: transaction, with all its parameters.

@@ -4,7 +4,7 @@
 
 -- name: experiment_insert
 -- returns: count
--- params: exp_id, description, root_env_config, git_repo, git_commit
+-- params: exp_id text, description text, root_env_config text, git_repo text, git_commit text
 -- why: Creates an experiment; 0 rows when another process was first.
 INSERT INTO experiment (exp_id, description, root_env_config, git_repo, git_commit)
 VALUES (:exp_id, :description, :root_env_config, :git_repo, :git_commit)

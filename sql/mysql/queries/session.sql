@@ -3,7 +3,7 @@
 
 -- name: session_settings
 -- returns: none
--- params: time_zone, lock_wait
+-- params: time_zone text, lock_wait int 30
 -- why: Whatever the server's defaults are: values that do not fit are refused, not cut; its clock is read in UTC; no
 -- why: write waits for another one without a limit; no result is cut off, and no statement is refused or changed by a
 -- why: safety setting; keys are checked; neither COMMIT nor a SELECT begins a transaction; and error messages come in
@@ -85,7 +85,7 @@ SELECT /*M!100600 @@SESSION.max_statement_time + */ 0 AS seconds;
 
 -- name: migration_timeouts
 -- returns: none
--- params: lock_wait, statement
+-- params: lock_wait int 30, statement float 900.0
 -- why: A migration waits for the tables that it changes, and everyone else waits behind it, so both waits have a limit.
 -- why: Reset afterwards, since the connection goes back to the pool. MySQL has no limit for statements that change a
 -- why: table, so there the first setting is a comment.
@@ -118,7 +118,7 @@ WHERE c.table_schema = database()
 
 -- name: migration_key_rules_set
 -- returns: none
--- params: require_key, invisible_key
+-- params: require_key int, invisible_key int
 -- why: Those settings of a session: off while migrations run, and as before afterwards. MySQL asks for the right
 -- why: SESSION_VARIABLES_ADMIN. On MariaDB, whose setting belongs to the whole server, they are a comment.
 SET
@@ -127,7 +127,7 @@ SET
 
 -- name: migration_lock
 -- returns: scalar
--- params: seconds
+-- params: seconds int 30
 -- why: One migrator at a time, in each database; 1 when it is held. The server frees it with the connection. A name
 -- why: has at most 64 characters, as many as a database's, and is hashed by what MySQL 9.6 has not removed (md5, sha1).
 -- why: In small letters, since some servers take the name of a database in any case.

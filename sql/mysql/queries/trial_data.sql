@@ -4,7 +4,7 @@
 
 -- name: trial_status_put
 -- returns: count
--- params: exp_id, trial_id, ts, status
+-- params: exp_id text, trial_id int, ts time, status text RUNNING
 -- why: A change of status; of two at the same microsecond, the one that is written later is kept.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
 VALUES (:exp_id, :trial_id, :ts, :status)
@@ -12,7 +12,7 @@ ON DUPLICATE KEY UPDATE status = :status;
 
 -- name: trial_status_add
 -- returns: count
--- params: exp_id, trial_id, ts, status
+-- params: exp_id text, trial_id int, ts time, status text RUNNING
 -- why: A status event that is sent with telemetry; sending it again changes nothing.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
 VALUES (:exp_id, :trial_id, :ts, :status)
@@ -20,7 +20,7 @@ ON DUPLICATE KEY UPDATE ts = ts;
 
 -- name: telemetry_insert
 -- returns: count
--- params: exp_id, trial_id, ts, metric_id, metric_value, value_type
+-- params: exp_id text, trial_id int, ts time, metric_id text, metric_value text, value_type text f
 -- why: Timestamped metrics in bulk; a point that is there already is left as it is.
 INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, value_type)
 VALUES (:exp_id, :trial_id, :ts, :metric_id, :metric_value, :value_type)

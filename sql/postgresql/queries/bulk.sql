@@ -3,7 +3,7 @@
 
 -- name: config_param_insert_many
 -- returns: count
--- params: config_id, param_id, param_value, value_type
+-- params: config_id int, param_id text, param_value text, value_type text f
 -- arrays: config_id, param_id, param_value, value_type
 -- why: config_param_insert for many rows.
 INSERT INTO config_param (config_id, param_id, param_value, value_type)
@@ -17,7 +17,8 @@ FROM unnest(
 
 -- name: trial_insert_many
 -- returns: count
--- params: exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id
+-- params: exp_id text, trial_id int, config_id int, trial_runner_id int, ts_start time, ts_end time,
+-- params: status text RUNNING, creation_id text
 -- arrays: trial_id, config_id, trial_runner_id, ts_start, ts_end, status
 -- why: trial_insert for many rows.
 INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)
@@ -35,7 +36,7 @@ FROM unnest(
 
 -- name: trial_param_insert_many
 -- returns: count
--- params: exp_id, trial_id, param_id, param_value, value_type
+-- params: exp_id text, trial_id int, param_id text, param_value text, value_type text f
 -- arrays: trial_id, param_id, param_value, value_type
 -- why: trial_param_insert for many rows.
 INSERT INTO trial_param (exp_id, trial_id, param_id, param_value, value_type)
@@ -49,7 +50,7 @@ FROM unnest(
 
 -- name: result_insert_many
 -- returns: count
--- params: exp_id, trial_id, metric_id, metric_value, value_type
+-- params: exp_id text, trial_id int, metric_id text, metric_value text, value_type text f
 -- arrays: metric_id, metric_value, value_type
 -- why: result_insert for many rows.
 INSERT INTO trial_result (exp_id, trial_id, metric_id, metric_value, value_type)
@@ -62,7 +63,7 @@ FROM unnest(
 
 -- name: telemetry_insert_many
 -- returns: count
--- params: exp_id, trial_id, ts, metric_id, metric_value, value_type
+-- params: exp_id text, trial_id int, ts time, metric_id text, metric_value text, value_type text f
 -- arrays: ts, metric_id, metric_value, value_type
 -- why: telemetry_insert for many rows.
 INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, value_type)
@@ -77,7 +78,7 @@ ON CONFLICT (exp_id, trial_id, ts, metric_id) DO NOTHING;
 
 -- name: lineage_insert_many
 -- returns: count
--- params: exp_id, trial_id, source_exp_id, source_trial_id
+-- params: exp_id text, trial_id int, source_exp_id text, source_trial_id int
 -- arrays: trial_id, source_exp_id, source_trial_id
 -- why: lineage_insert for many rows.
 INSERT INTO trial_lineage (exp_id, trial_id, source_exp_id, source_trial_id)

@@ -4,7 +4,7 @@
 
 -- name: config_params_of_experiment
 -- returns: many
--- params: exp_id
+-- params: exp_id text
 -- why: All configs that an experiment used with their values, in one statement.
 SELECT c.config_id, p.param_id, p.param_value, p.value_type
 FROM unnest(
@@ -20,7 +20,7 @@ ORDER BY c.config_id, p.param_id;
 
 -- name: config_params_of_load
 -- returns: many
--- params: exp_id, last_trial_id
+-- params: exp_id text, last_trial_id int 0
 -- why: The configs of the trials that trial_load returns, in one statement.
 SELECT c.config_id, p.param_id, p.param_value, p.value_type
 FROM unnest(
@@ -38,7 +38,8 @@ ORDER BY c.config_id, p.param_id;
 
 -- name: config_params_of_pending
 -- returns: many
--- params: exp_id, ts, status_1, status_2, status_3, assigned_min, assigned_max
+-- params: exp_id text, ts time, status_1 text PENDING, status_2 text READY, status_3 text RUNNING,
+-- params: assigned_min int 0, assigned_max int
 -- why: The configs of the trials that trial_pending returns, in one statement.
 SELECT c.config_id, p.param_id, p.param_value, p.value_type
 FROM unnest(

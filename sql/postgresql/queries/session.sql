@@ -47,13 +47,13 @@ SELECT
 
 -- name: session_lock_timeout
 -- returns: one
--- params: milliseconds
+-- params: milliseconds text 30000
 -- why: No write waits for another one for ever.
 SELECT set_config('lock_timeout', :milliseconds, FALSE) AS lock_timeout;
 
 -- name: transaction_settings
 -- returns: one
--- params: milliseconds
+-- params: milliseconds text 30000
 -- why: session_lock_timeout, and those settings of session_settings that writes depend on and a pooler does not carry
 -- why: over, for this transaction only: behind a pooler, which shares its sessions, other clients would get them too.
 SELECT
@@ -72,7 +72,7 @@ SELECT
 
 -- name: migration_timeouts
 -- returns: one
--- params: lock_ms, statement_ms
+-- params: lock_ms text 30000, statement_ms text 900000
 -- why: A migration waits for the tables that it changes, and everyone else waits behind it, so both waits have a limit.
 -- why: For the migration's transaction only, since the connection goes back to the pool. 0 means no limit for
 -- why: statements.

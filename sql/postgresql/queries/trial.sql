@@ -1,6 +1,6 @@
 -- name: trial_list
 -- returns: many
--- params: exp_id
+-- params: exp_id text
 -- why: All trials of an experiment; the trial groups follow from them. Times outside the years 1 to 9999, which only
 -- why: other programs store, are read as NULL: the driver would refuse the whole result.
 SELECT
@@ -20,7 +20,7 @@ ORDER BY trial_id;
 
 -- name: trial_list_of_config
 -- returns: many
--- params: exp_id, config_id
+-- params: exp_id text, config_id int
 -- why: The trials of one group: those of an experiment with the same config. Times outside the years 1 to 9999, which
 -- why: only other programs store, are read as NULL: the driver would refuse the whole result.
 SELECT

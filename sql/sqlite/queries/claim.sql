@@ -5,7 +5,7 @@
 
 -- name: claim_find
 -- returns: many
--- params: exp_id, trial_runner_id, ts, most, left_out
+-- params: exp_id text, trial_runner_id int, ts time, most int 10, left_out json
 -- why: Trials that are due by the given time, or by the clock if none is given, and that have no runner or this one;
 -- why: oldest first. Those in left_out cannot be run, as the caller knows, or have been found by this call already.
 SELECT trial_id, config_id, coalesce(lease_fence, 0) + 1 AS fence
@@ -24,7 +24,7 @@ LIMIT :most;
 
 -- name: claim_take
 -- returns: count
--- params: exp_id, ids, trial_runner_id, lease_us, claim_id
+-- params: exp_id text, ids json, trial_runner_id int, lease_us int 300000000, claim_id text
 -- why: Takes the trials that were found, until the lease ends; each claim of a trial gets the next fencing number.
 UPDATE trial
 SET
@@ -39,7 +39,7 @@ WHERE exp_id = :exp_id
 
 -- name: cancel_find
 -- returns: many
--- params: exp_id, ids
+-- params: exp_id text, ids json
 -- why: The status of some trials, and whether a claim holds them, before the free ones are canceled.
 SELECT trial_id, status, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
 FROM trial
@@ -52,7 +52,7 @@ ORDER BY trial_id;
 
 -- name: cancel_take
 -- returns: count
--- params: exp_id, ids
+-- params: exp_id text, ids json
 -- why: Cancels the trials that were found to be free.
 UPDATE trial
 SET status = 'CANCELED', ts_end = strftime('%Y-%m-%d %H:%M:%f000', 'now')
@@ -64,7 +64,7 @@ WHERE exp_id = :exp_id
 
 -- name: lease_release
 -- returns: count
--- params: exp_id, ids
+-- params: exp_id text, ids json
 -- why: Releases trials. Their fencing number stays, so that the next claim gets the next one.
 UPDATE trial
 SET status = 'PENDING', trial_runner_id = NULL, lease_ends = NULL, claim_id = NULL
@@ -76,7 +76,7 @@ WHERE exp_id = :exp_id
 
 -- name: claim_event
 -- returns: count
--- params: exp_id, ids, status
+-- params: exp_id text, ids json, status text RUNNING
 -- why: Adds the new status of these trials to their history. Without WHERE, SQLite would read ON CONFLICT as part of a
 -- why: join.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
@@ -87,7 +87,7 @@ ON CONFLICT (exp_id, trial_id, ts) DO UPDATE SET status = excluded.status;
 
 -- name: claim_repeated
 -- returns: many
--- params: exp_id, ids, claim_id
+-- params: exp_id text, ids json, claim_id text
 -- why: Which of these trials an earlier attempt of the same call has taken, whose commit got no answer.
 SELECT trial_id, config_id, lease_fence AS fence
 FROM trial
@@ -101,7 +101,7 @@ ORDER BY trial_id;
 
 -- name: lease_renew
 -- returns: count
--- params: exp_id, trial_id, fence, lease_us
+-- params: exp_id text, trial_id int, fence int, lease_us int 300000000
 -- why: Extends a lease; 0 rows when the trial is no longer held by this claim.
 UPDATE trial
 SET lease_ends = strftime('%Y-%m-%d %H:%M:%f000', 'now', CAST(:lease_us / 1000000.0 AS TEXT) || ' seconds')
@@ -112,7 +112,7 @@ WHERE exp_id = :exp_id
 
 -- name: lease_expired
 -- returns: many
--- params: exp_id, ts
+-- params: exp_id text, ts time
 -- why: Trials whose lease has ended by the given time, or by the clock if none is given.
 SELECT trial_id, lease_fence AS fence
 FROM trial
@@ -123,7 +123,7 @@ ORDER BY ts_start, trial_id;
 
 -- name: config_params_of_trials
 -- returns: many
--- params: exp_id, ids
+-- params: exp_id text, ids json
 -- why: The configs of some trials with their values, in one statement.
 SELECT DISTINCT t.config_id, p.param_id, p.param_value, p.value_type
 FROM trial AS t
@@ -138,7 +138,7 @@ ORDER BY t.config_id, p.param_id;
 
 -- name: trial_params_of_trials
 -- returns: many
--- params: exp_id, ids
+-- params: exp_id text, ids json
 -- why: The metadata of some trials, in one statement.
 SELECT p.trial_id, p.param_id, p.param_value, p.value_type
 FROM trial_param AS p
@@ -151,7 +151,7 @@ ORDER BY p.trial_id, p.param_id;
 
 -- name: config_find_all
 -- returns: many
--- params: hashes
+-- params: hashes json
 -- why: The configs with these hashes, as far as they exist, in one statement. A config that has a parameter was stored
 -- why: by another transaction, with all its parameters.
 SELECT

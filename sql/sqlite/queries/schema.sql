@@ -147,7 +147,8 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
 
 -- name: history_insert
 -- returns: none
--- params: version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, library_version
+-- params: version int, slug text, checksum text, state text applied, statements_done int, started_at time,
+-- params: finished_at time, duration_ms int, library_version text
 -- why: SQLite has no database users, so that column stays NULL.
 INSERT INTO trialstore_schema (
     version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, library_version
