@@ -26,14 +26,16 @@ import datetime as dt
 import importlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from sqlalchemy.engine import URL
 
+from .columns import Columns
 from .errors import ConfigError, ErrorKind, nearest
 
 
@@ -151,6 +153,8 @@ class Dialect(ABC):
     of its own."""
     close_before_fork: ClassVar[bool] = False
     """A forked child must not inherit open connections, not even unused ones."""
+    columns_class: ClassVar[type[Columns]] = Columns
+    """A subclass where the driver has its rows by columns, or times that NumPy or Arrow reads faster than Python."""
     default_policy: ClassVar[str] = "create"
     """`schema_policy` where the config names none."""
     options: ClassVar[Mapping[str, Option]] = {}
@@ -173,6 +177,16 @@ class Dialect(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    @cached_property
+    def columns(self) -> Columns:
+        """How rows become columns of data frames and Arrow."""
+        return self.columns_class(self)
+
+    @property
+    def plain_times(self) -> bool:
+        """Whether the driver's values of times are datetimes in UTC that do not say so."""
+        return type(self).decode_ts is Dialect.decode_ts
 
     @property
     def query(self) -> dict[str, Any]:
@@ -340,52 +354,6 @@ class Dialect(ABC):
             return None if value is None else self.decode_ts(value)
         return None
 
-    def column_chunks(self, cursor: Any, size: int) -> Iterator[Sequence[Sequence[Any]]]:
-        """The columns of the rows that the driver's cursor has, at most `size` rows at once, never none; times as
-        `numpy_times` takes them. Overridden where the driver has its rows by columns."""
-        while rows := cursor.fetchmany(size):
-            yield list(zip(*rows, strict=True))
-
-    def numpy_times(self, values: Sequence[Any]) -> Any:
-        """What `read_ts` makes of the values of a column, as a NumPy array of type `datetime64[us]`, in UTC. Overridden
-        where there is a faster way."""
-        import numpy as np
-
-        if type(self).decode_ts is not Dialect.decode_ts:  # else they are such times already
-            moments = map(self.read_ts, values)
-            values = [None if moment is None else moment.replace(tzinfo=None) for moment in moments]
-        return np.array(values, dtype="datetime64[us]")
-
-    def record_batches(
-        self, connection: Any, sql: str, arguments: Any, schema: Any, size: int | None
-    ) -> Generator[Any, None, None]:
-        """The rows of a statement that is run on the driver's connection, as `pyarrow.RecordBatch`es of the `schema`;
-        times are of type `timestamp('us', 'UTC')`.
-
-        With a `size`, each has at most so many rows, and neither driver nor server hands over many more before they
-        are asked for; closing the generator leaves the connection fit for the next statement. Without one, all rows
-        come at once. Overridden where the driver itself makes Arrow of rows.
-        """
-        import pyarrow as pa
-
-        cursor = connection.cursor() if size is None else self.stream_cursor(connection)
-        try:
-            cursor.execute(sql, arguments)
-            while rows := cursor.fetchall() if size is None else cursor.fetchmany(size):
-                columns = [
-                    self.arrow_times(values) if pa.types.is_timestamp(field.type) else pa.array(values, field.type)
-                    for field, values in zip(schema, zip(*rows, strict=True), strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(columns, schema=schema)
-        except GeneratorExit:
-            self.close_stream(cursor)
-            raise
-        except BaseException:
-            with suppress(Exception):  # it is the first error that says what happened
-                self.close_stream(cursor)
-            raise
-        self.close_stream(cursor)
-
     def stream_cursor(self, connection: Any) -> Any:
         """A cursor of the driver's that gets the rows of a statement from the server while they are read. Overridden
         where the driver's usual cursor gets them all at once."""
@@ -394,9 +362,3 @@ class Dialect(ABC):
     def close_stream(self, cursor: Any) -> None:
         """Close such a cursor, so that the connection is fit for the next statement."""
         cursor.close()
-
-    def arrow_times(self, values: Sequence[Any]) -> Any:
-        """What `read_ts` makes of the values of a column, as a `pyarrow.Array`."""
-        import pyarrow as pa
-
-        return pa.array(list(map(self.read_ts, values)), pa.timestamp("us", tz="UTC"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from .base import DriverError, Option, Server, SessionStep, StatementRunner
+from .duckdb_columns import DuckDBColumns
 from .errors import ConfigError, ErrorKind
 from .files import MEMORY, FileDialect
 
@@ -70,13 +71,13 @@ _OTHER_SETTINGS = (
 )
 _READ_ONLY = "The storage was opened with 'read_only': true; open it without that, in one process, to write."
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
-_ALL = 1_000_000  # rows of one record batch; the driver's own default
 
 
 class DuckDBDialect(FileDialect):
     """A DuckDB file, or memory (`:memory:` or no database at all)."""
 
     name = "duckdb"
+    columns_class = DuckDBColumns
     driver = "duckdb_engine"
     driver_module = "duckdb_engine"
     extra = "duckdb"
@@ -151,12 +152,6 @@ class DuckDBDialect(FileDialect):
         safe = line if kind in _NAMES_ONLY else f"the database refused it: {kind.value}"
         return DriverError(kind, code, safe, _hint(kind, code), "" if kind in _WITH_VALUES else line)
 
-    def column_chunks(self, cursor: Any, size: int) -> Iterator[Sequence[Sequence[Any]]]:
-        columns = list(cursor.fetchnumpy().values())  # all rows, which an object a value would take more memory for
-        for at in range(0, len(columns[0]), size):
-            parts = [column[at : at + size] for column in columns]
-            yield [part if part.dtype.kind == "M" else part.tolist() for part in parts]
-
     @contextmanager
     def begin_migration(self, session: StatementRunner) -> Iterator[None]:
         session.begin(write=True)  # no other process has the file open; threads of this one meet at commit, and retry
@@ -171,30 +166,6 @@ class DuckDBDialect(FileDialect):
             return int(count)
         row = cursor.fetchone()
         return int(row[0]) if row else 0
-
-    def record_batches(
-        self, connection: Any, sql: str, arguments: Any, schema: Any, size: int | None
-    ) -> Generator[Any, None, None]:
-        import pyarrow as pa
-
-        try:
-            with _arrow_reader(connection, sql, arguments, size or _ALL) as reader:
-                for batch in reader:
-                    columns = [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)]
-                    yield pa.RecordBatch.from_arrays(columns, schema=schema)
-        except pa.ArrowException as exc:  # what the engine says while its rows are read
-            error = DBAPIError(None, None, exc)
-        else:
-            return
-        raise error
-
-
-def _arrow_reader(connection: Any, sql: str, arguments: Any, size: int) -> Any:
-    """A reader of record batches straight from the engine, which it goes on running while it is read."""
-    if not hasattr(connection, "fetch_record_batch"):  # from version 2 on, a result of execute() is copied first
-        return connection.sql(sql, params=arguments).to_arrow_reader(size)
-    result = connection.execute(sql, arguments)
-    return result.to_arrow_reader(size) if hasattr(result, "to_arrow_reader") else result.fetch_record_batch(size)
 
 
 def _kind(code: str, message: str) -> ErrorKind:

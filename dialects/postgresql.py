@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Server, SessionStep, StatementRunner
 from .errors import ErrorKind
+from .postgresql_columns import PostgreSQLColumns
 from .postgresql_login import check_query, login_arguments
 from .postgresql_startup import startup_code
 from .server import ASK_FOR_RIGHTS, NO_ANSWER, SAFE_LOGIN, TOO_MANY, ServerDialect
@@ -134,6 +135,7 @@ class PostgreSQLDialect(ServerDialect):
     """PostgreSQL, and what speaks its protocol and SQL."""
 
     name = "postgresql"
+    columns_class = PostgreSQLColumns
     driver = "psycopg"
     driver_module = "psycopg"
     extra = "postgresql"
@@ -269,15 +271,6 @@ class PostgreSQLDialect(ServerDialect):
 
     def encode_ts(self, moment: dt.datetime) -> dt.datetime:
         return moment
-
-    def numpy_times(self, values: Sequence[Any]) -> Any:
-        import numpy as np
-
-        zones = {value.tzinfo for value in values if value is not None}
-        if all(str(zone) == "UTC" for zone in zones):  # as session_settings asks for
-            naive = [None if value is None else value.replace(tzinfo=None) for value in values]
-            return np.array(naive, dtype="datetime64[us]")
-        return super().numpy_times(values)
 
     def decode_ts(self, value: Any) -> dt.datetime:
         moment: dt.datetime = value.astimezone(dt.timezone.utc)

@@ -11,7 +11,7 @@ import datetime as dt
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -23,6 +23,7 @@ from sqlalchemy.pool import QueuePool
 from .base import DriverError, Option, Server, SessionStep, StatementRunner
 from .errors import ConfigError, ErrorKind, listed, nearest
 from .files import MEMORY, FileDialect
+from .sqlite_columns import SQLiteColumns
 
 # What a `file:` URI takes, https://www.sqlite.org/uri.html; the driver's own arguments are options of ours.
 QUERY_KEYS = ("uri", "mode", "cache", "immutable", "nolock", "psow", "vfs")
@@ -76,7 +77,6 @@ _MESSAGES = (
     ("too big", ErrorKind.BAD_VALUE),
 )
 
-_WITHOUT_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 
 # By primary code; for Python 3.10, the message.
 _FULL = "Make room on the disk, or raise the quota, and make the call again: nothing of it was written."
@@ -101,6 +101,7 @@ class SQLiteDialect(FileDialect):
     """A file, a `file:` URI, or memory (`:memory:` or no database at all)."""
 
     name = "sqlite"
+    columns_class = SQLiteColumns
     driver = "pysqlite"
     driver_module = "sqlite3"
     sql_folders = ("queries", "files/queries", "sqlite/queries")
@@ -248,24 +249,6 @@ class SQLiteDialect(FileDialect):
 
     def decode_ts(self, value: Any) -> dt.datetime:
         return dt.datetime.fromisoformat(value).replace(tzinfo=dt.timezone.utc)
-
-    def numpy_times(self, values: Sequence[Any]) -> Any:
-        import numpy as np
-
-        # NumPy reads other texts than Python does: it is for those that encode_ts makes.
-        texts = [value for value in values if value is not None]
-        with suppress(ValueError, TypeError):  # no times, or no texts
-            if "".join(texts).translate(_WITHOUT_DIGITS) == "-- ::." * len(texts):
-                return np.array(values, dtype="datetime64[us]")
-        return super().numpy_times(values)
-
-    def arrow_times(self, values: Sequence[Any]) -> Any:
-        import pyarrow as pa
-
-        try:
-            return pa.array(values, pa.string()).cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
-        except (pa.ArrowInvalid, pa.ArrowTypeError):  # what Python reads as a time, and Arrow does not, or no time
-            return super().arrow_times(values)
 
 
 def _lock_owners(paths: list[Path]) -> set[int]:

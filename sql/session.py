@@ -226,9 +226,9 @@ class Session:
 
     def column_chunks(self, name: str, params: Mapping[str, Any]) -> Generator[Sequence[Sequence[Any]], None, None]:
         """The columns of the rows that the statement returns, some thousand rows at once; see
-        `Dialect.column_chunks`."""
+        `Columns.chunks`."""
         cursor = self._run(self.statements.ready(name), params, self._new_cursor(name))
-        chunks = self.dialect.column_chunks(cursor, CHUNK)
+        chunks = self.dialect.columns.chunks(cursor, CHUNK)
         while (columns := self._guarded(name, next, chunks, None)) is not None:
             yield columns
 
@@ -241,10 +241,12 @@ class Session:
     def record_batches(
         self, name: str, params: Mapping[str, Any], schema: Any, size: int | None = None
     ) -> Generator[Any, None, None]:
-        """The rows that the statement returns as Arrow record batches; see `Dialect.record_batches`."""
+        """The rows that the statement returns as Arrow record batches; see `Columns.record_batches`."""
         ready = self.statements.ready(name)
         self.statements.notify(ready.sql)
-        batches = self.dialect.record_batches(self.driver_connection, ready.sql, ready.arguments(params), schema, size)
+        batches = self.dialect.columns.record_batches(
+            self.driver_connection, ready.sql, ready.arguments(params), schema, size
+        )
         try:
             while (batch := self._guarded(name, next, batches, None)) is not None:
                 yield batch

@@ -54,8 +54,8 @@ def results_frame(
     groups = group_ids(zip(configs, ids, strict=True))
     columns: dict[str, Any] = {
         "trial_id": pd.Series(ids, dtype="int64"),
-        "ts_start": utc_column(dialect.numpy_times(starts)),
-        "ts_end": utc_column(dialect.numpy_times(ends)),
+        "ts_start": utc_column(dialect.columns.numpy_times(starts)),
+        "ts_end": utc_column(dialect.columns.numpy_times(ends)),
         "tunable_config_id": pd.Series(configs, dtype="int64"),
         "tunable_config_trial_group_id": pd.Series(list(map(groups.__getitem__, configs)), dtype="int64"),
         "status": pd.Series(status, dtype=object),

@@ -55,7 +55,7 @@ def _frame(tx: Session, key: Mapping[str, Any], reader: ValueReader) -> pd.DataF
     metrics: list[str] = []
     shown: list[Any] = []
     for ts, names, texts, kinds in tx.column_chunks("telemetry", key):
-        times.append(tx.dialect.numpy_times(ts))
+        times.append(tx.dialect.columns.numpy_times(ts))
         metrics += names
         shown += reader.shown_values(texts, kinds)
     found: pd.DataFrame = pd.DataFrame(

@@ -19,7 +19,7 @@ from processes.helpers import make_experiment
 from processes.workers import at, tunables_of
 from servers.proxy import Cut, Faults, Proxy
 from trialstore.contract.helpers import dump
-from trialstore.dialects.base import Dialect
+from trialstore.dialects.columns import Columns
 from trialstore.dialects.errors import ErrorKind
 from trialstore.storage import LeaseLost, NewTrial, QueryError, SqlStorage, Status, Storage
 
@@ -338,7 +338,7 @@ def test_an_interrupt_in_a_stream_stays_one(cutting: Cutting, monkeypatch: pytes
         raise KeyboardInterrupt
 
     stream = long_stream(cutting)
-    monkeypatch.setattr(Dialect, "arrow_times", interrupt)
+    monkeypatch.setattr(Columns, "arrow_times", interrupt)
     with pytest.raises(KeyboardInterrupt):
         list(stream)
     assert len(cutting.experiment.load_telemetry(3)) == 400

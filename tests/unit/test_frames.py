@@ -88,7 +88,7 @@ moments = st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30)).map(lamb
 def test_times_made_together_are_those_made_one_by_one(dialect: Any, times: list[dt.datetime | None]) -> None:
     column = [None if time is None else dialect.encode_ts(time) for time in times]
     expected = np.array([None if time is None else time.replace(tzinfo=None) for time in times], "datetime64[us]")
-    found = dialect.numpy_times(column)
+    found = dialect.columns.numpy_times(column)
     assert found.dtype == expected.dtype
     assert np.array_equal(found, expected, equal_nan=True)
 
@@ -101,7 +101,7 @@ def test_times_that_others_wrote_are_read_as_python_reads_them(text: str) -> Non
         expected = SQLITE.decode_ts(text).replace(tzinfo=None)
     except ValueError:  # of older versions of Python
         pytest.skip("this Python does not read it")
-    assert SQLITE.numpy_times([text, None, "2025-03-01 08:00:00.000001"]).tolist() == [
+    assert SQLITE.columns.numpy_times([text, None, "2025-03-01 08:00:00.000001"]).tolist() == [
         expected,
         None,
         dt.datetime(2025, 3, 1, 8, 0, 0, 1),
