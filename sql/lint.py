@@ -33,10 +33,8 @@ from pathlib import Path
 
 from trialstore.dialects.errors import CatalogueError
 
-from .catalogue import ROOT
-from .reading import Comment, SqlFile, SqlStatement, Syntax, read_sql
+from .reading import FILE, Comment, SqlFile, SqlStatement, Syntax, load_syntax, read_rules, read_sql
 
-FILE = "lint.ini"
 SEVERITIES = ("error", "warning", "note")
 UNREADABLE, UNKNOWN, UNREASONED, UNUSED = "unreadable", "accept-unknown", "accept-unreasoned", "accept-unused"
 _SCOPES = ("statement", "clause", "element", "file")
@@ -110,22 +108,10 @@ def load_rules(engine_folder: str | Path) -> RuleBook:
 
     Raises CatalogueError where a file of rules is not as it should be.
     """
-    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
-    for file in (ROOT / FILE, ROOT / engine_folder / FILE):
-        if file.is_file():
-            try:
-                parser.read_string(file.read_text(encoding="utf-8"), str(file))
-            except configparser.Error as exc:
-                raise CatalogueError(f"{file.name} of {engine_folder} cannot be read: {exc.message}") from None
+    parser = read_rules("", engine_folder)
     rules = {rule.name: rule for rule in _OWN}
-    syntax = Syntax()
-    for name in parser.sections():
-        section = parser[name]
-        if name == "syntax":
-            syntax = Syntax(**{key: section.getboolean(key, fallback=False) for key in section})
-        else:
-            rules[name] = _rule(section)
-    return RuleBook(rules, syntax)
+    rules |= {name: _rule(parser[name]) for name in parser.sections() if name != "syntax"}
+    return RuleBook(rules, load_syntax(engine_folder))
 
 
 def _rule(section: configparser.SectionProxy) -> Rule:

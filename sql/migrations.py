@@ -1,7 +1,9 @@
 """Migration files: reading and checking them (pure functions).
 
 A file `migrations/NNNN_slug.sql` holds headers (`-- migration: NNNN slug`, `purpose`, `transaction`, `locks`,
-`destructive`, and where they apply `nothing`, `adopts`) and statements that end with `;` at the end of a line.
+`destructive`, and where they apply `nothing`, `adopts`) and statements that end with `;`. They run as they stand,
+without the comments around them. What the engine's own client might read otherwise is refused, since the same text
+goes into scripts.
 """
 
 from __future__ import annotations
@@ -16,10 +18,15 @@ from pathlib import Path
 from trialstore.dialects.errors import MigrationFileInvalid
 
 from .catalogue import ROOT
+from .reading import SqlFile, SqlStatement, Syntax, load_syntax, read_sql
 
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
-_HEADER = re.compile(r"--\s*(migration|purpose|transaction|locks|destructive|nothing|adopts):\s*(.*?)\s*$")
+_HEADER = re.compile(r"(migration|purpose|transaction|locks|destructive|nothing|adopts):\s*(.*)")
 _REQUIRED = ("migration", "purpose", "transaction", "locks", "destructive")
+
+_TRANSACTION = re.compile(r"(?:BEGIN|START TRANSACTION|COMMIT|ROLLBACK|END|ABORT|SAVEPOINT|RELEASE)\b")
+
+_BIND = re.compile(r":\w")
 
 _RESTORE = "Fix the file, or restore the one of the release."
 
@@ -50,29 +57,50 @@ def checksum(text: str) -> str:
     return hashlib.sha256("\n".join(lines).rstrip("\n").encode("utf-8")).hexdigest()
 
 
-def parse_migration(text: str, filename: str) -> Migration:
-    """The migration in `text`. Raises MigrationFileInvalid naming the file and what is wrong with it."""
+def parse_migration(text: str, filename: str, syntax: Syntax = Syntax()) -> Migration:  # noqa: B008 - it is frozen
+    """The migration in `text`, read as an engine with that syntax reads it. Raises MigrationFileInvalid naming the
+    file, the line and what is wrong with it."""
     match = _FILE.fullmatch(filename)
     if not match:
         raise MigrationFileInvalid(f"{filename}: the name is not NNNN_slug.sql.", _RESTORE)
+    file = read_sql(text, syntax)
+    _check_readable(file, filename)
+    for statement in file.statements:
+        _check_statement(statement, filename, syntax)
     headers: dict[str, str] = {}
-    statements: list[str] = []
-    lines: list[str] = []
-    for line in text.splitlines():
-        header = _HEADER.match(line)
-        if header and not statements and not lines:
+    first = file.statements[0].line if file.statements else None
+    for comment in file.head:
+        header = _HEADER.match(comment.text)
+        if header and (first is None or comment.line < first):
             key, value = header.groups()
             headers[key] = f"{headers[key]} {value}" if key in headers else value
-        elif line.strip() and not line.lstrip().startswith("--"):
-            lines.append(line.rstrip())
-            if line.rstrip().endswith(";"):
-                statements.append("\n".join(lines)[:-1].rstrip())
-                lines = []
-    if lines:
-        raise MigrationFileInvalid(
-            f"{filename}: the last statement does not end with ';' at the end of a line.", _RESTORE
-        )
-    return _migration(filename, match, headers, statements, text)
+    return _migration(filename, match, headers, [statement.source for statement in file.statements], text)
+
+
+def _check_readable(file: SqlFile, filename: str) -> None:
+    if file.unclosed:
+        where = f"{filename}, line {file.unclosed.line}"
+        raise MigrationFileInvalid(f"{where}: nothing closes {file.unclosed.text} before a statement ends.", _RESTORE)
+    if file.commands:
+        where, command = f"{filename}, line {file.commands[0].line}", file.commands[0].text
+        raise MigrationFileInvalid(f"{where}: {command} is for a client, not for the database.", _RESTORE)
+
+
+def _check_statement(statement: SqlStatement, filename: str, syntax: Syntax) -> None:
+    words = {word.text: word for word in reversed(statement.words) if not word.quoted}
+    reason, word = "", statement.words[0]
+    if _TRANSACTION.match(statement.text) and not statement.words[0].quoted:
+        reason = f"{word.text} is left to the migrator, which begins and ends transactions."
+    elif "\\" in words:
+        reason, word = "a backslash outside of strings is for a client.", words["\\"]
+    elif bind := next((word for word in statement.words if _BIND.match(word.text) and not word.quoted), None):
+        reason, word = f"a client may put a variable in the place of {bind.text}; leave a blank behind ':'.", bind
+    elif ";" in words and not syntax.bodies:
+        reason, word = "this engine's client would end the statement here, in the middle of a body.", words[";"]
+    elif not statement.ended:
+        reason = "the last statement does not end with ';'."
+    if reason:
+        raise MigrationFileInvalid(f"{filename}, line {word.line}: {reason}", _RESTORE)
 
 
 def _migration(
@@ -113,8 +141,8 @@ def load_migrations(folder: str | Path) -> tuple[Migration, ...]:
 
     Raises MigrationFileInvalid when a file, or their numbering, breaks the rules.
     """
-    files = sorted((ROOT / folder).glob("*.sql"))
-    migrations = tuple(parse_migration(file.read_text(encoding="utf-8"), file.name) for file in files)
+    files, syntax = sorted((ROOT / folder).glob("*.sql")), load_syntax((ROOT / folder).parent)
+    migrations = tuple(parse_migration(file.read_text(encoding="utf-8"), file.name, syntax) for file in files)
     if not migrations:
         raise MigrationFileInvalid(f"No migration files in {folder}.", _RESTORE)
     for expected, migration in enumerate(migrations, start=1):

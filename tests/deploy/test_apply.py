@@ -183,7 +183,7 @@ FILES = {
     "missing at the end": (lose_the_last, "this library knows 10"),
     "renumbered": (renumber, "0012_leases.sql: its header says"),
     "duplicated": (double, "0003_other.sql: number 0004 is expected here"),
-    "unparsable": (cut, "0002_trial_runner.sql: the last statement does not end with ';'"),
+    "unparsable": (cut, "the last statement does not end with ';'"),
 }
 
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from trialstore.dialects.errors import CatalogueError
 from trialstore.dialects.registry import BUILT_IN
 from trialstore.sql.catalogue import ROOT
-from trialstore.sql.lint import FILE, lint, load_rules
-from trialstore.sql.reading import read_sql
+from trialstore.sql.lint import lint, load_rules
+from trialstore.sql.reading import FILE, read_sql
 from trialstore.storage.cli import main
 from unit.lint_examples import EXAMPLES, Example
 

@@ -79,7 +79,6 @@ def test_a_file_may_be_destructive_and_without_transaction() -> None:
         (HEAD.replace("transaction: on", "transaction: yes") + BODY, NAME, "'transaction'"),
         (HEAD.replace("destructive: no", "destructive: maybe") + BODY, NAME, "'destructive'"),
         (HEAD + BODY + "DROP TABLE thing", NAME, "last statement"),
-        (HEAD + BODY + "DROP TABLE thing; -- bye\n", NAME, "last statement"),
         (HEAD, NAME, "nothing"),
         (HEAD + NOTHING + BODY, NAME, "nothing"),
     ],
