@@ -264,7 +264,7 @@ class Session:
         return self._written(name, self._run(self.statements.ready(name), params))
 
     def execute(self, name: str, **params: Any) -> None:
-        """Run a statement of which nothing is read: it returns nothing, or a count that does not matter here."""
+        """Run a statement that returns nothing, or of whose rows nobody needs the number."""
         self._run(self.statements.ready(name), params)
 
     def new_id(self, name: str, **params: Any) -> int | None:

@@ -24,7 +24,7 @@ VALUES (
 );
 
 -- name: history_progress
--- returns: count
+-- returns: none
 -- params: version int, statements_done int
 -- why: Where DDL cannot be rolled back, each statement is recorded when it is done, so that a killed run can go on
 -- why: there.
@@ -33,7 +33,7 @@ SET statements_done = :statements_done
 WHERE version = :version;
 
 -- name: history_finish
--- returns: count
+-- returns: none
 -- params: version int, state text applied, finished_at time, duration_ms int
 -- why: Changes the state of a migration that runs statement by statement: done, failed, or running again.
 UPDATE trialstore_schema
@@ -41,7 +41,7 @@ SET state = :state, finished_at = :finished_at, duration_ms = :duration_ms
 WHERE version = :version;
 
 -- name: history_delete
--- returns: count
+-- returns: none
 -- params: version int
 -- why: Nothing of the migration was carried out: its first statement was refused, or the administrator says so.
 DELETE FROM trialstore_schema

@@ -32,7 +32,7 @@ INSERT INTO trial_lineage (exp_id, trial_id, source_exp_id, source_trial_id)
 VALUES (:exp_id, :trial_id, :source_exp_id, :source_trial_id);
 
 -- name: merge_params
--- returns: count
+-- returns: none
 -- params: exp_id text, source_exp_id text, first_trial_id int, last_trial_id int 0
 -- why: Metadata of the trials that have just been merged, found by their lineage. Trials that the source had itself got
 -- why: by a merge are found there by its own lineage.
@@ -50,7 +50,7 @@ WHERE l.exp_id = :exp_id
     AND l.trial_id BETWEEN :first_trial_id AND :last_trial_id;
 
 -- name: merge_status
--- returns: count
+-- returns: none
 -- params: exp_id text, source_exp_id text, first_trial_id int, last_trial_id int 0
 -- why: Status history of the trials that have just been merged, found by their lineage.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
@@ -67,7 +67,7 @@ WHERE l.exp_id = :exp_id
     AND l.trial_id BETWEEN :first_trial_id AND :last_trial_id;
 
 -- name: merge_results
--- returns: count
+-- returns: none
 -- params: exp_id text, source_exp_id text, first_trial_id int, last_trial_id int 0
 -- why: Results of the trials that have just been merged, found by their lineage.
 INSERT INTO trial_result (exp_id, trial_id, metric_id, metric_value, value_type)
@@ -84,7 +84,7 @@ WHERE l.exp_id = :exp_id
     AND l.trial_id BETWEEN :first_trial_id AND :last_trial_id;
 
 -- name: merge_telemetry
--- returns: count
+-- returns: none
 -- params: exp_id text, source_exp_id text, first_trial_id int, last_trial_id int 0
 -- why: Telemetry of the trials that have just been merged, found by their lineage.
 INSERT INTO trial_telemetry (exp_id, trial_id, ts, metric_id, metric_value, value_type)

@@ -119,7 +119,7 @@ WHERE exp_id = :exp_id
     AND CASE WHEN lease_ends IS NULL THEN 0 ELSE lease_fence END = :fence;
 
 -- name: trial_set_runner
--- returns: count
+-- returns: none
 -- params: exp_id text, trial_id int, trial_runner_id int
 -- why: Assigns a runner to a trial that has none or is pending; any other trial keeps its runner.
 UPDATE trial

@@ -37,7 +37,7 @@ WHERE p.exp_id = :exp_id
 ORDER BY p.trial_id, p.param_id;
 
 -- name: trial_status_put
--- returns: count
+-- returns: none
 -- params: exp_id text, trial_id int, ts time, status text RUNNING
 -- why: A change of status; of two at the same microsecond, the one that is written later is kept.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)
@@ -45,7 +45,7 @@ VALUES (:exp_id, :trial_id, :ts, :status)
 ON CONFLICT (exp_id, trial_id, ts) DO UPDATE SET status = excluded.status;
 
 -- name: trial_status_add
--- returns: count
+-- returns: none
 -- params: exp_id text, trial_id int, ts time, status text RUNNING
 -- why: A status event that is sent with telemetry; sending it again changes nothing.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)

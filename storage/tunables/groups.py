@@ -69,7 +69,7 @@ class CovariantGroup:
         """Return an independent copy: same definitions, values and mark."""
         # Definitions never change after the constructor, so copies share them; only values and marks are their own.
         twin = copy.copy(self)
-        twin.__dict__["_tunables"] = {name: copy.copy(tunable) for name, tunable in self._tunables.items()}
+        twin._tunables = {name: copy.copy(tunable) for name, tunable in self._tunables.items()}  # noqa: SLF001 - of its own class
         return twin
 
 
@@ -162,7 +162,7 @@ class TunableGroups:
         """Return an independent copy: same definitions, values and updated groups."""
         twin = copy.copy(self)
         groups = {name: group.copy() for name, group in self._groups.items()}
-        twin.__dict__.update(_groups=groups, _index=_index_of(groups))
+        twin._groups, twin._index = groups, _index_of(groups)  # noqa: SLF001 - of its own class
         return twin
 
     def __getitem__(self, tunable: str | Tunable) -> TunableValue:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from trialstore.dialects.errors import ConfigError, ValueRejected, listed, nearest, shown
 from trialstore.storage.values.checks import check_name
 from trialstore.storage.values.encoding import Scalar, Unreadable, encode, parse_untyped, python_value
+from trialstore.storage.values.rows import Stored
 
 
 class TunablesLike(Protocol):
@@ -103,8 +104,8 @@ def with_values(tunables: _T, values: Mapping[str, Any]) -> _T:
     return copied  # type: ignore[no-any-return]
 
 
-def with_stored(tunables: _T, stored: Mapping[str, tuple[str | None, str | None, Any]]) -> _T:
-    """A copy of `tunables` with the values of a stored config, given as name → (text, type, value).
+def with_stored(tunables: _T, stored: Mapping[str, Stored]) -> _T:
+    """A copy of `tunables` with the values of a stored config, given by name.
 
     A value without a stored type takes the tunable's: the text "007" of a categorical tunable is not the number 7.
     Tunables that the stored config lacks keep their value. Raises ValueRejected for a stored name that the tunables

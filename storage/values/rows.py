@@ -10,8 +10,14 @@ from trialstore.dialects.errors import ValueRejected
 from .checks import check_mapping, check_name
 from .encoding import Unreadable, decode, encode
 
-Row = tuple[str, str | None, str | None]
-"""Name, text and type of a value."""
+
+class Row(NamedTuple):
+    """A value as it is stored, under its name: a row of PARAM or RESULT."""
+
+    name: str
+    text: str | None
+    kind: str | None
+
 
 PARAM = ("param_id", "param_value", "value_type")
 RESULT = ("metric_id", "metric_value", "value_type")
@@ -39,7 +45,7 @@ def param_rows(
     found = []
     for name, value in values.items():
         known = name if type(name) is str and name in checked else check_name(name, what, id_length)
-        found.append((known, *encode(value, what, nested=nested, name=known)))
+        found.append(Row(known, *encode(value, what, nested=nested, name=known)))
     return _distinct(found, what)
 
 
@@ -49,15 +55,15 @@ def result_rows(values: Mapping[str, Any], id_length: int) -> list[Row]:
     found = []
     for name, value in values.items():
         known = check_name(name, "Metric", id_length)
-        found.append((known, *encode(value, "Metric", name=known)))
+        found.append(Row(known, *encode(value, "Metric", name=known)))
     return _distinct(found, "Metric")
 
 
 def _distinct(found: list[Row], what: str) -> list[Row]:
     """The rows. Raises ValueRejected where two names are the same text, as those of an enum and of a str can be."""
-    names = {row[0] for row in found}
+    names = {row.name for row in found}
     if len(names) < len(found):
-        twice = next(row[0] for number, row in enumerate(found) if row[0] in {each[0] for each in found[:number]})
+        twice = next(row.name for number, row in enumerate(found) if row.name in {each.name for each in found[:number]})
         raise ValueRejected(f"{what} {twice!r} is there twice.", "Give each name once.")
     return found
 

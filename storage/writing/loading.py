@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from itertools import compress
-from typing import Any
+from typing import Any, NamedTuple
 
 from trialstore.dialects.errors import TrialError, TrialMissing, ValueRejected, listed
 from trialstore.dialects.text import clean, logger
@@ -29,6 +29,14 @@ _LOG = logger(__name__)
 _PENDING = (Status.PENDING.name,) * 3
 _LATEST = dt.datetime(9999, 12, 31, tzinfo=dt.timezone.utc)
 _PENDING_OR_RUNNING = (Status.PENDING.name, Status.READY.name, Status.RUNNING.name)
+
+
+class _Due(NamedTuple):
+    """A row of a trial that is due, with its stored config and its metadata."""
+
+    row: Any
+    config: dict[str, rows.Stored]
+    metadata: dict[str, Any]
 
 
 class StoredTrials(Storage.Experiment):
@@ -146,10 +154,8 @@ class StoredTrials(Storage.Experiment):
                 unfit[row.trial_id] = exc.message
         return unfit
 
-    def _due(
-        self, ts: Any, statuses: tuple[str, str, str], assigned: bool | None
-    ) -> list[tuple[Any, dict[str, rows.Stored], dict[str, Any]]]:
-        """Rows of the trials that are due, each with its stored config and metadata."""
+    def _due(self, ts: Any, statuses: tuple[str, str, str], assigned: bool | None) -> list[_Due]:
+        """The trials that are due."""
         bounds = (0, 1) if assigned is None else (int(assigned),) * 2
         chosen = {
             "exp_id": self._experiment_id,
@@ -169,7 +175,7 @@ class StoredTrials(Storage.Experiment):
         trials, config_rows, metadata_rows = self.database.read(read)
         configs = self.reader.by_config(config_rows)
         metadata = self.reader.values_by_id(metadata_rows)
-        return [(row, configs[row.config_id], metadata.get(row.trial_id, {})) for row in trials]
+        return [_Due(row, configs[row.config_id], metadata.get(row.trial_id, {})) for row in trials]
 
     def load(
         self, last_trial_id: int = -1

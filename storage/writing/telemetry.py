@@ -21,7 +21,7 @@ _LOG = logger(__name__)
 POINT = ("ts", "metric_id", "metric_value", "value_type")
 """The columns of a stored point."""
 PointRow = tuple[Any, str, str | None, str | None]
-"""Encoded time, metric, text and type."""
+"""Encoded time, metric, text and type: a plain tuple, since there may be millions."""
 
 
 def point_rows(metrics: Any, dialect: Dialect, trial: object) -> list[PointRow]:

@@ -180,7 +180,7 @@ class Trial(Storage.Trial):
                     return kept
                 # Otherwise another transaction held the row a moment ago and is done by now, or the row had these
                 # values already and need not count as changed.
-                tx.execute("trial_start", **changed)
+                _ = tx.count("trial_start", **changed)
             tx.execute("trial_status_put", **event)
             return None
 

@@ -31,7 +31,7 @@ FITS = {
     "count": {"count"},
     "bulk": {"count"},
     "new_id": {"id"},
-    "execute": {"none", "count"},
+    "execute": {"none"},
 }
 """Method of a session → what the statements return that it is for."""
 IN_VARIABLES = {

@@ -25,7 +25,7 @@ LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: claim_take
--- returns: count
+-- returns: none
 -- params: exp_id text, ids json, trial_runner_id int, lease_us int 300000000, claim_id text
 -- why: Takes the trials that were found, until the lease ends; each claim of a trial gets the next fencing number.
 UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
@@ -52,7 +52,7 @@ ORDER BY t.trial_id
 FOR UPDATE;
 
 -- name: cancel_take
--- returns: count
+-- returns: none
 -- params: exp_id text, ids json
 -- why: Cancels the trials that were found to be free.
 UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
@@ -62,7 +62,7 @@ STRAIGHT_JOIN trial AS t
 SET t.status = 'CANCELED', t.ts_end = utc_timestamp(6);
 
 -- name: lease_release
--- returns: count
+-- returns: none
 -- params: exp_id text, ids json
 -- why: Releases trials. Their fencing number stays, so that the next claim gets the next one.
 UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
@@ -72,7 +72,7 @@ STRAIGHT_JOIN trial AS t
 SET t.status = 'PENDING', t.trial_runner_id = NULL, t.lease_ends = NULL, t.claim_id = NULL;
 
 -- name: claim_event
--- returns: count
+-- returns: none
 -- params: exp_id text, ids json, status text RUNNING
 -- why: Adds the new status of these trials to their history.
 INSERT INTO trial_status (exp_id, trial_id, ts, status)

@@ -23,7 +23,7 @@ ORDER BY ts_start, trial_id
 LIMIT :most;
 
 -- name: claim_take
--- returns: count
+-- returns: none
 -- params: exp_id text, ids json, trial_runner_id int, lease_us int 300000000, claim_id text
 -- why: Takes the trials that were found, until the lease ends; each claim of a trial gets the next fencing number.
 UPDATE trial
@@ -51,7 +51,7 @@ WHERE exp_id = :exp_id
 ORDER BY trial_id;
 
 -- name: cancel_take
--- returns: count
+-- returns: none
 -- params: exp_id text, ids json
 -- why: Cancels the trials that were found to be free.
 UPDATE trial
@@ -63,7 +63,7 @@ WHERE exp_id = :exp_id
     );
 
 -- name: lease_release
--- returns: count
+-- returns: none
 -- params: exp_id text, ids json
 -- why: Releases trials. Their fencing number stays, so that the next claim gets the next one.
 UPDATE trial
@@ -75,7 +75,7 @@ WHERE exp_id = :exp_id
     );
 
 -- name: claim_event
--- returns: count
+-- returns: none
 -- params: exp_id text, ids json, status text RUNNING
 -- why: Adds the new status of these trials to their history. Without WHERE, SQLite would read ON CONFLICT as part of a
 -- why: join.
