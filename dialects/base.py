@@ -7,7 +7,8 @@ How to add an engine:
    session statements (`begin_read`, `begin_write`, what a new connection needs, the history table), what describes the
    database (`schema_…`), `explain`, and overrides of those statements of `sql/queries/` that the engine does not
    understand. A statement `NAME_many` takes binds of NAME as arrays, one element a row, and then serves NAME's bulk
-   calls. Most differences end here.
+   calls. `script.sql` and `grants.sql` of the same folder hold what `schema script` puts around the migrations and what
+   `schema grants` prints; `lint.ini` the words of the engine's dangerous statements. Most differences end here.
 2. Subclass `Dialect` in a module of its own. Fill in the data first; override a method only where the engine differs in
    something that is not text.
 3. `classify` is the part to take most care with: retries, idempotent writes and every error that a user sees depend on
@@ -16,8 +17,8 @@ How to add an engine:
    `trialstore.dialects` (name = backend name of the URL, value = `module:Class`); `sql_folders` then holds absolute
    paths of that package.
 5. Generate `structure.txt` beside the folder of the migrations with `python -m trialstore.storage.schema.dump
-   --structure URL`: what `schema verify` and `schema adopt` go by. Run the contract suite (docs/dialects.md), then
-   generate `schema.sql` with the same command without `--structure`.
+   --structure URL`: `schema verify` and `schema adopt` compare databases with it. Run the contract suite
+   (docs/dialects.md), then generate `schema.sql` with the same command without `--structure`.
 """
 
 from __future__ import annotations

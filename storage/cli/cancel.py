@@ -16,9 +16,10 @@ from .target import Target, storage_options
 @storage_options
 @click.pass_context
 def cancel(ctx: click.Context, target: Target, experiment: str, trials: tuple[int, ...]) -> None:
-    """Cancel PENDING trials of an experiment by their ids, also such as cannot be run (unfit_trials() lists those).
+    """Cancel PENDING trials by their ids.
 
-    Trials that somebody holds or has begun are left as they are, and make the exit code 1.
+    That includes trials that cannot be run, which unfit_trials() lists. Trials that somebody holds or has begun are
+    left as they are, and make the exit code 1.
     """
     with target.open(schema_policy="verify", lazy_schema_create=False) as storage:
         found = storage.get_experiment_by_id(experiment, {}, {})
