@@ -127,6 +127,11 @@ class MigrationIncomplete(MigrationError):
     """The history holds a migration that was begun and not finished."""
 
 
+class MigrationBlocked(MigrationError):
+    """The database is not as the pending migrations need it, or others have what depends on what they change; the
+    message lists it. Nothing was changed."""
+
+
 class MigrationFailed(MigrationError):
     """A statement of a migration was refused by the database."""
 

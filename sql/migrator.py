@@ -1,7 +1,7 @@
 """The migrator: finds out what a database holds, and brings it up to date under one lock.
 
-Order of things: plan → lock → read the history again inside the lock → refuse what cannot be ours → carry out the
-steps (`steps.py`) of each pending migration.
+Order of things: plan → lock → read the history again inside the lock → refuse what cannot be ours, and what stands in
+the way of a step (`preflight.py`) → carry out the steps (`steps.py`) of each pending migration.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from . import history
 from .history import FAILED, RUNNING, HistoryRow, unfinished_rows
 from .inspection import Found, SchemaState, check_mark, check_tables, inspect_tables
 from .migrations import Migration, load_migrations
+from .preflight import check_ready
 from .session import Session
 from .steps import Action, Step, adoption_steps, check_target, plan, steps, up_to
 
@@ -82,6 +83,17 @@ class Migrator:
         if state.found is Found.MLOS_BENCH:
             check_tables(session, self.dialect.migrations_folder, state.version)
 
+    def check_ready(self, session: Session, pending: Sequence[Migration], begun: HistoryRow | None = None) -> None:
+        """Raise MigrationBlocked where the database is not as these migrations need it, the first of them maybe begun;
+        the message lists what is not."""
+        transactional, begun_of = self.dialect.transactional_ddl, {m.version: begun for m in pending[:1]}
+        to_do = [
+            step
+            for migration in pending
+            for step in steps(migration, transactional=transactional, begun=begun_of.get(migration.version))
+        ]
+        check_ready(session, self.dialect.migrations_folder, to_do)
+
     def adoptable(self, session: Session) -> tuple[Migration, ...]:
         """The versions to which mlos_bench has brought its database, and which are not recorded yet.
 
@@ -114,8 +126,8 @@ class Migrator:
 
         Raises MigrationLocked when others hold the lock for too long, MigrationFailed with the database's message
         when a statement is refused (that migration is then undone as a whole, where the engine can do that),
-        MigrationError for a version `to` that the database has passed or that there is not, and the errors of
-        `read_state`.
+        MigrationBlocked where it can be seen before the first statement that one would be refused, MigrationError for a
+        version `to` that the database has passed or that there is not, and the errors of `read_state`.
         """
         applied = [] if applied is None else applied
         with self._lock_held(session):
@@ -167,12 +179,15 @@ class Migrator:
         """Create the history, and record what mlos_bench has left; the version that the database is at."""
         rows = history.read_if_any(session)
         if rows:
-            check_target(self.migrations, rows[-1].version - len(unfinished_rows(rows)), to)
+            begun = unfinished_rows(rows)
+            check_target(self.migrations, rows[-1].version - len(begun), to)
+            self.check_ready(session, self._plan(rows, to), next(iter(begun), None))
             return rows[-1].version
         found, version = inspect_tables(session, self.migrations)
         if found is Found.MLOS_BENCH:
             check_tables(session, self.dialect.migrations_folder, version)
         check_target(self.migrations, version, to)
+        self.check_ready(session, up_to(self.migrations[version:], to))
         history.create(session)
         self._carry_out(session, adoption_steps(self.migrations[:version]))
         return version

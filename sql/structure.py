@@ -3,17 +3,17 @@
 `sql/<engine>/structure.txt` lists the facts that the migrations yield, each with the versions in which it holds, so
 that a live database is compared with its version offline, without a scratch database. A line is
 
-    FIRST-LAST | table | kind | columns | detail
+    FIRST-LAST | table | kind | columns | detail | named NAME
 
-with LAST left out while the fact still holds, and the detail where there is none. The file is generated and committed;
-a test holds it against the migrations.
+with LAST left out while the fact still holds, and the detail and the name where there is none. The file is generated
+and committed; a test holds it against the migrations.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,32 +29,33 @@ FILE = "structure.txt"
 MLOS_BENCH_MARK = "alembic_version"
 """The table in which mlos_bench keeps the revision of its own chain of migrations."""
 COLUMN, UNIQUE, FOREIGN, INDEX = "column", "unique key", "foreign key", "index"
-INVISIBLE = "invisible index"
+INVISIBLE, INVALID = "invisible index", "invalid index"
 """An index that the engine keeps, and that queries do not use."""
 COLLATED_FROM = 10
 """Until this version, a database that mlos_bench wrote has the default collations of its server, since mlos_bench names
 none; 0010 sets them. No other difference is tolerated there."""
-EXPRESSION = "an expression"
-_LINE = re.compile(r"(\d{4})-(\d{4})? \| (\w+) \| ([a-z ]+) \| ([\w, ]+?)(?: \| (.+))?")
+_LINE = re.compile(r"(\d{4})-(\d{4})? \| (\w+) \| ([a-z ]+) \| ([\w, ]+?)(?: \| (?!named )(.+?))?(?: \| named (\w+))?")
 _COLLATION = re.compile(r" collate .*")
 _HEAD = """\
 # Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
 # What a database is built like, fact by fact, and from which schema version to which.
-# FIRST-LAST | table | kind | columns | detail
+# FIRST-LAST | table | kind | columns | detail | named NAME
 """
 
 
 @dataclass(frozen=True, order=True)
 class Fact:
-    """One thing that can be said of a table. Names of keys and indexes are left out: nothing depends on them."""
+    """One thing that can be said of a table."""
 
     table: str
     kind: str
-    """"column", "primary key", "unique key", "foreign key", "index", "invisible index" or "invisible unique key"."""
+    """As "column", "primary key", "unique key", "foreign key", "index", "invisible index"."""
     columns: str
     """The column, or those of the key in order."""
     detail: str = ""
     """Of a column its type, nullability, default and collation; of a foreign key what it refers to."""
+    name: str = ""
+    """Of a key or an index, the name by which migrations drop it; empty where the engine has none that lasts."""
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -65,6 +66,10 @@ class Fact:
         if self.kind == COLUMN:
             return f"column {self.table}.{self.columns}"
         return f"{self.kind} of {self.table} ({self.columns})"
+
+    def unlikeness(self, other: Fact) -> tuple[bool, bool, Fact]:
+        """How little another fact of the same subject is like this one."""
+        return self.name != other.name, self.detail != other.detail, other
 
     @property
     def without_collation(self) -> Fact:
@@ -96,8 +101,9 @@ def read_facts(session: Session) -> frozenset[Fact]:
     rows = session.many("schema_keys")
     for (table, kind, _), group in itertools.groupby(rows, lambda row: (row.table_name, row.key_type, row.key_name)):
         parts = sorted(group, key=lambda row: int(row.position))
-        columns = ", ".join(str(part.column_name or EXPRESSION) for part in parts)
-        facts.add(Fact(table, _KINDS.get(kind, str(kind).lower()), columns, _key_detail(parts)))
+        columns = ", ".join(str(part.column_name) for part in parts)
+        name = str(parts[0].lasting_name or "")
+        facts.add(Fact(table, _KINDS.get(kind, str(kind).lower()), columns, _key_detail(parts), name))
     return frozenset(facts)
 
 
@@ -110,18 +116,20 @@ def _column(row: Any) -> str:
         words.append("not null")
     if row.column_default is not None:
         words.append(f"default {row.column_default}")
+    if row.column_extra:
+        words.append(str(row.column_extra))
     if row.collation_name is not None:
         words.append(f"collate {row.collation_name}")
     return " ".join(words)
 
 
 def _key_detail(parts: Sequence[Any]) -> str:
+    rule = str(parts[0].key_rule or "")
     if parts[0].referenced_table is None:
-        return ""
+        return rule
     # SQLite knows no column where the key names none: it means the primary key.
     referenced = ", ".join(str(part.referenced_column) for part in parts if part.referenced_column is not None)
-    rule = f" {parts[0].key_rule}".rstrip().lower() if parts[0].key_rule else ""
-    return f"to {parts[0].referenced_table} ({referenced}){rule}"
+    return f"to {parts[0].referenced_table} ({referenced}) {rule}".rstrip()
 
 
 def differences(
@@ -147,23 +155,29 @@ def compare(expected: Iterable[Fact], found: Iterable[Fact]) -> list[Difference]
     """
     expected, found = set(expected), set(found)
     tables = {fact.table for fact in expected}
-    there = {fact.subject: fact for fact in found}
-    known = {fact.subject for fact in expected}
     present = {fact.table for fact in found}
     result = [Difference("missing", f"table {table}") for table in sorted(tables - present)]
-    for fact in sorted(expected - found):
-        other = there.get(fact.subject)
+    left = {fact for fact in found if fact.table in tables}
+    for fact in sorted(expected):
+        other = min((one for one in left if one.subject == fact.subject), key=fact.unlikeness, default=None)
         if other is not None:
-            result.append(Difference("different", str(fact), fact.detail, other.detail))
+            left.remove(other)
+            result += _different(fact, other)
         elif fact.table in present:
             result.append(Difference("missing", str(fact), fact.detail))
     result += [
-        Difference("extra", str(fact), found=fact.detail, harmless=fact.kind in (INDEX, INVISIBLE))
-        for fact in sorted(found - expected)
-        if fact.table in tables and fact.subject not in known
+        Difference("extra", str(fact), found=fact.detail, harmless=fact.kind in (INDEX, INVISIBLE, INVALID))
+        for fact in sorted(left)
     ]
     result += [Difference("extra", f"table {table}", harmless=True) for table in sorted(present - tables)]
     return result
+
+
+def _different(expected: Fact, found: Fact) -> Iterator[Difference]:
+    if expected.detail != found.detail:
+        yield Difference("different", str(expected), expected.detail, found.detail)
+    if expected.name and found.name and expected.name != found.name:
+        yield Difference("different", f"name of {expected}", expected.name, found.name)
 
 
 @lru_cache(maxsize=32)
@@ -183,9 +197,9 @@ def expected_facts(folder: str | Path, version: int) -> frozenset[Fact]:
         match = _LINE.fullmatch(line)
         if match is None:
             raise MigrationFileInvalid(f"{file.name}: line {number} is no fact.", "Restore the file.")
-        first, last, table, kind, columns, detail = match.groups()
+        first, last, table, kind, columns, detail, name = match.groups()
         if int(first) <= version <= int(last or 9999):
-            facts.add(Fact(table, kind, columns, detail or ""))
+            facts.add(Fact(table, kind, columns, detail or "", name or ""))
     return frozenset(facts)
 
 
@@ -195,7 +209,8 @@ def facts_text(by_version: Mapping[int, frozenset[Fact]]) -> str:
     for fact in sorted(set().union(*by_version.values())):
         for first, last in _ranges([version for version in sorted(by_version) if fact in by_version[version]]):
             until = f"{last:04d}" if last < max(by_version) else ""
-            parts = [f"{first:04d}-{until}", fact.table, fact.kind, fact.columns, fact.detail]
+            named = fact.name and f"named {fact.name}"
+            parts = [f"{first:04d}-{until}", fact.table, fact.kind, fact.columns, fact.detail, named]
             lines.append(" | ".join(filter(None, parts)))
     return _HEAD + "".join(f"{line}\n" for line in lines)
 

@@ -19,7 +19,7 @@ from trialstore.sql.steps import Action, Step, check_target, steps, up_to
 from trialstore.sql.structure import Difference, differences
 from trialstore.storage.database.connections import Database
 
-from .policy import check_state, lock_explained, migrate, read_state
+from .policy import check_state, exists, lock_explained, migrate, read_state
 
 # --- status -----------------------------------------------------------------------------------------------------------
 
@@ -153,6 +153,8 @@ def schema_plan(database: Database, to: int | None = None) -> SchemaPlan:
     begun = history.unfinished_rows(database.read(history.read))[0] if state.interrupted else None
     pending = up_to(state.pending, to)
     transactional = database.dialect.transactional_ddl
+    if pending and (state.found is not Found.EMPTY or exists(database)):
+        database.read(lambda tx: database.migrator.check_ready(tx, pending, begun))
     planned = [
         PlannedMigration(
             migration,
@@ -187,7 +189,8 @@ def apply_schema(database: Database, to: int | None = None) -> Applied:
     """Bring the schema up to date, or to version `to`.
 
     Raises MigrationError for a version that the database has passed or that there is not, SchemaDrift,
-    MigrationLocked, MigrationFailed and PermissionDenied.
+    MigrationBlocked, which lists what stands in the way of a step, before anything is changed; MigrationLocked,
+    MigrationFailed and PermissionDenied.
     """
     state, migrations = _checked(database, to)
     adopted = migrations[: state.version] if state.found is Found.MLOS_BENCH else ()

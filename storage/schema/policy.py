@@ -58,19 +58,25 @@ def read_state(database: Database, *, missing_is_empty: bool = False) -> SchemaS
     """
     if missing_is_empty:
         database.dialect.url()  # refuses a path that no database can have
-    if missing_is_empty or database.config.schema_policy == "verify":
-        try:
-            database.dialect.check_exists()
-        except ConnectError:
-            if missing_is_empty:
-                return SchemaState(Found.EMPTY, 0, database.migrator.migrations)
-            raise
+        if not exists(database):
+            return SchemaState(Found.EMPTY, 0, database.migrator.migrations)
+    elif database.config.schema_policy == "verify":
+        database.dialect.check_exists()
 
     def attempt() -> SchemaState:
         with database.session() as session:
             return database.migrator.read_state(session)
 
     return database.retry(attempt)
+
+
+def exists(database: Database) -> bool:
+    """Whether the file of a database is there; a database on a server counts as there."""
+    try:
+        database.dialect.check_exists()
+    except ConnectError:
+        return False
+    return True
 
 
 def check_state(database: Database, state: SchemaState) -> None:

@@ -42,6 +42,10 @@ NO_PARAM_REFERENCE = "missing: foreign key of config_param (config_id): to confi
 NO_PARAM_KEY = "missing: primary key of trial_param (exp_id, trial_id, param_id)"
 NO_INDEX = "missing: index of trial (exp_id, status, ts_start, trial_id)"
 INVISIBLE = "/*!80022 INVISIBLE */ /*M!100600 IGNORED */"
+RENAMED = (
+    "different: name of index of trial (exp_id, status, ts_start, trial_id): expected ix_trial_due, found dba_trial_due"
+)
+RENAMED_KEY = "different: name of foreign key of config_param (config_id): expected {}, found dba_fk"
 NO_TABLE = Drift("missing: table trial_lineage", statement="DROP TABLE trial_lineage")
 
 
@@ -111,6 +115,11 @@ DRIFTS: dict[str, dict[str, Drift]] = {
             ),
             statement="ALTER TABLE config ALTER COLUMN config_id DROP DEFAULT",
         ),
+        "renamed index": Drift(RENAMED, statement="ALTER INDEX ix_trial_due RENAME TO dba_trial_due"),
+        "renamed foreign key": Drift(
+            RENAMED_KEY.format("config_param_config_id_fkey"),
+            statement="ALTER TABLE config_param RENAME CONSTRAINT config_param_config_id_fkey TO dba_fk",
+        ),
         "missing unique key": Drift(NO_HASH_KEY, statement="ALTER TABLE config DROP CONSTRAINT config_config_hash_key"),
         "missing primary key": Drift(
             NO_PARAM_KEY, statement="ALTER TABLE trial_param DROP CONSTRAINT trial_param_pkey"
@@ -160,6 +169,12 @@ DRIFTS: dict[str, dict[str, Drift]] = {
         "changed default": Drift(
             column("config.config_id", "int not null default auto_increment", "int not null"),
             ("config_id INTEGER NOT NULL AUTO_INCREMENT", "config_id INTEGER NOT NULL"),
+        ),
+        "renamed index": Drift(RENAMED, statement="ALTER TABLE trial RENAME INDEX ix_trial_due TO dba_trial_due"),
+        "renamed foreign key": Drift(
+            RENAMED_KEY.format("config_param_ibfk_1"),
+            statement="ALTER TABLE config_param DROP FOREIGN KEY config_param_ibfk_1, ADD CONSTRAINT dba_fk"
+            " FOREIGN KEY (config_id) REFERENCES config (config_id)",
         ),
         "missing unique key": Drift(NO_HASH_KEY, statement="ALTER TABLE config DROP INDEX config_hash"),
         "shortened unique key": Drift(

@@ -59,6 +59,7 @@ def test_families() -> None:
         errors.MigrationChecksumMismatch,
         errors.MigrationLocked,
         errors.MigrationIncomplete,
+        errors.MigrationBlocked,
         errors.MigrationFailed,
     ):
         assert issubclass(cls, errors.MigrationError)

@@ -140,7 +140,7 @@ def structure(storage: SqlStorage) -> Structure:
     """The structure of a database, without mlos_bench's mark of its revision."""
 
     def read(tx: Session) -> Structure:
-        found = [Column(row[0], row[1], row[2], bool(row[3]), *row[4:]) for row in tx.many("schema_columns")]
+        found = [Column(row[0], row[1], row[2], bool(row[3]), *row[4:6]) for row in tx.many("schema_columns")]
         parts = defaultdict(list)
         for row in tx.many("schema_keys"):
             parts[row.table_name, row.key_type, row.key_name].append(row)

@@ -14,7 +14,8 @@ ORDER BY table_name;
 -- returns: many
 -- params: -
 -- why: All columns of all tables, in order.
-SELECT table_name, column_name, data_type, is_nullable, column_default, NULL AS collation_name
+SELECT
+    table_name, column_name, data_type, is_nullable, column_default, NULL AS collation_name, NULL AS column_extra
 FROM duckdb_columns()
 WHERE database_name = current_database()
     AND schema_name = current_schema()
@@ -26,12 +27,13 @@ ORDER BY table_name, column_index;
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
 -- why: DuckDB knows no other rule of a foreign key than to refuse.
 SELECT
-    k.table_name, k.key_type, k.key_name, unnest(range(1, len(k.column_names) + 1)) AS position,
+    k.table_name, k.key_type, k.key_name, k.lasting_name, unnest(range(1, len(k.column_names) + 1)) AS position,
     unnest(k.column_names) AS column_name, k.referenced_table, unnest(k.referenced_columns) AS referenced_column,
     NULL AS key_rule
 FROM (
     SELECT
         c.table_name, c.constraint_type AS key_type, c.constraint_name AS key_name,
+        NULL AS lasting_name,
         c.constraint_column_names AS column_names, c.referenced_table,
         CASE WHEN c.constraint_type = 'FOREIGN KEY' THEN c.referenced_column_names END AS referenced_columns
     FROM duckdb_constraints() AS c
@@ -41,13 +43,14 @@ FROM (
     UNION ALL
     SELECT
         i.table_name, CASE WHEN i.is_unique THEN 'UNIQUE' ELSE 'INDEX' END AS key_type, i.index_name AS key_name,
+        i.index_name AS lasting_name,
         string_split(trim(i.expressions, '[]'), ', ') AS column_names, NULL AS referenced_table,
         NULL AS referenced_columns
     FROM duckdb_indexes() AS i
     WHERE i.database_name = current_database()
         AND i.schema_name = current_schema()
 ) AS k
-ORDER BY 1, 2, 3, 4;
+ORDER BY 1, 2, 3, 5;
 
 -- name: schema_objects
 -- returns: many

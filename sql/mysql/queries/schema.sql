@@ -7,36 +7,50 @@
 SELECT table_name AS table_name
 FROM information_schema.tables
 WHERE table_schema = database()
-    AND table_type = 'BASE TABLE'
+    AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
 ORDER BY table_name;
 
 -- name: schema_columns
 -- returns: many
 -- params: -
--- why: All columns of all tables, in order. The display width that some versions add to integers means nothing, and the
--- why: collation by byte is one, although MySQL and MariaDB name it differently.
+-- why: All columns of all tables, in order; also which of them the server itself fills or hides. The display width
+-- why: that some versions add to integers means nothing, and the collation by byte is one, although MySQL and MariaDB
+-- why: name it differently.
 SELECT
     c.table_name AS table_name, c.column_name AS column_name,
-    replace(c.column_type, 'int(11)', 'int') AS data_type, c.is_nullable = 'YES' AS is_nullable,
-    CASE WHEN c.extra = 'auto_increment' THEN 'auto_increment' WHEN c.column_default <> 'NULL' THEN c.column_default END
-        AS column_default,
+    CASE
+        WHEN c.data_type IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint')
+            THEN concat(
+                c.data_type, CASE WHEN instr(c.column_type, 'unsigned') > 0 THEN ' unsigned' ELSE '' END
+            )
+        ELSE c.column_type
+    END AS data_type,
+    c.is_nullable = 'YES' AS is_nullable,
+    CASE
+        WHEN instr(c.extra, 'auto_increment') > 0 THEN 'auto_increment'
+        WHEN c.column_default <> 'NULL' THEN c.column_default
+    END AS column_default,
     CASE
         WHEN c.collation_name IN ('utf8mb4_0900_bin', 'utf8mb4_nopad_bin') THEN 'utf8mb4 by byte'
         ELSE c.collation_name
-    END AS collation_name
+    END AS collation_name,
+    concat_ws(
+        ' ', CASE WHEN c.generation_expression <> '' THEN concat('as ', c.generation_expression) END,
+        nullif(trim(replace(replace(lower(c.extra), 'default_generated', ''), 'auto_increment', '')), '')
+    ) AS column_extra
 FROM information_schema.columns AS c
 INNER JOIN information_schema.tables AS t
     ON t.table_schema = c.table_schema
     AND t.table_name = c.table_name
 WHERE c.table_schema = database()
-    AND t.table_type = 'BASE TABLE'
+    AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
 ORDER BY c.table_name, c.ordinal_position;
 
 -- name: schema_keys
 -- returns: many
 -- params: -
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
--- why: Its rule says what becomes of its rows when those are deleted.
+-- why: Its rule says what becomes of its rows when those are deleted or changed.
 -- why: An index on the first characters of a column says how many. One that queries are not to use (MariaDB calls it
 -- why: ignored) is of another kind.
 SELECT
@@ -48,16 +62,31 @@ SELECT
         WHEN s.non_unique = 0 THEN 'UNIQUE'
         ELSE 'INDEX'
     END AS key_type,
-    s.index_name AS key_name, CAST(s.seq_in_index AS SIGNED) AS position,
-    CASE WHEN s.sub_part IS NULL THEN s.column_name ELSE concat(s.column_name, '(', s.sub_part, ')') END AS column_name,
-    NULL AS referenced_table, NULL AS referenced_column, NULL AS key_rule
+    s.index_name AS key_name, nullif(s.index_name, 'PRIMARY') AS lasting_name,
+    CAST(s.seq_in_index AS SIGNED) AS position,
+    concat(
+        coalesce(s.column_name /*!80013 , s.expression */, ''),
+        CASE WHEN s.sub_part IS NULL THEN '' ELSE concat('(', s.sub_part, ')') END,
+        CASE WHEN s.collation = 'D' THEN ' desc' ELSE '' END
+    ) AS column_name,
+    NULL AS referenced_table, NULL AS referenced_column,
+    CASE WHEN s.index_type <> 'BTREE' THEN concat('using ', lower(s.index_type)) END AS key_rule
 FROM information_schema.statistics AS s
 WHERE s.table_schema = database()
 UNION ALL
 SELECT
-    k.table_name, 'FOREIGN KEY', k.constraint_name, CAST(k.ordinal_position AS SIGNED), k.column_name,
-    k.referenced_table_name, k.referenced_column_name,
-    CASE WHEN r.delete_rule NOT IN ('NO ACTION', 'RESTRICT') THEN concat('on delete ', r.delete_rule) END
+    k.table_name, 'FOREIGN KEY', k.constraint_name AS key_name, k.constraint_name AS lasting_name,
+    CAST(k.ordinal_position AS SIGNED), k.column_name,
+    CASE
+        WHEN k.referenced_table_schema = k.table_schema THEN k.referenced_table_name
+        ELSE concat(k.referenced_table_schema, '.', k.referenced_table_name)
+    END,
+    k.referenced_column_name,
+    concat_ws(
+        ' ',
+        CASE WHEN r.delete_rule NOT IN ('NO ACTION', 'RESTRICT') THEN concat('on delete ', lower(r.delete_rule)) END,
+        CASE WHEN r.update_rule NOT IN ('NO ACTION', 'RESTRICT') THEN concat('on update ', lower(r.update_rule)) END
+    )
 FROM information_schema.key_column_usage AS k
 LEFT JOIN information_schema.referential_constraints AS r
     ON r.constraint_schema = k.constraint_schema
@@ -65,7 +94,7 @@ LEFT JOIN information_schema.referential_constraints AS r
     AND r.constraint_name = k.constraint_name
 WHERE k.table_schema = database()
     AND k.referenced_table_name IS NOT NULL
-ORDER BY 1, 2, 3, 4;
+ORDER BY 1, 2, 3, 5;
 
 -- name: schema_objects
 -- returns: many

@@ -13,12 +13,16 @@ ORDER BY tablename;
 -- name: schema_columns
 -- returns: many
 -- params: -
--- why: All columns of all tables, in order.
+-- why: All columns of all tables, in order; also which of them the server itself fills.
 SELECT
     CAST(t.relname AS TEXT) AS table_name, CAST(c.attname AS TEXT) AS column_name,
     format_type(c.atttypid, c.atttypmod) AS data_type, NOT c.attnotnull AS is_nullable,
-    pg_get_expr(d.adbin, d.adrelid) AS column_default,
-    CASE WHEN c.attcollation <> y.typcollation THEN CAST(o.collname AS TEXT) END AS collation_name
+    CASE WHEN c.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS column_default,
+    CASE WHEN c.attcollation <> y.typcollation THEN CAST(o.collname AS TEXT) END AS collation_name,
+    concat(
+        CASE WHEN c.attgenerated <> '' THEN concat('generated as ', pg_get_expr(d.adbin, d.adrelid)) END,
+        CASE WHEN c.attidentity <> '' THEN 'generated as identity' END
+    ) AS column_extra
 FROM pg_catalog.pg_class AS t
 INNER JOIN pg_catalog.pg_namespace AS n
     ON n.oid = t.relnamespace
@@ -41,37 +45,85 @@ ORDER BY t.relname, c.attnum;
 -- returns: many
 -- params: -
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
--- why: Its rule says what becomes of its rows when those are deleted, and whether older rows were never checked.
--- why: Left out are indexes that do not hold for all rows, and columns that an index only carries along.
+-- why: A column says how it is sorted and compared where that is not as the column's type says; the rule of a key says
+-- why: for which rows it holds, whether it is checked, and what becomes of its rows when those that they refer to go.
+-- why: An index alone is not named as a constraint is, since it cannot be dropped as one.
+-- why: Left out are columns that an index only carries along.
 SELECT
     CAST(t.relname AS TEXT) AS table_name,
-    CASE WHEN i.indisprimary THEN 'PRIMARY KEY' WHEN i.indisunique THEN 'UNIQUE' ELSE 'INDEX' END AS key_type,
-    CAST(x.relname AS TEXT) AS key_name, k.position, CAST(c.attname AS TEXT) AS column_name,
-    NULL AS referenced_table, NULL AS referenced_column, NULL AS key_rule
+    CASE
+        WHEN NOT i.indisvalid THEN CASE WHEN i.indisunique THEN 'INVALID UNIQUE KEY' ELSE 'INVALID INDEX' END
+        WHEN i.indisprimary THEN 'PRIMARY KEY'
+        WHEN i.indisunique THEN 'UNIQUE'
+        WHEN i.indisexclusion THEN 'EXCLUSION CONSTRAINT'
+        ELSE 'INDEX'
+    END AS key_type,
+    CAST(x.relname AS TEXT) AS key_name,
+    concat(CASE WHEN i.indisunique AND f.oid IS NULL THEN 'index ' END, x.relname) AS lasting_name, k.position,
+    concat(
+        pg_get_indexdef(i.indexrelid, CAST(k.position AS INTEGER), TRUE),
+        CASE WHEN i.indcollation[k.position - 1] <> c.attcollation THEN concat(' collate ', l.collname) END,
+        CASE WHEN NOT o.opcdefault THEN concat(' ', o.opcname) END,
+        CASE i.indoption[k.position - 1]
+            WHEN 1 THEN ' desc nulls last' WHEN 2 THEN ' nulls first' WHEN 3 THEN ' desc'
+        END
+    ) AS column_name,
+    NULL AS referenced_table, NULL AS referenced_column,
+    concat_ws(
+        ' ',
+        CASE WHEN m.amname <> 'btree' THEN concat('using ', m.amname) END,
+        CASE WHEN to_jsonb(i) ->> 'indnullsnotdistinct' = 'true' THEN 'nulls not distinct' END,
+        CASE WHEN f.condeferrable THEN 'deferrable' END,
+        CASE WHEN i.indpred IS NOT NULL THEN concat('where ', pg_get_expr(i.indpred, i.indrelid)) END
+    ) AS key_rule
 FROM pg_catalog.pg_index AS i
 INNER JOIN pg_catalog.pg_class AS t
     ON t.oid = i.indrelid
 INNER JOIN pg_catalog.pg_class AS x
     ON x.oid = i.indexrelid
+INNER JOIN pg_catalog.pg_am AS m
+    ON m.oid = x.relam
 INNER JOIN pg_catalog.pg_namespace AS n
     ON n.oid = t.relnamespace
 CROSS JOIN LATERAL unnest(CAST(i.indkey AS SMALLINT[])) WITH ORDINALITY AS k (attnum, position)
 LEFT JOIN pg_catalog.pg_attribute AS c
     ON c.attrelid = t.oid
     AND c.attnum = k.attnum
+LEFT JOIN pg_catalog.pg_collation AS l
+    ON l.oid = i.indcollation[k.position - 1]
+LEFT JOIN pg_catalog.pg_opclass AS o
+    ON o.oid = i.indclass[k.position - 1]
+LEFT JOIN pg_catalog.pg_constraint AS f
+    ON f.conindid = i.indexrelid
+    AND f.contype IN ('p', 'u', 'x')
 WHERE n.nspname = current_schema()
-    AND i.indisvalid
-    AND i.indpred IS NULL
     AND k.position <= i.indnkeyatts
 UNION ALL
 SELECT
-    CAST(t.relname AS TEXT), 'FOREIGN KEY', CAST(f.conname AS TEXT), k.position, CAST(c.attname AS TEXT),
-    CAST(r.relname AS TEXT), CAST(rc.attname AS TEXT),
-    concat(
+    CAST(t.relname AS TEXT), 'FOREIGN KEY', CAST(f.conname AS TEXT), CAST(f.conname AS TEXT), k.position,
+    CAST(c.attname AS TEXT),
+    concat(CASE WHEN r.relnamespace <> t.relnamespace THEN concat(q.nspname, '.') END, r.relname),
+    CAST(rc.attname AS TEXT),
+    concat_ws(
+        ' ',
         CASE f.confdeltype
             WHEN 'c' THEN 'on delete cascade' WHEN 'n' THEN 'on delete set null' WHEN 'd' THEN 'on delete set default'
         END,
-        CASE WHEN NOT f.convalidated THEN ' not valid' END
+        CASE f.confupdtype
+            WHEN 'c' THEN 'on update cascade' WHEN 'n' THEN 'on update set null' WHEN 'd' THEN 'on update set default'
+        END,
+        CASE WHEN f.confmatchtype = 'f' THEN 'match full' END,
+        CASE WHEN f.condeferrable THEN 'deferrable' END,
+        CASE WHEN NOT f.convalidated THEN 'not valid' END,
+        CASE WHEN to_jsonb(f) ->> 'conenforced' = 'false' THEN 'not enforced' END,
+        CASE
+            WHEN EXISTS (
+                SELECT 1
+                FROM pg_catalog.pg_trigger AS g
+                WHERE g.tgconstraint = f.oid
+                    AND g.tgenabled IN ('D', 'R')
+            ) THEN 'disabled'
+        END
     )
 FROM pg_catalog.pg_constraint AS f
 INNER JOIN pg_catalog.pg_class AS t
@@ -80,6 +132,8 @@ INNER JOIN pg_catalog.pg_class AS r
     ON r.oid = f.confrelid
 INNER JOIN pg_catalog.pg_namespace AS n
     ON n.oid = t.relnamespace
+INNER JOIN pg_catalog.pg_namespace AS q
+    ON q.oid = r.relnamespace
 CROSS JOIN LATERAL unnest(f.conkey, f.confkey) WITH ORDINALITY AS k (attnum, referenced, position)
 INNER JOIN pg_catalog.pg_attribute AS c
     ON c.attrelid = t.oid
@@ -89,7 +143,7 @@ INNER JOIN pg_catalog.pg_attribute AS rc
     AND rc.attnum = k.referenced
 WHERE n.nspname = current_schema()
     AND f.contype = 'f'
-ORDER BY 1, 2, 3, 4;
+ORDER BY 1, 2, 3, 5;
 
 -- name: schema_objects
 -- returns: many

@@ -13,12 +13,13 @@ ORDER BY name;
 -- name: schema_columns
 -- returns: many
 -- params: -
--- why: All columns of all tables, in order.
+-- why: All columns of all tables, in order; also which of them the engine itself fills.
 SELECT
     t.name AS table_name, c.name AS column_name, c.type AS data_type,
-    c."notnull" = 0 AS is_nullable, c.dflt_value AS column_default, NULL AS collation_name
+    c."notnull" = 0 AS is_nullable, c.dflt_value AS column_default, NULL AS collation_name,
+    CASE WHEN c.hidden > 1 THEN 'generated' END AS column_extra
 FROM sqlite_master AS t
-INNER JOIN pragma_table_info(t.name) AS c
+INNER JOIN pragma_table_xinfo(t.name) AS c
 WHERE t.type = 'table'
     AND substr(t.name, 1, 7) <> 'sqlite_'
 ORDER BY t.name, c.cid;
@@ -27,11 +28,11 @@ ORDER BY t.name, c.cid;
 -- returns: many
 -- params: -
 -- why: Columns of primary, unique and foreign keys and of indexes, in order; of a foreign key also what they refer to.
--- why: Its rule says what becomes of its rows when those are deleted.
--- why: Left out are indexes that do not hold for all rows.
+-- why: Its rule says what becomes of its rows when those are deleted or changed.
+-- why: Only indexes that a statement has named have a name that lasts.
 SELECT
-    t.name AS table_name, 'PRIMARY KEY' AS key_type, 'primary' AS key_name, c.pk AS position, c.name AS column_name,
-    NULL AS referenced_table, NULL AS referenced_column, NULL AS key_rule
+    t.name AS table_name, 'PRIMARY KEY' AS key_type, 'primary' AS key_name, NULL AS lasting_name, c.pk AS position,
+    c.name AS column_name, NULL AS referenced_table, NULL AS referenced_column, NULL AS key_rule
 FROM sqlite_master AS t
 INNER JOIN pragma_table_info(t.name) AS c
 WHERE t.type = 'table'
@@ -39,22 +40,28 @@ WHERE t.type = 'table'
     AND c.pk > 0
 UNION ALL
 SELECT
-    t.name AS table_name, CASE WHEN i."unique" = 1 THEN 'UNIQUE' ELSE 'INDEX' END, i.name AS key_name, c.seqno + 1,
-    c.name AS column_name, NULL, NULL, NULL
+    t.name AS table_name, CASE WHEN i."unique" = 1 THEN 'UNIQUE' ELSE 'INDEX' END, i.name AS key_name,
+    CASE WHEN i.origin = 'c' THEN i.name END, c.seqno + 1,
+    coalesce(c.name, 'an expression') || CASE WHEN c.coll <> 'BINARY' THEN ' collate ' || c.coll ELSE '' END
+    || CASE WHEN c."desc" = 1 THEN ' desc' ELSE '' END,
+    NULL, NULL, CASE WHEN i.partial = 1 THEN 'where a condition holds' END
 FROM sqlite_master AS t
 INNER JOIN pragma_index_list(t.name) AS i
-INNER JOIN pragma_index_info(i.name) AS c
+INNER JOIN pragma_index_xinfo(i.name) AS c
 WHERE t.type = 'table'
     AND i.origin <> 'pk'
-    AND i.partial = 0
+    AND c."key" = 1
 UNION ALL
 SELECT
-    t.name, 'FOREIGN KEY', CAST(f.id AS TEXT), f.seq + 1, f."from", f."table", f."to",
-    CASE WHEN f.on_delete NOT IN ('NO ACTION', 'RESTRICT') THEN 'on delete ' || f.on_delete END
+    t.name, 'FOREIGN KEY', CAST(f.id AS TEXT), NULL, f.seq + 1, f."from", f."table", f."to",
+    trim(
+        CASE WHEN f.on_delete NOT IN ('NO ACTION', 'RESTRICT') THEN 'on delete ' || lower(f.on_delete) ELSE '' END
+        || CASE WHEN f.on_update NOT IN ('NO ACTION', 'RESTRICT') THEN ' on update ' || lower(f.on_update) ELSE '' END
+    )
 FROM sqlite_master AS t
 INNER JOIN pragma_foreign_key_list(t.name) AS f
 WHERE t.type = 'table'
-ORDER BY 1, 2, 3, 4;
+ORDER BY 1, 2, 3, 5;
 
 -- name: schema_objects
 -- returns: many

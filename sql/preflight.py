@@ -1,0 +1,278 @@
+"""The look at a database before the first pending statement is run: whether all that the statements name is there under
+that name, and whether nothing of others stands in their way.
+
+The statements are gone through in order on what the catalogue says, without running them: what one drops or adds is
+gone or there for the next. What others have, and which step a server refuses for it, is the engine's own; its statement
+`schema_hindrances` says it in rows of
+
+    hinders       table, sequence, index: none can be made of the name `table_name`; name: none of the three
+                  change: no column `part` of the table can get another type (all columns, where `part` is NULL)
+                  key: the key `part` of the table cannot be dropped
+                  alter: the table cannot be altered; instant: it cannot be altered at once
+    table_name, part
+    kind, name    what it is that stands in the way, for people
+    owner         the table that a foreign key belongs to, by which a statement may drop it before
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from trialstore.dialects.errors import MigrationBlocked, listed
+
+from .lint import load_rules
+from .migrations import Migration
+from .reading import SqlStatement, read_sql
+from .session import Session
+from .steps import Action, Step
+from .structure import COLUMN, FOREIGN, INDEX, INVALID, INVISIBLE, Fact, expected_facts, read_facts
+from .touching import Does, Thing, Touch, is_instant, touches
+
+PRIMARY = "primary key"
+_NAMED = ("table", "sequence", "index", "name")
+_NAMES = (
+    "Give what was renamed its old name again, and move what has a name of ours out of the way; 'trialstore schema "
+    "verify' lists all differences."
+)
+_OTHERS = (
+    "Drop what depends on it, keeping its definition, run this again, and create it anew afterwards (docs/dba.md has "
+    "an example)."
+)
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    """What stands in the way of a step, and which."""
+
+    hinders: str
+    table: str
+    part: str
+    kind: str
+    name: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """What is not as a step needs it."""
+
+    what: str
+    step: Step
+    foreign: bool = False
+    """It is something of others that depends on what the step changes."""
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.step})"
+
+
+def check_ready(session: Session, folder: str | Path, to_do: Iterable[Step]) -> None:
+    """Raise MigrationBlocked, which lists all that stands in the way of the steps. Only SELECTs are run."""
+    to_do = [step for step in to_do if step.action is Action.EXECUTE]
+    found = obstacles(session, folder, to_do) if to_do else []
+    if not found:
+        return
+    hints = [hint for hint, foreign in ((_NAMES, False), (_OTHERS, True)) if any(o.foreign is foreign for o in found)]
+    error = MigrationBlocked(
+        f"Nothing was changed: the database is not as the pending migrations need it: {listed(found, str, '; ')}.",
+        " ".join(hints),
+    )
+    error.step = f"{folder}/{found[0].step.place}"
+    raise error
+
+
+def obstacles(session: Session, folder: str | Path, to_do: Sequence[Step]) -> list[Obstacle]:
+    """All that stands in the way of the steps, in their order."""
+    hindrances = [
+        Hindrance(
+            hinders=row.hinders,
+            table=str(row.table_name).upper(),
+            part=str(row.part or "").upper(),
+            kind=row.kind,
+            name=row.name,
+            owner=str(row.owner or "").upper(),
+        )
+        for row in session.many("schema_hindrances")
+    ]
+    look = _Look(read_facts(session), hindrances)
+    statements = {step.migration: _read(folder, step.migration) for step in to_do}
+    found: dict[str, Obstacle] = {}
+    for step in to_do:
+        version = step.migration.version
+        yields = {_key(fact): fact for fact in expected_facts(folder, version) if fact.kind == COLUMN}
+        look.before = expected_facts(folder, version - 1)
+        for what, foreign in look.at(statements[step.migration][step.number - 1], yields):
+            # Of a statement that may have been carried out, nobody knows what it still needs.
+            if not step.in_doubt:
+                found.setdefault(what, Obstacle(what, step, foreign))
+    return list(found.values())
+
+
+def _read(folder: str | Path, migration: Migration) -> Sequence[SqlStatement]:
+    """The statements of a migration, in words."""
+    syntax = load_rules(Path(folder).parent).syntax
+    return [read_sql(statement, syntax).statements[0] for statement in migration.statements]
+
+
+def _key(fact: Fact) -> tuple[str, str]:
+    return fact.table.upper(), fact.columns.upper()
+
+
+Said = Iterator[tuple[str, bool]]
+"""What is not as it should be, and whether it is something of others."""
+
+
+class _Look:
+    """What is there, as far as statements have been gone through."""
+
+    def __init__(self, facts: Iterable[Fact], hindrances: Sequence[Hindrance]) -> None:
+        facts = list(facts)
+        self.tables = {fact.table.upper(): fact.table for fact in facts}
+        self.columns = {_key(fact): fact for fact in facts if fact.kind == COLUMN}
+        self.keys = {
+            (fact.table.upper(), fact.name.upper(), fact.kind == FOREIGN): fact
+            for fact in facts
+            if fact.kind != COLUMN and fact.name
+        }
+        self.primary = {fact.table.upper() for fact in facts if fact.kind == PRIMARY}
+        self.taken = {(one.hinders, one.table): one for one in hindrances if one.hinders in _NAMED}
+        self.hindrances = hindrances
+        self.before: frozenset[Fact] = frozenset()
+        """What the migrations before the statement's yield."""
+        self.made: set[str] = set()
+        """Tables that a statement has made: nobody else has been at them."""
+
+    def at(self, statement: SqlStatement, yields: dict[tuple[str, str], Fact]) -> Said:
+        """What is not as a statement needs it; after that all is as the statement leaves it."""
+        for touch in touches(statement):
+            found = list(self._at(touch, yields, instant=is_instant(statement)))
+            if not touch.lenient:
+                yield from found
+
+    def _at(self, touch: Touch, yields: dict[tuple[str, str], Fact], *, instant: bool) -> Said:
+        if touch.thing in (Thing.TABLE, Thing.SEQUENCE) and touch.does is Does.ADDS:
+            yield from self._new(touch.thing.value, touch.table)
+            self.made.add(touch.table)
+        elif touch.table in self.made:
+            if touch.thing is Thing.INDEX and touch.does is Does.ADDS and touch.name:
+                yield from self._new("index", touch.name)
+        elif touch.table and touch.table not in self.tables:
+            yield f"there is no table {touch.table.lower()}", False
+        elif touch.thing is Thing.TABLE:
+            yield from self._altered(touch, instant=instant)
+        elif touch.thing in (Thing.COLUMN, Thing.TEXT):
+            yield from self._column(touch, yields)
+        else:
+            yield from self._of_key(touch)
+
+    def _new(self, kind: str, name: str) -> Said:
+        if one := self.taken.get((kind, name)) or self.taken.get(("name", name)):
+            yield f"{_a(one.kind)} {one.name} is there, and {_a(kind)} of that name is to be made", False
+
+    def _altered(self, touch: Touch, *, instant: bool) -> Said:
+        if touch.does is Does.CHANGES:
+            for one in self.hindrances:
+                if one.table == touch.table and (one.hinders == "alter" or (instant and one.hinders == "instant")):
+                    yield f"table {self.tables[touch.table]} has {one.kind} {one.name}".rstrip(), True
+
+    # --- columns ------------------------------------------------------------------------------------------------------
+
+    def _column(self, touch: Touch, yields: dict[tuple[str, str], Fact]) -> Said:
+        if touch.thing is Thing.TEXT:
+            for key, fact in list(self.columns.items()):
+                after = yields.get(key, replace(fact, detail=""))
+                if key[0] == touch.table and _collation(fact) and _collation(fact) != _collation(after):
+                    yield from self._in_the_way("change", *key)
+                    self.columns[key] = after
+            return
+        key, table = (touch.table, touch.name), self.tables[touch.table]
+        if touch.does is Does.ADDS:
+            if key in self.columns:
+                yield f"there is a column {table}.{touch.name.lower()} already", False
+            self.columns[key] = yields.get(key, Fact(table, COLUMN, touch.name.lower()))
+        elif key not in self.columns:
+            yield f"there is no column {table}.{touch.name.lower()}", False
+        elif touch.does in (Does.CHANGES, Does.SETS):
+            after = yields.get(key, self.columns[key])
+            if touch.does is Does.SETS or after.detail != self.columns[key].detail:
+                yield from self._in_the_way("change", *key)
+            self.columns[key] = after
+        elif touch.does is Does.DROPS:
+            yield from self._in_the_way("change", *key)
+            del self.columns[key]
+
+    # --- keys ---------------------------------------------------------------------------------------------------------
+
+    def _of_key(self, touch: Touch) -> Said:
+        if touch.does is Does.ADDS:
+            yield from self._new_key(touch)
+            return
+        if touch.thing is Thing.PRIMARY:
+            if touch.table not in self.primary:
+                yield f"{self.tables[touch.table]} has no primary key", False
+            self.primary.discard(touch.table)
+            return
+        key = next((one for one, fact in self.keys.items() if _means(touch, one, fact)), None)
+        if key is None:
+            yield self._no_key(touch), False
+        elif touch.does is Does.DROPS:
+            yield from self._in_the_way("key", *key[:2])
+            if self.keys.pop(key).kind == PRIMARY:
+                self.primary.discard(key[0])
+            for kind in _NAMED:
+                self.taken.pop((kind, key[1]), None)
+
+    def _no_key(self, touch: Touch) -> str:
+        """That there is no such key, and which is in its place."""
+        what = f"there is no {touch.thing.value} {touch.name.lower()}"
+        was = next((one for one in self.before if _means(touch, (one.table.upper(), one.name.upper()), one)), None)
+        if was is None:
+            return what
+        now = [one.name for one in self.keys.values() if one.subject == was.subject]
+        return f"{what} of {was.table}{f', but one named {listed(now, str)}' if now else ''}"
+
+    def _new_key(self, touch: Touch) -> Said:
+        table = self.tables[touch.table]
+        if touch.thing is Thing.PRIMARY:
+            if touch.table in self.primary:
+                yield f"{table} has a primary key already", False
+            self.primary.add(touch.table)
+        foreign = touch.thing is Thing.FOREIGN
+        if not touch.name:
+            return
+        if (touch.table, touch.name, foreign) in self.keys:
+            yield f"there is a {touch.thing.value} {touch.name.lower()} of {table} already", False
+        elif touch.thing in (Thing.PRIMARY, Thing.INDEX):
+            yield from self._new("index", touch.name)
+        kind = {Thing.PRIMARY: PRIMARY, Thing.FOREIGN: FOREIGN}.get(touch.thing, "unique key")
+        self.keys[touch.table, touch.name, foreign] = Fact(table, kind, "", name=touch.name)
+
+    def _in_the_way(self, hinders: str, table: str, part: str) -> Said:
+        for one in self.hindrances:
+            if (one.hinders, one.table) != (hinders, table) or one.part not in ("", part):
+                continue
+            if one.owner in self.tables and (one.owner, one.name.upper(), True) not in self.keys:
+                continue  # a foreign key that a statement has dropped before
+            subject = f"column {self.tables[table]}.{part.lower()}" if hinders == "change" else part.lower()
+            of = f" of {one.owner.lower()}" if one.owner else ""
+            yield f"{one.kind} {one.name}{of} depends on {subject}", True
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _collation(fact: Fact) -> str:
+    return fact.detail.partition(" collate ")[2]
+
+
+def _means(touch: Touch, key: tuple[object, ...], fact: Fact) -> bool:
+    """Whether a statement that touches a key means this one; some name an index alone, without its table."""
+    if key[1] != touch.name or touch.table not in ("", key[0]):
+        return False
+    if touch.thing is Thing.FOREIGN:
+        return fact.kind == FOREIGN
+    if touch.thing is Thing.INDEX:
+        return fact.kind != FOREIGN
+    return fact.kind not in (INDEX, INVISIBLE, INVALID)
