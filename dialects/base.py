@@ -14,8 +14,8 @@ How to add an engine:
 3. `classify` is the part to take most care with: retries, idempotent writes and every error that a user sees depend on
    it. Go by the driver's error codes; use messages only where the engine gives no code.
 4. Register the class: in `registry.BUILT_IN`, or from another package through the entry point group
-   `trialstore.dialects` (name = backend name of the URL, value = `module:Class`); `sql_folders` then holds absolute
-   paths of that package.
+   `trialstore.dialects` (name = backend name of the URL, value = `module:Class`); `sql_folders` then has `queries`, the
+   shared folder, first, and then absolute paths of that package.
 5. Generate `structure.txt` beside the folder of the migrations with `python -m trialstore.storage.schema.dump
    --structure URL`: `schema verify` and `schema adopt` compare databases with it. Run the contract suite
    (docs/dialects.md), then generate `schema.sql` with the same command without `--structure`.
@@ -66,7 +66,7 @@ class SessionStep:
     then: Callable[[Any, Any], None] | None = None
 
 
-# Of a text such as "-c name=value": words, which are looked for, unless they stand in every message.
+# The words of a text such as "-c name=value", which are masked one by one; not short ones, which any message may have.
 _PARTS = re.compile(r"[^\s=\\'\"]+")
 _SHORT = 2
 
@@ -139,8 +139,8 @@ class Dialect(ABC):
     transactional_ddl: ClassVar[bool]
     """DDL can be rolled back, so a migration and its history row commit together."""
     retries_duplicates: ClassVar[bool] = False
-    """A duplicate key is worth a retry: a key that another transaction has just written is refused even where the
-    statement says what to do with a duplicate (ON CONFLICT); run again, the transaction sees that key and succeeds."""
+    """A duplicate key is worth a retry. The engine refuses a key that another transaction has just written, even if the
+    statement says what to do with duplicates (ON CONFLICT); run again, the transaction sees that key and succeeds."""
     id_length: ClassVar[int] = 512
     """Length of the id columns, in characters."""
     stays_read_only: ClassVar[bool] = False
@@ -150,12 +150,12 @@ class Dialect(ABC):
     """The database runs in this process: after an interrupt no answer can still arrive, and a rollback frees
     everything."""
     streams_apart: ClassVar[bool] = False
-    """The threads of a storage wait for one connection, so that a stream, in whose loop other calls are made, needs one
-    of its own."""
+    """The threads of a storage share one connection. A stream therefore needs one of its own, since other calls may
+    be made while it is read."""
     close_before_fork: ClassVar[bool] = False
     """A forked child must not inherit open connections, not even unused ones."""
     columns_class: ClassVar[type[Columns]] = Columns
-    """A subclass where the driver has its rows by columns, or times that NumPy or Arrow reads faster than Python."""
+    """A subclass if the driver returns rows by columns, or times that NumPy or Arrow reads faster than Python does."""
     default_policy: ClassVar[str] = "create"
     """`schema_policy` where the config names none."""
     options: ClassVar[Mapping[str, Option]] = {}
@@ -186,7 +186,7 @@ class Dialect(ABC):
 
     @property
     def plain_times(self) -> bool:
-        """Whether the driver's values of times are datetimes in UTC that do not say so."""
+        """Whether the driver returns times as naive datetimes in UTC."""
         return type(self).decode_ts is Dialect.decode_ts
 
     @property
@@ -256,21 +256,21 @@ class Dialect(ABC):
         """Let a connection of the driver's wait for an answer that long at most; None: for ever."""
 
     def connection_lost(self, connection: Any | None) -> None:  # noqa: B027 - only of several hosts is there another
-        """The driver's connection was lost: where the settings name several hosts, the next one is to go to another
-        than this one's (None: than the one that was tried last, which took the login and no more). Several threads may
+        """Note that a connection was lost. If the settings name several hosts, the next connection must not begin with
+        this one's host (None: the one that was tried last, whose connection broke after the login). Several threads may
         report the same host at the same time."""
 
     @abstractmethod
     def session_steps(self, *, write: bool) -> Iterable[SessionStep]:
         """Steps to run once on each new connection (`write=False`), and once more before its first write
-        (`write=True`); of a generator, each is asked for when the one before it has run.
+        (`write=True`). In a generator, a step may depend on the answers to those before it, which have run by then.
 
         The first kind must not change the database. They see to UTC, strictness, durability and timeouts.
         """
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
-        """Steps that open a transaction: a snapshot for reading, or one that may write. None where the driver's
-        SQLAlchemy dialect opens it by itself."""
+        """Steps that open a transaction: a snapshot for reading, or one that may write. Empty if the SQLAlchemy
+        dialect of the driver opens it by itself."""
         return _BEGIN_WRITE if write else _BEGIN_READ
 
     @abstractmethod
@@ -318,7 +318,7 @@ class Dialect(ABC):
         return self.in_memory() and not self.streams_apart
 
     def another_connection(self, connection: Any) -> Any:
-        """A new connection to the database in memory that the driver's connection has open. Asked of engines alone
+        """A new connection to the in-memory database that the driver's connection has open. Called only for engines
         with `streams_apart`."""
         raise NotImplementedError
 

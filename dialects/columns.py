@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 
 class Rows(Protocol):
-    """What is asked of a dialect; see there."""
+    """The part of `Dialect` that `Columns` uses; see there."""
 
     @property
     def plain_times(self) -> bool: ...
@@ -28,8 +28,8 @@ class Columns:
         self.dialect = dialect
 
     def chunks(self, cursor: Any, size: int) -> Iterator[Sequence[Sequence[Any]]]:
-        """The columns of the rows that the driver's cursor has, at most `size` rows at once, never none; times as
-        `numpy_times` takes them. Overridden where the driver has its rows by columns."""
+        """The columns of the rows that the driver's cursor has, at most `size` rows at once, never empty; times
+        as `numpy_times` takes them. Overridden if the driver returns rows by columns."""
         while rows := cursor.fetchmany(size):
             yield list(zip(*rows, strict=True))
 

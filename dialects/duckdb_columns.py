@@ -16,7 +16,7 @@ class DuckDBColumns(Columns):
     """The engine itself makes columns of its rows."""
 
     def chunks(self, cursor: Any, size: int) -> Iterator[Sequence[Sequence[Any]]]:
-        columns = list(cursor.fetchnumpy().values())  # all rows, which an object a value would take more memory for
+        columns = list(cursor.fetchnumpy().values())  # all rows: one object per value would take more memory
         for at in range(0, len(columns[0]), size):
             parts = [column[at : at + size] for column in columns]
             yield [part if part.dtype.kind == "M" else part.tolist() for part in parts]

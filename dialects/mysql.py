@@ -51,7 +51,7 @@ _KINDS = {
         2006,
         2013,
         2055,
-        3032,  # of MySQL: an administrator, or the loss of its group, has taken the server off the line; 6400 as well
+        3032,  # of MySQL: an administrator, or the loss of its group, has set the server offline; 6400 as well
         3100,  # of a group: the node lost the others while it asked them; what it asked for may have been done
         3796,  # of a group, to 3799: the node cannot find out what the others have written
         3797,
@@ -240,7 +240,7 @@ class MySQLDialect(ServerDialect):
             self._leave(self._place if connection is None else connection.place)
 
     def _leave(self, place: int) -> None:
-        """Begin with the next host from now on: with that one, however many threads have lost connections to this."""
+        """From now on begin with the host after this one; if several threads lost this host, advance only once."""
         if self._place == place:
             self._place = (place + 1) % len(self.hosts)
 
@@ -296,7 +296,7 @@ class MySQLDialect(ServerDialect):
 
     @contextmanager
     def begin_migration(self, session: StatementRunner) -> Iterator[None]:
-        # Of the connection, not of the transaction, which DDL ends; the server frees it when the connection breaks.
+        # The lock is the connection's: DDL ends the transaction. The server frees it when the connection breaks.
         seconds = max(1, round(self.migration_lock_timeout))
         session.limit_waits(self.migration_wait)
         before = session.scalar("migration_statement_limit")
@@ -360,7 +360,7 @@ def _server_text(kind: ErrorKind, message: str) -> str:
 
 
 def _client_error(origin: BaseException) -> DriverError | None:
-    """What an error means that the driver lets through as it came from below; None for the driver's own errors."""
+    """What an error of the socket or of TLS means, which the driver does not wrap; None for the driver's own errors."""
     if isinstance(origin, OSError):  # OpenSSL's errors among them
         message = f"a file that 'query' names for TLS cannot be used: {origin.strerror or origin}"
         return DriverError(

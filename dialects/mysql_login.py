@@ -1,7 +1,7 @@
-"""Logins to MySQL and MariaDB: TLS, and to whom the driver may say a password.
+"""Logins to MySQL and MariaDB: TLS, and to whom the driver may send a password.
 
 The server chooses how a user logs in, and whoever answers in its place can ask for the password itself: in clear, in an
-encryption that is broken, or encrypted for a key that it hands over first. The driver says it then, without TLS too.
+encryption that is broken, or encrypted with a key that it sends first. The driver would send it, even without TLS.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ def tls_arguments(query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def guarded_logins(*, in_clear: bool) -> dict[str, Callable[[Any], _Guarded]]:
-    """The driver's argument `auth_plugin_map`: no password is said to whom anybody could listen, or be, unless it may
-    be sent in clear."""
+    """The driver's argument `auth_plugin_map`. Unless `in_clear`, no password is sent over a connection that others
+    could read, or on which others could pose as the server."""
     guarded = () if in_clear else (*_PASSWORD_ITSELF, _CACHED)
     return {name: functools.partial(_Guarded, name) for name in (*guarded, _OLD)}
 
 
 class _Guarded:
-    """What the driver asks how to log in, in one of the server's ways."""
+    """A plugin that the driver calls to log in by one of the server's methods."""
 
     def __init__(self, name: str, connection: Any) -> None:
         self._name = name
@@ -79,14 +79,14 @@ class _Guarded:
     def authenticate(self, packet: Any) -> Any:
         """Go on with the login; raises the driver's OperationalError where the password itself would be sent."""
         connection = self._connection
-        # Of its connection, the driver says neither in public whether TLS protects it, nor to whom it goes.
+        # The driver has no public names for whether TLS protects its connection, and for the address at its other end.
         private = connection._secure or is_this_machine(connection._sock.getpeername()[0])  # noqa: SLF001
         if self._name == _OLD:
             raise _refusal(self._name)
         if connection.password and not private:
             if self._name != _CACHED:
                 raise _refusal(self._name)
-            # Where the scramble is enough, this is not looked at; it stands in the way of a key that anybody sends.
+            # The scramble needs no key. Otherwise this keeps the driver from using a key that anybody may have sent.
             connection.server_public_key = _NO_KEY
         try:
             return self._go_on(packet)

@@ -2,7 +2,7 @@
 
 A pooler in transaction mode gives each transaction another server connection, so nothing may be kept in the session
 but what the pooler itself carries over (TimeZone among them): timeouts are then set in each transaction, and the driver
-must not prepare statements. Whether there is a pooler is seen by the process id that the server has for itself.
+must not prepare statements. A pooler is detected by comparing the process id that the server reports with the driver's.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class PostgreSQLDialect(ServerDialect):
         try:
             connection = LimitedConnection.connect(*arguments, **named)
         except psycopg.OperationalError as exc:
-            # Its text is the server's, in the server's language; what is English is understood without a question.
+            # The text is in the server's language. English is recognised; otherwise the server is asked for its code.
             if exc.sqlstate is None and _foreign(str(exc)):
                 exc.sqlstate = startup_code(named, float(self.option("connect_timeout")))
             raise
@@ -201,7 +201,7 @@ class PostgreSQLDialect(ServerDialect):
             yield SessionStep("session_lock_timeout", self._lock_timeout())
 
     def _set_up_driver(self, connection: Any, server_pid: int) -> None:
-        # The one that is registered last is chosen: arrays in binary form are made, and read, in half the time.
+        # The dumper that is registered last is used. Arrays in binary form are made, and read, in half the time.
         from psycopg.types.array import ListBinaryDumper
 
         connection.adapters.register_dumper(list, ListBinaryDumper)
@@ -308,8 +308,8 @@ def _without_code(error: BaseException, message: str) -> DriverError:
         if _RESTARTING.search(message):
             return DriverError(ErrorKind.UNREACHABLE, name, line, "Run it again when the server is up.")
         part, hint = next((found for found in _AT_CONNECT if found[0] in message), ("", _UNKNOWN_REFUSAL))
-        # In a language that is not understood it may be a limit on connections of this role, which is worth waiting
-        # for where the same login has succeeded before.
+        # A text in an unknown language may tell of a limit on this role's connections. That is worth waiting for, if
+        # the same login has succeeded before.
         passing = _foreign(message) or part in _NOBODY_ANSWERS
         return DriverError(ErrorKind.UNREACHABLE if passing else ErrorKind.CANNOT_CONNECT, name, line, hint)
     if (origin := type(getattr(error, "orig", error)).__name__) == "NoAnswer":

@@ -1,7 +1,7 @@
-"""Logins to PostgreSQL: which keys of `query` have an effect, and to whom libpq may say a password.
+"""Logins to PostgreSQL: which keys of `query` have an effect, and to whom libpq may send a password.
 
-The server chooses how a user logs in, and whoever answers in its place can ask for the password in clear. libpq gives
-it, without TLS too, unless the methods that it accepts are named.
+The server chooses how a user logs in, and whoever answers in its place can ask for the password in clear. libpq would
+send it, even without TLS, unless it is told which methods to accept.
 """
 
 from __future__ import annotations

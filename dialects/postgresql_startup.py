@@ -1,8 +1,8 @@
 """Why a PostgreSQL server turns connections away, by its code, whatever language it speaks.
 
-The driver has only the text of a refusal that comes before a connection is made. A server that has no room, or is not
-ready, says so in answer to the first message of a client, before it asks who that is: what is sent here is that message
-alone, without a password, and the code of the answer is kept.
+Of a refusal that comes before a connection is made, the driver has only the text. A server that has no free connection
+slot, or is not ready, says so in answer to the client's first message, before it asks for a password. So this module
+sends that message alone, and returns the code of the answer.
 https://www.postgresql.org/docs/current/protocol-flow.html, "Start-up"
 """
 

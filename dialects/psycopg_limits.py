@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 
 _T = TypeVar("_T")
-# Of what psycopg's generators yield, and are sent: that they wait for reading, for writing.
+# What psycopg's generators yield, and are sent: flags for reading and for writing.
 _READ, _WRITE = 1, 2
 _GLANCE_S = 0.5
 """Longest single wait: a signal that comes just before one is noticed after it."""
@@ -65,8 +65,8 @@ class LimitedConnection(psycopg.Connection[Any]):
                 raise NoAnswer(f"the server has not answered for {limit:g} s")
 
     def _give_up(self) -> None:
-        """After an interrupt: let the server end the statement, with what it holds, and not only notice later that
-        nobody waits for it any more."""
+        """After an interrupt: have the server cancel the statement, which frees its locks at once. Otherwise the server
+        would notice only later that the client is gone."""
         try:
             # Older versions of psycopg, or of libpq, have none with a limit.
             if hasattr(psycopg, "capabilities") and psycopg.capabilities.has_cancel_safe():

@@ -18,7 +18,7 @@ OPTIONS: Mapping[str, Option] = {
     "busy_timeout": Option(30.0, (int, float), least=0, most=86_400),
     "read_timeout": Option(None, (int, float), least=1, most=86_400 * 7),  # None: READ_TIMEOUT_S or more
     "connect_timeout": Option(10, (int,), least=1, most=3600),
-    # Let a server have the password itself over a connection that others may read, or that others may answer.
+    # Send the password itself, on a server's request, even where others may read the connection or pose as the server.
     "allow_cleartext_password": Option(False, (bool,)),
     "migration_lock_timeout": Option(None, (int, float), least=0, most=86_400),  # None: as busy_timeout
     "migration_lock_wait": Option(2.0, (int, float), least=0.1, most=86_400),
@@ -77,7 +77,7 @@ class ServerDialect(Dialect):
 
     @property
     def table_wait(self) -> float:
-        """Longest single wait of a migration for a table, in seconds: whoever comes meanwhile waits behind it."""
+        """Longest single wait of a migration for a table, in seconds; other users of the table queue behind it."""
         return min(self.migration_lock_timeout, float(self.option("migration_lock_wait")))
 
     def blockers(self, session: StatementRunner) -> str:

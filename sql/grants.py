@@ -1,9 +1,9 @@
 """The rights of the three roles that a schema on a server is used with, as a script for the engine's own client.
 
-The text stands in `sql/<engine>/grants.sql`, with the default names in the engine's own quotes, which is all that must
-be known to put other names in their place. Where an account is a name and a host, the host is `%` in the file. A
-database's name that is written with backslashes is a pattern there, and stays one. `-- client: …` stands for a command
-of the client. A file without statements is of an engine that has no roles, and says what to use instead.
+The text is in `sql/<engine>/grants.sql`, with the default names in the engine's quotes: these quoted names are replaced
+by the names given. Where an account consists of a name and a host, the host in the file is `%`. A database name that is
+written with backslashes is a pattern there, so the new name is escaped as well. `-- client: …` stands for a command of
+the client. A file without statements belongs to an engine without roles; its comments say what to use instead.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def table_names(session: Session) -> set[str]:
 
 
 def exists(session: Session) -> bool:
-    """Whether the database has the table."""
+    """Whether the database has the history table."""
     return HISTORY_TABLE in table_names(session)
 
 

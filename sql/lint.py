@@ -1,22 +1,22 @@
 """Dangerous statements in files of SQL: those that lose data, stop others for long, or fail on tables that are not
 empty.
 
-The rules are data. `sql/lint.ini` has those that hold everywhere, `sql/<engine>/lint.ini` those of one engine; a
-section of it with the name of a shared rule changes that rule. A section is a rule:
+The rules are data. `sql/lint.ini` has those for all engines, `sql/<engine>/lint.ini` those of one engine, where a
+section with the name of a shared rule changes that rule. A section is a rule:
 
     [drop-table]
     severity = error | warning | note
     scope = statement | clause | element | file
-    match = a pattern over the words of it: capitals, one blank between two words, strings as ''
-    unless = a pattern: where it is found, too, nothing is said
-    existing = yes: of tables alone that the file has not itself created before
-    transaction = yes: only inside of a transaction
-    outline = yes: the patterns see nothing of what stands in brackets
+    match = a pattern for the text: in capitals, one blank between two words, strings as ''
+    unless = a pattern: if it is found too, there is no finding
+    existing = yes: not for tables that the file itself has created before
+    transaction = yes: only inside a transaction
+    outline = yes: the patterns see nothing that is in parentheses
     wrong = what is wrong with it
     do = what to do
 
-A clause is what ALTER TABLE says between two commas, an element what CREATE TABLE does; for them and for statements the
-pattern begins at the first word. Of the scope `file` the pattern sees one statement a line.
+A clause is a part of ALTER TABLE between two commas, an element is one of CREATE TABLE; for them and for statements the
+pattern must match from the first word on. With the scope `file` the pattern sees all statements, each on a line.
 
 A file accepts what is found in it by a comment `-- accept: RULE reason`, before the first statement for all of the
 file, before another for that one alone.

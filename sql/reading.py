@@ -1,9 +1,8 @@
 """Files of SQL, read as the engine's client reads them: into statements and words, each with its line.
 
 A statement ends with a semicolon outside of strings, quoted names, comments, `$$` bodies, and bodies of triggers and
-routines. What an engine has of its own (backslashes in strings, `#` comments, `$$`) is said by `Syntax`. Words are kept
-in one spelling (capitals, one blank between them, strings emptied), so that a pattern need not know how a file was
-written.
+routines. `Syntax` says how engines differ (backslashes in strings, `#` comments, `$$`). Words are kept in one spelling
+(capitals, one blank between them, strings emptied), so that a pattern need not know how a file was written.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ STRING = "''"
 """What stands for any string in the text of a statement."""
 
 FILE = "lint.ini"
-"""The file beside an engine's migrations whose section `syntax` has what is set in `Syntax`."""
+"""The file beside an engine's migrations; its section `syntax` names the fields of `Syntax` that are set."""
 
 _LETTER = r"[A-Za-z_\x80-\U0010ffff]"
 _QUOTED = r"{0}(?:[^{0}]|{0}{0})*{0}(?!{0})"
@@ -65,11 +64,11 @@ class Syntax:
     """What differs between engines in how text is read."""
 
     backslashes: bool = False
-    """A backslash in a string takes its meaning from the next character, and text in double quotes is a string."""
+    """A backslash in a string escapes the next character, and text in double quotes is a string."""
     hashes: bool = False
     """`#` begins a comment, and `--` only before a blank."""
     dollars: bool = False
-    """`$tag$ … $tag$` is a string, and in `E'…'` a backslash takes its meaning from the next character."""
+    """`$tag$ … $tag$` is a string, and in `E'…'` a backslash escapes the next character."""
     nested: bool = False
     """A comment `/* … */` may hold others; elsewhere the first `*/` ends it."""
     conditions: bool = False
@@ -83,7 +82,7 @@ class Syntax:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Of the next part of a text."""
+        """Matches the next part of a text."""
         names = [(_ESCAPED if self.backslashes else _QUOTED).format('"')]
         names += [_QUOTED.format("`")] if self.backticks else []
         names += [r"\[[^\]]*\]"] if self.brackets else []
@@ -172,7 +171,7 @@ class SqlStatement:
 
     @cached_property
     def outline(self) -> str:
-        """Its words without those in brackets."""
+        """Its words without those in parentheses."""
         depth, words = 0, []
         for word in self.words:
             depth -= word.text == ")"

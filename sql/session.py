@@ -264,7 +264,7 @@ class Session:
         return self._written(name, self._run(self.statements.ready(name), params))
 
     def execute(self, name: str, **params: Any) -> None:
-        """Run a statement that returns nothing, or of whose rows nobody needs the number."""
+        """Run a statement that returns no rows, and whose number of changed rows nobody needs."""
         self._run(self.statements.ready(name), params)
 
     def new_id(self, name: str, **params: Any) -> int | None:

@@ -154,7 +154,7 @@ class Statements:
             self.watch(sql, many)
 
     def wrapped(self, error: BaseException, connection: Any) -> DBAPIError:
-        """A driver's error with SQLAlchemy's opinion whether the connection has broken; None if there was none yet."""
+        """A driver's error, with SQLAlchemy's opinion whether it has broken the connection."""
         if isinstance(error, DBAPIError):
             return error
         broken = self.driver.is_disconnect(error, connection, None)  # type: ignore[arg-type]

@@ -44,7 +44,7 @@ class Step:
     in_doubt: bool = False
     """An earlier run was killed at this statement, and may have carried it out."""
     commits: bool = False
-    """What was done so far is committed after it; without, it is committed with what follows."""
+    """Commit after this step; otherwise its changes are committed with those of the steps that follow."""
 
     def __str__(self) -> str:
         return f"{self.migration}, {self.position}"

@@ -5,8 +5,8 @@ that a live database is compared with its version offline, without a scratch dat
 
     FIRST-LAST | table | kind | columns | detail | named NAME
 
-with LAST left out while the fact still holds, and the detail and the name where there is none. The file is generated
-and committed; a test holds it against the migrations.
+without LAST while the fact still holds, and without the detail or the name if there is none. The file is generated and
+committed; a test compares it with the migrations.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def differences(
 def compare(expected: Iterable[Fact], found: Iterable[Fact]) -> list[Difference]:
     """How the facts found differ from those expected; missing and different ones first.
 
-    A table that is not expected, and an index that is, are additions that do no harm.
+    A table that is not expected, and an index (not a key) that is not, are additions that do no harm.
     """
     expected, found = set(expected), set(found)
     tables = {fact.table for fact in expected}

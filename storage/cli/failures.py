@@ -31,7 +31,7 @@ def want_json(ctx: click.Context) -> None:
 
 
 def print_errors(ctx: click.Context, show: Callable[[StorageError], None]) -> None:
-    """The command prints for machines: `show` is to print an error for them, beside what people read."""
+    """Have an error of this command also printed by `show`, for machines, beside the text for people."""
     ctx.meta[_PRINT] = show  # which a context shares with those around it
 
 

@@ -102,7 +102,7 @@ def json_text(value: object) -> str:
 def print_table(
     out: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, may_omit_last: bool = False
 ) -> None:
-    """Print a table under a title; numbers stand right, and a tuple's values below each other on a terminal.
+    """Print a table under a title; numbers are right-aligned, and on a terminal a tuple's values are one per line.
 
     No line is longer than a terminal is wide, and nothing is cut off in silence: the last column folds. If not even its
     least width is left, it is omitted with a note where the caller allows that and the other columns fit; otherwise the

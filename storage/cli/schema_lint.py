@@ -107,7 +107,7 @@ def _named(paths: Sequence[Path], dialect: type[Dialect]) -> Iterator[_Source]:
 
 
 def _own(dialects: Iterable[type[Dialect]]) -> Iterator[_Source]:
-    """The migrations of the library; named as below the current folder, where they stand there."""
+    """The migrations of the library, named relative to the current folder if they are below it."""
     for dialect in dialects:
         folder = ROOT / dialect.migrations_folder
         for file in sorted(folder.glob("*.sql")):

@@ -63,8 +63,9 @@ class OutputFailed(Exception):
 
 
 class _Stream(io.TextIOBase):
-    """A standard stream. An output that failed raises OutputFailed, from then on each time, whoever caught the first.
-    That is no OSError that others would take for theirs. What a failing error stream should have shown is dropped."""
+    """A standard stream. Once output has failed, each call raises OutputFailed, even if the first one was caught. It is
+    not an OSError, so that no other code takes it for an error of its own. If standard error fails (`vital` is false),
+    nothing is raised, and its output is dropped."""
 
     def __init__(self, stream: TextIO, *, vital: bool) -> None:
         self._stream = stream
@@ -95,7 +96,7 @@ class _Stream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write text."""
-        if text != "":  # click tries what a stream is with none (of bytes, too), which /dev/full refuses
+        if text != "":  # click probes a stream by writing nothing (or b""), which /dev/full refuses
             self._try(lambda: self._stream.write(text))
         return len(text)
 
@@ -117,7 +118,7 @@ class _Stream(io.TextIOBase):
             raise OutputFailed(self._failure) from None
 
     def _give_up(self) -> None:
-        """Lead the stream nowhere, so that what it still holds cannot fail anew when the interpreter ends."""
+        """Redirect the stream to the null device, so that its buffer cannot fail again when the interpreter ends."""
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             try:

@@ -130,7 +130,7 @@ class _Expansion:
         return value
 
 
-# What the environment, which holds text only, can hold besides.
+# The types, other than text, that the text of an environment variable is read as.
 _KINDS = {bool: "true or false", float: "a number", int: "a whole number", list: "texts with commas between"}
 
 

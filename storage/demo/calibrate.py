@@ -1,4 +1,4 @@
-"""How many files make a workload that takes a wanted time on this machine."""
+"""How many files a workload needs so that it takes a given time on this machine."""
 
 from __future__ import annotations
 

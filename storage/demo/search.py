@@ -95,7 +95,7 @@ class Search:
             config = {name: rng.choice(values[name]) for name in values}
             if _key(config) not in self._tried:
                 return Proposal(config, "random")
-        # All but all configs have been tried: measuring the best once more is worth most then.
+        # Nearly all configs have been tried: then it is most useful to measure the best one again.
         return Proposal(self.best() or dict(DEFAULTS), "again")
 
     def _ranked(self) -> list[Key]:

@@ -123,8 +123,8 @@ class Experiment(base_storage.Storage.Experiment):
     """An experiment in a SQL database, for mlos_bench."""
 
     def __init__(self, core: core_storage.Storage.Experiment) -> None:
-        # Not the base's constructor: it asks git, and fails outside of a work tree. The core has asked, and does not.
-        # What the base's own methods use of an experiment is set here instead.
+        # The base's constructor is not called: it runs git, and fails outside of a work tree. The core has run git
+        # already, and does not fail there. So the attributes that the base's methods use are set here.
         self._core = core
         self._experiment_id = core.experiment_id
         self._root_env_config = core.root_env_config
@@ -285,11 +285,11 @@ class Trial(base_storage.Storage.Trial):
 
 
 def _our_status(status: Any) -> Any:
-    """The core's status; what is none is handed on, for the core to refuse."""
+    """The core's status for mlos_bench's; anything else is returned as it is, and the core will refuse it."""
     return core_status.Status[status.name] if isinstance(status, Status) else status
 
 
 def _storable(value: Any) -> Any:
-    """The value, or the text of one that no column is for (a time, a list): environments may measure anything."""
+    """The value, or its text if it is of a type that is not stored (a time, a list): environments measure anything."""
     plain = python_value(value)
     return plain if plain is None or isinstance(plain, (bool, int, float, str)) else str(value)

@@ -1,4 +1,4 @@
-"""What is read is handed out by id."""
+"""Dicts by id, whose KeyError for an unknown id is an error of ours."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _W = TypeVar("_W")
 
 
 class ById(dict[_K, _V]):
-    """A dict whose KeyError for an unknown id is one of ours, and names the nearest id; `what` says of what the ids
-    are, `where` what holds it."""
+    """A dict that raises `error` for an unknown id, with the nearest id as a hint. For its message `what` says what has
+    these ids ("trial"), and `where` where it was looked for ("in experiment 'x'")."""
 
     def __init__(self, found: Mapping[_K, _V], what: str, error: type[TrialError], where: str = "") -> None:
         super().__init__(found)
@@ -24,7 +24,7 @@ class ById(dict[_K, _V]):
         self._where = where
 
     def alike(self, made: Mapping[_K, _W]) -> ById[_K, _W]:
-        """Other things of the same ids, handed out in the same way."""
+        """Other values under the same ids, in a dict with the same errors."""
         return ById(made, self._what, self._error, self._where)
 
     def __missing__(self, key: object) -> NoReturn:
@@ -34,7 +34,7 @@ class ById(dict[_K, _V]):
 
 
 def with_same_ids(found: Mapping[_K, _V], make: Callable[[_V], _W]) -> dict[_K, _W]:
-    """What is made of each, handed out in the same way."""
+    """`make(value)` under each id, in a dict with the same errors."""
     made = {key: make(value) for key, value in found.items()}
     return found.alike(made) if isinstance(found, ById) else made
 

@@ -82,7 +82,7 @@ def wide_columns(
     *,
     exact: bool = False,
 ) -> dict[str, Any]:
-    """A column a name, sorted, of rows `key, name, text, type`; `keys` are those of the frame's rows."""
+    """One column for each name in `rows` (`key, name, text, type`), sorted; `keys` are those of the frame's rows."""
     texts: dict[str | None, dict[int, str | None]] = {}
     kinds: dict[str | None, set[str | None]] = {}
     for key, name, text, kind in rows:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BATCH = 65_536
 """Rows of a record batch, unless asked for another number."""
 LARGEST_BATCH = 2**30
-"""No driver counts more rows of a batch."""
+"""The largest batch that is asked for: drivers cannot count many more rows."""
 
 
 def points(database: Database, key: Mapping[str, Any], reader: ValueReader) -> list[tuple[dt.datetime, str, Any]]:

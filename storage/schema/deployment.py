@@ -114,7 +114,7 @@ class PlannedMigration:
     migration: Migration
     steps: tuple[Step, ...]
     undone_by_rollback: bool
-    """A failure undoes the migration as a whole; if not, it goes on statement by statement."""
+    """A failure undoes the whole migration; otherwise the next apply continues at the statement that failed."""
 
     @property
     def first(self) -> int:

@@ -41,7 +41,7 @@ class Unfinished:
 
     @property
     def untouched(self) -> bool:
-        """Nothing of it has been carried out: what is there beyond the version before is there beyond this one too."""
+        """Nothing of it was carried out: the database differs from the version before by harmless additions only."""
         return set(self.to_before) <= {one for one in self.to_this if one.harmless}
 
 
@@ -113,8 +113,8 @@ def _mark_done(session: Session, found: Unfinished) -> str:
 
 
 def _mark_pending(session: Session, found: Unfinished) -> str:
-    """Where nothing was carried out, or DDL is undone as a whole, the row goes; else the next statement is in doubt:
-    the next run tries it, and takes it for done if it had been carried out."""
+    """Delete the row if nothing was carried out, or if a failed run is rolled back as a whole. Otherwise the next
+    statement is in doubt: the next run tries it, and counts it as done if it finds that it had been carried out."""
     version = found.row.version
     if session.dialect.transactional_ddl or found.untouched:
         history.delete(session, version)

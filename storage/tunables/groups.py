@@ -56,7 +56,7 @@ class CovariantGroup:
     def __repr__(self) -> str:
         return f"CovariantGroup({self._name!r}, {list(self._tunables)})"
 
-    # For its TunableGroups alone, since only as a whole they change: to everybody else a group is read only.
+    # Called by the TunableGroups that owns the group, and by nobody else: to all others a group is read-only.
 
     def _reset(self) -> None:
         self._updated = False

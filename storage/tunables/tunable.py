@@ -85,7 +85,7 @@ class Tunable:
         return self._value
 
     def _change(self, value: TunableValue) -> bool:
-        """For its group alone: take a value that `convert` returned; whether it is another one than before."""
+        """Called by its group alone: take a value that `convert` returned; whether it differs from the old one."""
         if typed_text(self._value) == typed_text(value):
             return False
         self._value = value

@@ -56,7 +56,7 @@ def _copy(tunables: Any) -> Any:
             copied = tunables.copy()
             values_of(copied)
             return copied
-        except (TypeError, AttributeError, ValueError):  # such as the class itself, or its name in another library
+        except (TypeError, AttributeError, ValueError):  # a class instead of an object, or another library's
             pass
     raise ConfigError(
         f"tunables are of type {type(tunables).__name__}.", "Give TunableGroups, or a mapping {name: value}."

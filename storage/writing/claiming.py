@@ -43,7 +43,7 @@ class ClaimableTrials(StoredTrials):
     def release_expired(self, timestamp: dt.datetime | None = None) -> list[int]:
         """Take back trials whose lease has ended; see `Storage.Experiment.release_expired`."""
         ts = None if timestamp is None else self.database.dialect.encode_ts(to_utc(timestamp))
-        tried: dict[int, int] = {}  # trial id → number of the claim that an earlier run was to end
+        tried: dict[int, int] = {}  # trial id → number of the claim that an earlier run tried to end
 
         def take_back(tx: Session) -> list[int]:
             # Trials that an earlier attempt released, whose commit got no answer, are not found again.

@@ -114,8 +114,9 @@ class Claim:
         return tx.many("claim_repeated", exp_id=self._exp_id, ids=id_list(ids), claim_id=claim_id)
 
     def _find(self, tx: Session) -> list[Claimed]:
-        """Trials to take. Those that are known not to be fit are left out by the database; while more of them are
-        found, ever more trials are looked at, up to some at once: their rows stay locked until the end."""
+        """Trials to take. The query leaves out those that are known to be unfit. As long as it returns more unfit
+        ones, it is repeated for ever more trials, up to MOST_LOOKED_AT unless more are wanted: the rows that it returns
+        stay locked until the transaction ends."""
         good: list[Claimed] = []
         most, looked_at = self._limit, 0
         while True:

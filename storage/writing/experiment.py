@@ -198,7 +198,7 @@ class Experiment(ClaimableTrials):
             )
 
     def _differing(self, found: _Found) -> Iterator[str]:
-        """What this run is given otherwise than it is stored. Values stay out of it: they have no place in logs."""
+        """What this run was given that differs from what is stored; without values, which have no place in logs."""
         if found.row.git_commit != self._git_commit:
             begun, now = found.row.git_commit or "(none)", self._git_commit or "(none)"
             yield f"the git commit (begun at {begun}, now at {now})"

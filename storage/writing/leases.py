@@ -28,14 +28,14 @@ LEAVING_S = 5.0
 class KeepLease:
     """A context manager that renews the lease of a claimed trial in a thread of its own, until the block is left.
 
-    The trial's work goes on in the block. Ask `lost` (or wait on it) to stop work that has become worthless; whoever
-    writes to the trial then gets LeaseLost in any case. It becomes true as soon as the lease was not renewed in time by
-    the clock of this process, also while the database cannot be reached.
+    The trial's work goes on in the block. Check `lost` (or call `wait_lost`) to stop work that has become worthless;
+    once the trial was taken back, calls that write to it raise LeaseLost in any case. `lost` becomes true then, and
+    when, by this process's clock, the lease was not renewed in time, as while the database is unreachable.
 
-    Leaving the block does not give the trial back: complete it, or call `release_lease`. An exception that ends the
-    work from outside does, so that a restart need not wait for the lease: Ctrl-C, SystemExit, a cancellation. That is
-    logged; a trial that is completed, or lost, stays as it is. Leaving takes no longer than some seconds, whatever the
-    database does.
+    Leaving the block does not give the trial back: complete it, or call `release_lease`. Only if Ctrl-C, SystemExit or
+    a cancellation leaves the block is the trial given back, so that a restart need not wait for the lease to end. That
+    is logged; a trial that is completed, or lost, stays as it is. Leaving takes no longer than some seconds, whatever
+    the database does.
 
     Args:
         trial: One of `Experiment.claim_trials`.

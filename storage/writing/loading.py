@@ -1,4 +1,4 @@
-"""The stored trials of an experiment: those to run, and what the ended ones teach."""
+"""The stored trials of an experiment: those to run, and the completed ones that an optimizer learns from."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ class StoredTrials(Storage.Experiment):
         )
 
     def _is_readable(self, trial_id: int, config: Mapping[str, Any], scores: Mapping[str, Any] | None) -> bool:
-        """Whether somebody can learn from an ended trial: nothing that is stored with it is unreadable."""
+        """Whether all values of a completed trial can be read; if not, remember it as unfit."""
         names = [*rows.unreadable(config), *rows.unreadable(scores or {})]
         if names:
             trial = f"Trial {clean(self._experiment_id)}:{trial_id}"

@@ -61,8 +61,11 @@ def merge_experiments(
 
 @dataclass(frozen=True)
 class _Source:
-    """What is to be merged of one experiment: trials, and what becomes of their configs: source config id → the id that
-    it keeps, or else the hash of the config completed by our values; hash → rows of PARAM of the completed ones."""
+    """What is to be merged of one experiment: its trials, and what becomes of their configs.
+
+    `configs` maps a config id of the source to the id to use here: the same id if the config has all of our tunables,
+    else the hash of the config completed by our default values. `completed` maps these hashes to rows of PARAM.
+    """
 
     exp_id: str
     trials: Sequence[Any]

@@ -25,8 +25,8 @@ PointRow = tuple[Any, str, str | None, str | None]
 
 
 def point_rows(metrics: Any, dialect: Dialect, trial: object) -> list[PointRow]:
-    """Rows of POINT of `(timestamp, metric, value)` points, checked; the first of several at one microsecond, which is
-    logged under the name of the trial. Raises ValueRejected."""
+    """Check `(timestamp, metric, value)` points, and return them as rows of POINT. Of several points of one metric at
+    the same microsecond the first is kept; if they differ, a warning names the trial. Raises ValueRejected."""
     points: dict[tuple[Any, str], tuple[str | None, str | None]] = {}
     names: dict[str, tuple[str, str]] = {}  # checked, with what errors call them and their times
     clashes: set[str] = set()

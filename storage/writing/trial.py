@@ -78,7 +78,7 @@ class Trial(Storage.Trial):
 
         def assign(tx: Session) -> int:
             state = self._state(tx)
-            if self._fence is not None:  # who has lost the trial must not keep it for a runner that may be gone
+            if self._fence is not None:  # a worker that lost the trial must not reserve it for its own runner
                 self._check_holder(state)
             if state.trial_runner_id is not None and state.status != Status.PENDING.name:
                 return int(state.trial_runner_id)
