@@ -31,6 +31,10 @@ MLOS_BENCH_MARK = "alembic_version"
 COLUMN, UNIQUE, FOREIGN, INDEX = "column", "unique key", "foreign key", "index"
 INVISIBLE, INVALID = "invisible index", "invalid index"
 """An index that the engine keeps, and that queries do not use."""
+POLICY = "policy"
+"""Of who sees which rows; without effect unless row-level security, which is another fact, is enabled."""
+_HARMLESS = (INDEX, INVISIBLE, INVALID, POLICY)
+_COLLATIONS = ("default collation", "collation")
 COLLATED_FROM = 10
 """Until this version, a database that mlos_bench wrote has the default collations of its server, since mlos_bench names
 none; 0010 sets them. No other difference is tolerated there."""
@@ -49,9 +53,9 @@ class Fact:
 
     table: str
     kind: str
-    """As "column", "primary key", "unique key", "foreign key", "index", "invisible index"."""
+    """As "column", "primary key", "unique key", "foreign key", "index", "invisible index", "check constraint"."""
     columns: str
-    """The column, or those of the key in order."""
+    """The column, or those of the key in order; of what is neither, as of a trigger, its name."""
     detail: str = ""
     """Of a column its type, nullability, default and collation; of a foreign key what it refers to."""
     name: str = ""
@@ -104,6 +108,10 @@ def read_facts(session: Session) -> frozenset[Fact]:
         columns = ", ".join(str(part.column_name) for part in parts)
         name = str(parts[0].lasting_name or "")
         facts.add(Fact(table, _KINDS.get(kind, str(kind).lower()), columns, _key_detail(parts), name))
+    facts.update(
+        Fact(row.table_name, row.kind, str(row.name), str(row.detail or ""), str(row.lasting_name or ""))
+        for row in session.many("schema_rules")
+    )
     return frozenset(facts)
 
 
@@ -144,14 +152,16 @@ def differences(
     expected = {fact for fact in expected_facts(folder, version) if fact.table not in ours}
     found = {fact for fact in read_facts(session) if fact.table not in ours}
     if by_mlos_bench and version < COLLATED_FROM:
-        expected, found = ({fact.without_collation for fact in facts} for facts in (expected, found))
+        expected, found = (
+            {fact.without_collation for fact in facts if fact.kind not in _COLLATIONS} for facts in (expected, found)
+        )
     return compare(expected, found)
 
 
 def compare(expected: Iterable[Fact], found: Iterable[Fact]) -> list[Difference]:
     """How the facts found differ from those expected; missing and different ones first.
 
-    A table that is not expected, and an index (not a key) that is not, are additions that do no harm.
+    A table, an index (not a key) or a policy that is not expected is an addition that does no harm.
     """
     expected, found = set(expected), set(found)
     tables = {fact.table for fact in expected}
@@ -166,8 +176,7 @@ def compare(expected: Iterable[Fact], found: Iterable[Fact]) -> list[Difference]
         elif fact.table in present:
             result.append(Difference("missing", str(fact), fact.detail))
     result += [
-        Difference("extra", str(fact), found=fact.detail, harmless=fact.kind in (INDEX, INVISIBLE, INVALID))
-        for fact in sorted(left)
+        Difference("extra", str(fact), found=fact.detail, harmless=fact.kind in _HARMLESS) for fact in sorted(left)
     ]
     result += [Difference("extra", f"table {table}", harmless=True) for table in sorted(present - tables)]
     return result

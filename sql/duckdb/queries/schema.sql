@@ -52,6 +52,19 @@ FROM (
 ) AS k
 ORDER BY 1, 2, 3, 5;
 
+-- name: schema_rules
+-- returns: many
+-- params: -
+-- why: What no migration makes, and what decides which rows a table takes: checks.
+SELECT
+    c.table_name, 'check constraint' AS kind, array_to_string(c.constraint_column_names, ', ') AS name,
+    c.constraint_text AS detail, NULL AS lasting_name
+FROM duckdb_constraints() AS c
+WHERE c.database_name = current_database()
+    AND c.schema_name = current_schema()
+    AND c.constraint_type = 'CHECK'
+ORDER BY 1, 2, 3;
+
 -- name: schema_objects
 -- returns: many
 -- params: -

@@ -96,6 +96,45 @@ WHERE k.table_schema = database()
     AND k.referenced_table_name IS NOT NULL
 ORDER BY 1, 2, 3, 5;
 
+-- name: schema_rules
+-- returns: many
+-- params: -
+-- why: What no migration makes, and what decides which rows a table takes, or whether it keeps them: checks, triggers,
+-- why: other engines than InnoDB, which know neither transactions nor foreign keys; and how text of later columns would
+-- why: compare.
+SELECT
+    k.table_name AS table_name, 'check constraint' AS kind, k.constraint_name AS name, c.check_clause AS detail,
+    k.constraint_name AS lasting_name
+FROM information_schema.table_constraints AS k
+INNER JOIN information_schema.check_constraints AS c
+    ON c.constraint_schema = k.constraint_schema
+    AND c.constraint_name = k.constraint_name
+    /*M!100600 AND c.table_name = k.table_name */
+WHERE k.table_schema = database()
+    AND k.constraint_type = 'CHECK'
+UNION ALL
+SELECT
+    g.event_object_table, 'trigger', g.trigger_name, lower(concat(g.action_timing, ' ', g.event_manipulation)), NULL
+FROM information_schema.triggers AS g
+WHERE g.event_object_schema = database()
+UNION ALL
+SELECT t.table_name, 'storage', concat('engine ', t.engine), NULL, NULL
+FROM information_schema.tables AS t
+WHERE t.table_schema = database()
+    AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
+    AND t.engine <> 'InnoDB'
+UNION ALL
+SELECT t.table_name, 'storage', 'system versioning', NULL, NULL
+FROM information_schema.tables AS t
+WHERE t.table_schema = database()
+    AND t.table_type = 'SYSTEM VERSIONED'
+UNION ALL
+SELECT t.table_name, 'default collation', t.table_collation, NULL, NULL
+FROM information_schema.tables AS t
+WHERE t.table_schema = database()
+    AND t.table_collation NOT IN ('utf8mb4_0900_bin', 'utf8mb4_nopad_bin')
+ORDER BY 1, 2, 3;
+
 -- name: schema_objects
 -- returns: many
 -- params: -

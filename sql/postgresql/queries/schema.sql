@@ -145,6 +145,48 @@ WHERE n.nspname = current_schema()
     AND f.contype = 'f'
 ORDER BY 1, 2, 3, 5;
 
+-- name: schema_rules
+-- returns: many
+-- params: -
+-- why: What no migration makes, and what decides which rows a table takes or shows, or whether it keeps them: checks,
+-- why: triggers, rules, policies, row-level security, tables that a crash empties.
+SELECT
+    CAST(t.relname AS TEXT) AS table_name, r.kind, CAST(r.name AS TEXT) AS name, r.detail,
+    CASE WHEN r.kind = 'check constraint' THEN CAST(r.name AS TEXT) END AS lasting_name
+FROM pg_catalog.pg_class AS t
+INNER JOIN pg_catalog.pg_namespace AS n
+    ON n.oid = t.relnamespace
+CROSS JOIN LATERAL (
+    SELECT 'check constraint' AS kind, k.conname AS name, pg_get_constraintdef(k.oid) AS detail
+    FROM pg_catalog.pg_constraint AS k
+    WHERE k.conrelid = t.oid
+        AND k.contype = 'c'
+    UNION ALL
+    SELECT
+        'trigger', g.tgname,
+        concat('calls ', CAST(CAST(g.tgfoid AS REGPROC) AS TEXT), CASE WHEN g.tgenabled = 'D' THEN ', disabled' END)
+    FROM pg_catalog.pg_trigger AS g
+    WHERE g.tgrelid = t.oid
+        AND NOT g.tgisinternal
+    UNION ALL
+    SELECT 'rule', w.rulename, NULL
+    FROM pg_catalog.pg_rewrite AS w
+    WHERE w.ev_class = t.oid
+    UNION ALL
+    SELECT 'policy', p.polname, NULL
+    FROM pg_catalog.pg_policy AS p
+    WHERE p.polrelid = t.oid
+    UNION ALL
+    SELECT 'row-level security', CASE WHEN t.relforcerowsecurity THEN 'forced' ELSE 'enabled' END, NULL
+    WHERE t.relrowsecurity
+    UNION ALL
+    SELECT 'storage', 'unlogged', NULL
+    WHERE t.relpersistence = 'u'
+) AS r
+WHERE n.nspname = current_schema()
+    AND t.relkind IN ('r', 'p')
+ORDER BY 1, 2, 3;
+
 -- name: schema_objects
 -- returns: many
 -- params: -

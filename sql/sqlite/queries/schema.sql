@@ -63,6 +63,30 @@ INNER JOIN pragma_foreign_key_list(t.name) AS f
 WHERE t.type = 'table'
 ORDER BY 1, 2, 3, 5;
 
+-- name: schema_rules
+-- returns: many
+-- params: -
+-- why: What no migration makes, and what decides which rows a table takes, or how their text compares: triggers, and
+-- why: words in the definition of a table, which the engine keeps as it was written.
+SELECT
+    t.name AS table_name, 'trigger' AS kind, g.name AS name, NULL AS detail, NULL AS lasting_name
+FROM sqlite_master AS t
+INNER JOIN sqlite_master AS g
+    ON g.tbl_name = t.name
+    AND g.type = 'trigger'
+WHERE t.type = 'table'
+UNION ALL
+SELECT t.name, 'check constraint', 'in its definition', NULL, NULL
+FROM sqlite_master AS t
+WHERE t.type = 'table'
+    AND instr(replace(upper(t.sql), 'CHECKSUM', ''), 'CHECK') > 0
+UNION ALL
+SELECT t.name, 'collation', 'in its definition', NULL, NULL
+FROM sqlite_master AS t
+WHERE t.type = 'table'
+    AND instr(upper(t.sql), 'COLLATE') > 0
+ORDER BY 1, 2, 3;
+
 -- name: schema_objects
 -- returns: many
 -- params: -
