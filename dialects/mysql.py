@@ -148,10 +148,6 @@ _NO_KEYS = (
     "This user may not set that for its own session: let an administrator grant it SESSION_VARIABLES_ADMIN (or SUPER) "
     "until the schema is up to date, or apply it as a user who has it. Every table has a primary key then."
 )
-_NO_KEYS_FOR_ALL = (
-    "It cannot be set for one session: let an administrator run SET GLOBAL innodb_force_primary_key = OFF, apply the "
-    "schema, and set it back to ON. Every table has a primary key then."
-)
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
@@ -322,8 +318,6 @@ class MySQLDialect(ServerDialect):
             yield
             return
         before = {"require_key": int(_REQUIRE_KEY in rules), "invisible_key": int(_INVISIBLE_KEY in rules)}
-        if not any(before.values()):
-            raise MigrationError(_KEYS.format(rules), _NO_KEYS_FOR_ALL)
         try:
             session.execute("migration_key_rules_set", require_key=0, invisible_key=0)
         except PermissionDenied:

@@ -18,6 +18,7 @@ from pathlib import Path
 from trialstore.dialects.errors import MigrationFileInvalid
 
 from .catalogue import ROOT
+from .locks import EFFECTS, NO_LOCK, STOPS, Lock, parse_locks
 from .reading import SqlFile, SqlStatement, Syntax, load_syntax, read_sql
 
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
@@ -27,6 +28,7 @@ _REQUIRED = ("migration", "purpose", "transaction", "locks", "destructive")
 _TRANSACTION = re.compile(r"(?:BEGIN|START TRANSACTION|COMMIT|ROLLBACK|END|ABORT|SAVEPOINT|RELEASE)\b")
 
 _BIND = re.compile(r":\w")
+_ACCEPT = re.compile(r"--\s*accept:")
 
 _RESTORE = "Fix the file, or restore the one of the release."
 
@@ -39,7 +41,9 @@ class Migration:
     slug: str
     purpose: str
     transaction: bool
-    locks: str
+    locks: tuple[Lock, ...]
+    locks_text: str
+    """The locks as the file says them."""
     destructive: bool
     nothing: str
     adopts: str
@@ -52,8 +56,9 @@ class Migration:
 
 def checksum(text: str) -> str:
     """sha256 over the text with line ends and trailing blanks normalised, so that a checkout's line ends do not
-    count."""
+    count; nor do the comments that accept what lint finds, which change nothing that runs."""
     lines = [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    lines = [line for line in lines if not _ACCEPT.match(line)]
     return hashlib.sha256("\n".join(lines).rstrip("\n").encode("utf-8")).hexdigest()
 
 
@@ -120,12 +125,21 @@ def _migration(
         raise MigrationFileInvalid(
             f"{filename}: either it has statements, or a header 'nothing' that says why not.", _RESTORE
         )
+    try:
+        locks = parse_locks(headers["locks"])
+    except ValueError as exc:
+        raise MigrationFileInvalid(
+            f"{filename}: header 'locks' has a sentence that is not of its form: {str(exc)!r}.",
+            "LOCK on TABLES stops " + " or ".join(STOPS) + "; " + " or ".join(EFFECTS) + "; at once or N s per "
+            f"1,000,000 rows. Or: {' Or: '.join(NO_LOCK)}",
+        ) from None
     return Migration(
         version=int(match[1]),
         slug=match[2],
         purpose=headers["purpose"],
         transaction=headers["transaction"] == "on",
-        locks=headers["locks"],
+        locks=locks,
+        locks_text=headers["locks"],
         destructive=headers["destructive"] == "yes",
         nothing=headers.get("nothing", ""),
         adopts=headers.get("adopts", ""),

@@ -7,9 +7,12 @@ can say, stands in `sql/<engine>/script.sql`:
     -- value: NAME EXPRESSION     what the engine has for the time of a bookkeeping statement, in UTC
     -- part: usage                how to run and to check a script (comments)
     -- part: start                opens the transaction, if DDL can be rolled back, and takes the migration lock
+    -- part: stop                 after each of the parts that may stop, where they only say why
     -- part: empty                stops unless there are no tables of an experiment store; binds :tables, :message
     -- part: begun                stops unless there is a history; binds :message
-    -- part: history              stops unless it is :version rows that are :known to be of these files; binds :message
+    -- part: history              stops unless it is :rows rows that are :known to be of these files; binds :message
+    -- part: next                 between two migrations of a database that is in use: what was done is committed
+    -- part: tables               locks :tables, all of them or none, where that avoids deadlocks; binds :mode
     -- part: end                  commits, and frees what the first part took
 
 In a part, `-- run: NAME param=1 other='text'` stands for a statement of the catalogue, and `-- client: …` for a
@@ -31,13 +34,15 @@ from trialstore.dialects.base import Dialect
 from trialstore.dialects.errors import ConfigError, MigrationFileInvalid
 
 from .catalogue import ROOT, load_catalogue
-from .history import DONE, library_version
+from .history import DONE, RUNNING, HistoryRow, library_version
 from .inspection import BASE_TABLES
+from .locks import STOPS, Lock, seconds, worst
 from .migrations import Migration, load_migrations
-from .steps import Action, Step, steps
+from .steps import Action, Step, steps, whole
 
 FILE = "script.sql"
-PARTS = ("usage", "start", "empty", "begun", "history", "end")
+PARTS = ("usage", "start", "stop", "empty", "begun", "history", "next", "tables", "end")
+GUARDS = ("start", "empty", "begun", "history")
 VALUES = ("started_at", "finished_at")
 CLIENT = "-- client: "
 WIDTH = 120
@@ -73,10 +78,12 @@ class Script:
     text: str
 
 
-def make_script(dialect: type[Dialect], start: int = 0, target: int | None = None) -> Script:
+def make_script(dialect: type[Dialect], start: int = 0, target: int | None = None, statement: int = 1) -> Script:
     """The script that brings a database from version `start` (0: one without tables) to `target` (None: the newest).
 
-    Needs neither a connection nor a driver. Raises ConfigError where there is no such version, or nothing to do.
+    With a `statement` it goes on with that one of the first migration, after an earlier run has done those before.
+    Needs neither a connection nor a driver. Raises ConfigError where there is no such version or statement, where the
+    engine leaves no migration half done, or where there is nothing to do.
     """
     chain = load_migrations(dialect.migrations_folder)
     last = len(chain) if target is None else target
@@ -85,8 +92,24 @@ def make_script(dialect: type[Dialect], start: int = 0, target: int | None = Non
             f"No script leads from version {start} to version {last}.",
             f"Versions are 0 (an empty database) to {len(chain)}, and a script leads to a newer one.",
         )
-    writer = _Writer(dialect, chain[:start], chain[start:last])
+    if statement > 1:
+        _check_statement(dialect, chain[start], statement)
+    writer = _Writer(dialect, chain[:start], chain[start:last], statement - 1)
     return Script(dialect.name, start, chain[start:last], "\n".join(writer.lines()) + "\n")
+
+
+def _check_statement(dialect: type[Dialect], first: Migration, statement: int) -> None:
+    if whole(first, transactional=dialect.transactional_ddl):
+        raise ConfigError(
+            f"Migration {first} is never left half done on {dialect.name}, so a script cannot begin at statement "
+            f"{statement}.",
+            "Leave --statement out.",
+        )
+    if statement > len(first.statements):
+        raise ConfigError(
+            f"Migration {first} has no statement {statement}: they are 1 to {len(first.statements)}.",
+            "'trialstore schema status' and the table trialstore_schema say how many are done: give the next one.",
+        )
 
 
 def engine_file(dialect: type[Dialect], name: str) -> Path:
@@ -123,10 +146,14 @@ def parse_template(source: str, name: str) -> Template:
 class _Writer:
     """Writes one script, line by line."""
 
-    def __init__(self, dialect: type[Dialect], before: Sequence[Migration], pending: Sequence[Migration]) -> None:
+    def __init__(
+        self, dialect: type[Dialect], before: Sequence[Migration], pending: Sequence[Migration], done: int
+    ) -> None:
         self.dialect = dialect
         self.before = before
         self.pending = pending
+        self.done = done
+        """How many statements of the first migration an earlier run has done."""
         self.catalogue = load_catalogue(dialect.sql_folders)
         file = engine_file(dialect, FILE)
         self.template = parse_template(file.read_text(encoding="utf-8"), f"{dialect.name}/{FILE}")
@@ -136,23 +163,45 @@ class _Writer:
         start = len(self.before)
         yield from self._header()
         yield from self._part("start")
-        if start:
-            yield from self._part("begun", message=_refusal(start, "has no table trialstore_schema"))
+        if start or self.done:
+            yield from self._part("begun", message=self._refusal(start, "has no table trialstore_schema"))
         else:
-            refusal = _refusal(start, "holds tables of an experiment store")
+            refusal = self._refusal(start, "holds tables of an experiment store")
             yield from self._part("empty", tables=f",{','.join(sorted(BASE_TABLES))},", message=refusal)
             yield from self._statement("history_create")
-        # A row of another version, with another checksum, or unfinished, is not among those that are known.
-        known = "\n".join(f"{migration.version}={migration.slug}={migration.checksum}," for migration in self.before)
-        refusal = _refusal(start, "is at another version, was left halfway, or has another history")
-        yield from self._part("history", version=start, known=known, message=refusal)
-        for migration in self.pending:
-            yield from self._migration(migration)
+        yield from self._guard(self.before)
+        for number, migration in enumerate(self.pending):
+            # Of an empty database nobody is kept waiting, and nobody is to be left with half a schema.
+            if start and number and self.template.parts["next"] != [""]:
+                yield from _comment(f"Migration {migration} is a transaction of its own.")
+                yield from self._part("next")
+                yield from self._guard((*self.before, *self.pending[:number]))
+            yield from self._migration(migration, self.done if number == 0 else 0)
         yield from self._part("end")
+
+    def _guard(self, before: Sequence[Migration]) -> Iterator[str]:
+        """Stops unless those migrations, and no others, are recorded, and of the next one what is to be there."""
+        # A row of another version, with another checksum, or unfinished, is not among those that are known.
+        states = [(migration, DONE) for migration in before]
+        if self.done and len(before) == len(self.before):
+            states.append((self.pending[0], str(self.done)))
+        known = "\n".join(f"{one.version}={one.slug}={one.checksum}={state}," for one, state in states)
+        refusal = self._refusal(len(before), "is at another version, was left halfway, or has another history")
+        yield from self._part("history", rows=len(states), known=known, message=refusal)
+
+    def _refusal(self, at: int, found: str) -> str:
+        expected = f"a database at version {at}" if at else "an empty database"
+        if at > len(self.before):
+            return f"This step was not begun: it is for {expected}, and this one {found}."
+        if self.done:
+            expected += f" with {self.done} statements of {self.pending[0]} done"
+        return f"Nothing was changed: this script is for {expected}, and this one {found}."
 
     def _header(self) -> Iterator[str]:
         start, last = len(self.before), self.pending[-1].version
         of = f"version {start:04d}" if start else "an empty database"
+        if self.done:
+            of += f", with {self.done} statements of {self.pending[0]} done,"
         yield from _comment(f"trialstore {library_version()}: schema script for {self.dialect.name}")
         yield "--"
         yield from _comment(
@@ -162,19 +211,30 @@ class _Writer:
         yield from self.template.parts["usage"]
         yield from _comment("What it does, and what each step locks:")
         yield "--"
+        locks = [lock for migration in self.pending for lock in migration.locks if start or self.done]
+        yield from _comment(_sum(locks), indent="  ")
         for migration in self.pending:
-            yield from _comment(f"{migration}: {migration.nothing or migration.locks}", indent="  ")
+            yield from _comment(f"{migration}: {migration.nothing or migration.locks_text}", indent="  ")
         yield ""
 
-    def _migration(self, migration: Migration) -> Iterator[str]:
+    def _migration(self, migration: Migration, done: int) -> Iterator[str]:
         yield from _comment(f"Migration {migration}. {migration.purpose}")
         if migration.nothing:
             yield from _comment(f"Nothing to do here: {migration.nothing}")
         if migration.destructive:
             yield from _comment("Destructive: it removes data.")
         yield ""
-        for step in steps(migration, transactional=self.dialect.transactional_ddl):
+        if self.before and self.template.parts["tables"] != [""]:
+            yield from self._tables(migration)
+        begun = HistoryRow(migration.version, migration.slug, migration.checksum, RUNNING, done) if done else None
+        for step in steps(migration, transactional=self.dialect.transactional_ddl, begun=begun):
             yield from self._step(step)
+
+    def _tables(self, migration: Migration) -> Iterator[str]:
+        """Lock what the migration will lock, each table for itself or all of them together."""
+        for lock in migration.locks:
+            if lock.stops != STOPS[0]:
+                yield from self._part("tables", tables=", ".join(lock.tables), mode=lock.mode)
 
     def _step(self, step: Step) -> Iterator[str]:
         """A step as the migrator carries it out, so that it can go on where a script stopped.
@@ -209,6 +269,11 @@ class _Writer:
 
     def _part(self, name: str, **params: Any) -> Iterator[str]:
         """A part of the template: its own SQL, statements of the catalogue, and commands of the client."""
+        yield from self._lines_of(name, params)
+        if name in GUARDS:
+            yield from self._lines_of("stop", {})
+
+    def _lines_of(self, name: str, params: Mapping[str, Any]) -> Iterator[str]:
         own: list[str] = []
         for line in self.template.parts[name]:
             match = _DIRECTIVE.fullmatch(line)
@@ -246,15 +311,19 @@ class _Writer:
         return str(clause.bindparams(**values).compile(compile_kwargs={"literal_binds": True}))
 
 
+def _sum(locks: Sequence[Lock]) -> str:
+    """In a sentence or two, how long all of it takes, and the worst lock."""
+    heaviest = worst(locks)
+    if heaviest is None:
+        return "In all: it locks no table that others use."
+    total = f"about {seconds(locks):g} s if each table has 1,000,000 rows" if seconds(locks) else "a moment"
+    return f"In all: {total}. The worst lock: {heaviest}"
+
+
 def _call(words: str) -> tuple[str, dict[str, Any]]:
     """What a line `-- run:` says: the statement's name, and its params."""
     name, _, rest = words.partition(" ")
     return name, {param: int(number) if number else quoted for param, quoted, number in _PARAM.findall(rest)}
-
-
-def _refusal(start: int, found: str) -> str:
-    expected = f"a database at version {start}" if start else "an empty database"
-    return f"Nothing was changed: this script is for {expected}, and this one {found}."
 
 
 def _ended(statement: str) -> Iterator[str]:

@@ -65,6 +65,11 @@ class Step:
         return self.migration.statements[self.number - 1]
 
 
+def whole(migration: Migration, *, transactional: bool) -> bool:
+    """Whether a migration is done as a whole or not at all, where DDL is `transactional`."""
+    return transactional and migration.transaction
+
+
 def steps(migration: Migration, *, transactional: bool, begun: HistoryRow | None = None) -> Iterator[Step]:
     """What carries out a migration, in order.
 

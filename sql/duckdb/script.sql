@@ -19,6 +19,8 @@
 -- part: start
 BEGIN TRANSACTION;
 
+-- part: stop
+
 -- part: empty
 SELECT CASE WHEN count(*) > 0 THEN error(:message) END AS stopped
 FROM duckdb_tables()
@@ -37,14 +39,18 @@ WHERE database_name = current_database()
 SELECT
     CASE
         WHEN
-            count(*) <> :version
+            count(*) <> :rows
             OR count(*) FILTER (
                 WHERE state IN ('done', 'adopted')
-                    AND instr(:known, concat(version, '=', slug, '=', checksum, ',')) > 0
-            ) <> :version
+                    AND instr(:known, concat(version, '=', slug, '=', checksum, '=done,')) > 0
+            ) <> :rows
             THEN error(:message)
     END AS stopped
 FROM trialstore_schema;
+
+-- part: next
+
+-- part: tables
 
 -- part: end
 COMMIT;

@@ -8,9 +8,14 @@
 --
 --     psql --no-psqlrc --file=FILE 'host=HOST dbname=DATABASE user=OWNER'
 --
--- It is one transaction: it happens as a whole or not at all, and psql ends with exit code 3 if it was stopped. It
--- waits at most 30 seconds for a lock, and no statement may take more than 15 minutes: change that below for very large
--- tables. Tables are made in the first schema of search_path. The line that begins with a backslash is psql's own.
+-- An empty database is filled in one transaction. In one that is in use each migration is a transaction of its own, as
+-- for 'trialstore schema apply': it happens as a whole or not at all, and what was done before it stays. psql ends with
+-- exit code 3 if the script was stopped. Then go on with 'trialstore schema apply', or with a script --from the version
+-- that the database is at.
+--
+-- It waits at most 30 seconds for a lock, each time so briefly that nobody queues behind it for long, and no statement
+-- may take more than 15 minutes: change that below for very large tables. Tables are made in the first schema of
+-- search_path. The line that begins with a backslash is psql's own.
 --
 -- Check it afterwards with 'trialstore schema status', or by
 --
@@ -22,6 +27,8 @@
 -- run: begin_write
 -- run: migration_timeouts lock_ms='30000' statement_ms='900000'
 -- run: migration_lock
+
+-- part: stop
 
 -- part: empty
 DO $$
@@ -56,15 +63,59 @@ DO $$
 BEGIN
     IF (
         SELECT
-            count(*) <> :version
+            count(*) <> :rows
             OR count(*) FILTER (
-                WHERE state IN ('done', 'adopted')
-                    AND strpos(:known, concat(version, '=', slug, '=', checksum, ',')) > 0
-            ) <> :version
+                WHERE strpos(
+                    :known,
+                    concat(
+                        version, '=', slug, '=', checksum, '=',
+                        CASE
+                            WHEN state IN ('done', 'adopted') THEN 'done'
+                            WHEN state IN ('running', 'failed') THEN CAST(statements_done AS TEXT)
+                            ELSE '?'
+                        END,
+                        ','
+                    )
+                ) > 0
+            ) <> :rows
         FROM trialstore_schema
     ) THEN
         RAISE EXCEPTION USING MESSAGE = :message;
     END IF;
+END
+$$;
+
+-- part: next
+COMMIT;
+-- run: begin_write
+-- run: migration_timeouts lock_ms='30000' statement_ms='900000'
+-- run: migration_lock
+
+-- part: tables
+-- All of these tables or none of them: who holds one and wants another is let through within the time in which the
+-- server calls it a deadlock. That is tried for half a minute.
+DO $$
+DECLARE
+    late TIMESTAMP WITH TIME ZONE := clock_timestamp() + INTERVAL '30 s';
+    wanted TEXT := :tables;
+    patience TEXT := (
+        SELECT CAST(greatest(1, 0.8 * CAST(setting AS INTEGER) / array_length(string_to_array(wanted, ','), 1)) AS TEXT)
+        FROM pg_catalog.pg_settings
+        WHERE name = 'deadlock_timeout'
+    );
+BEGIN
+    LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', patience, TRUE);
+            EXECUTE concat('LOCK TABLE ', wanted, ' IN ', :mode, ' MODE');
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            IF clock_timestamp() > late THEN
+                RAISE;
+            END IF;
+            PERFORM pg_sleep(0.05 + 0.1 * random());
+        END;
+    END LOOP;
 END
 $$;
 

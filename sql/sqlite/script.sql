@@ -24,6 +24,8 @@
 -- run: session_foreign_keys
 -- run: begin_write
 
+-- part: stop
+
 -- part: empty
 -- The error names the constraint that fails. (Otherwise only triggers can raise an error.)
 CREATE TEMPORARY TABLE trialstore_guard_empty (passed INTEGER NOT NULL, CONSTRAINT :message CHECK (passed));
@@ -49,12 +51,16 @@ CREATE TEMPORARY TABLE trialstore_guard (passed INTEGER NOT NULL, CONSTRAINT :me
 
 INSERT INTO trialstore_guard (passed)
 SELECT
-    count(*) = :version
+    count(*) = :rows
     AND count(*) FILTER (
         WHERE state IN ('done', 'adopted')
-            AND instr(:known, version || '=' || slug || '=' || checksum || ',') > 0
-    ) = :version
+            AND instr(:known, version || '=' || slug || '=' || checksum || '=done,') > 0
+    ) = :rows
 FROM trialstore_schema;
+
+-- part: next
+
+-- part: tables
 
 -- part: end
 COMMIT;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -174,7 +175,8 @@ def _plan_dict(found: SchemaPlan) -> dict[str, Any]:
                 "version": planned.migration.version,
                 "slug": planned.migration.slug,
                 "purpose": planned.migration.purpose,
-                "locks": planned.migration.locks,
+                "locks": planned.migration.locks_text,
+                "lock_details": [{**asdict(lock), "rewrites": lock.rewrites} for lock in planned.migration.locks],
                 "undone_by_rollback": planned.undone_by_rollback,
                 "destructive": planned.migration.destructive,
                 "nothing": planned.migration.nothing or None,
@@ -210,7 +212,7 @@ def _migration_text(planned: PlannedMigration) -> str:
         "",
         f"-- {migration}",
         f"-- purpose: {migration.purpose}",
-        f"-- locks: {migration.locks}",
+        f"-- locks: {migration.locks_text}",
         f"-- failure: {failure}",
         f"-- destructive: {'yes' if migration.destructive else 'no'}",
     ]

@@ -41,17 +41,27 @@ def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--to", "target", metavar="M", type=click.IntRange(min=1), help="Version to end at (default: the newest)."
 )
-def script(dialect: str, start: int, target: int | None, output: Path | None, *, as_json: bool) -> None:
+@click.option(
+    "--statement",
+    metavar="K",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Go on with statement K of the migration after N, where an earlier run was stopped.",
+)
+def script(
+    dialect: str, start: int, target: int | None, statement: int, output: Path | None, *, as_json: bool
+) -> None:
     """Print a script that the engine's own client applies.
 
     It creates or upgrades the schema and records that, as 'apply' would, and stops before anything is changed if the
     database is at another version than N. Needs neither a database nor a driver. The same every time.
     """
-    made = make_script(engine_class(dialect), start, target)
+    made = make_script(engine_class(dialect), start, target, statement)
     about = {
         "dialect": made.dialect,
         "from": made.start,
         "to": made.migrations[-1].version,
+        "statement": statement,
         "migrations": [str(migration) for migration in made.migrations],
     }
     _write(made.text, about, output, as_json=as_json)

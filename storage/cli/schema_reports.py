@@ -45,7 +45,7 @@ def plan_report(found: SchemaPlan) -> Report:
             ERROR if planned.migration.destructive else WARNING,
             str(planned.migration),
             f"{planned.migration} is pending. {planned.migration.purpose}",
-            f"Locks: {planned.migration.nothing or planned.migration.locks}",
+            f"Locks: {planned.migration.nothing or planned.migration.locks_text}",
         )
         for planned in found.migrations
     ]

@@ -303,7 +303,7 @@ def test_the_header_says_what_it_does_and_what_it_locks(dialect: str) -> None:
         assert (str(migration) in comments) == (3 < migration.version <= 8)
     assert "version 0003 to version 0008" in comments
     for migration in make_script(engine_class(dialect), 3, 8).migrations:
-        assert (migration.nothing or migration.locks) in comments
+        assert (migration.nothing or migration.locks_text) in comments
         assert migration.purpose in " ".join(text.replace("\n--", "").split())
     assert text.isascii()  # a client may take it for any character set
     assert "Run it" in comments
@@ -335,6 +335,7 @@ def test_json_tells_what_it_is_beside_the_text() -> None:
         "dialect": "mysql",
         "from": 7,
         "to": 9,
+        "statement": 1,
         "migrations": ["0008_query_indexes", "0009_trial_lineage"],
         "text": script("mysql", 7, 9),
     }

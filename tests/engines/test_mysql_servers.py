@@ -78,16 +78,16 @@ def test_who_may_not_set_that_is_told_before_anything_is_written(
 
 
 @on_mariadb
-def test_a_server_that_demands_primary_keys_of_all_is_named_before_anything_is_written(database: Database) -> None:
+@pytest.mark.parametrize("by_script", [False, True])
+def test_a_server_that_demands_keys_of_all_tables_gets_them_from_the_first_migration_on(
+    database: Database, by_script: bool
+) -> None:
     with global_settings(database, {"innodb_force_primary_key": "ON"}):
-        error = refusal(lambda: SqlStorage(database.config()))
-        assert type(error) is MigrationError
-        assert "innodb_force_primary_key" in error.message
-        assert "SET GLOBAL innodb_force_primary_key = OFF" in error.hint
-        assert database.tables() == []
-    SqlStorage(database.config()).dispose()
-    with global_settings(database, {"innodb_force_primary_key": "ON"}), SqlStorage(database.config()) as storage:
-        use(storage)
+        if by_script:
+            done = apply_script("mysql", database.config(), make_script(MySQLDialect).text)
+            assert (done.code, done.errors) == (0, "")
+        with SqlStorage(database.config()) as storage:
+            use(storage)
 
 
 @on_mysql
@@ -103,15 +103,6 @@ def test_a_script_sets_it_for_its_session(database: Database, plain: Config) -> 
         assert database.admin(INVISIBLE) == []
         with SqlStorage({**plain, "schema_policy": "verify"}) as storage:
             use(storage)
-
-
-@on_mariadb
-def test_a_script_stops_where_it_cannot_be_set(database: Database) -> None:
-    with global_settings(database, {"innodb_force_primary_key": "ON"}):
-        done = apply_script("mysql", database.config(), make_script(MySQLDialect).text)
-        assert done.code != 0
-        assert "innodb_force_primary_key" in done.errors
-        assert database.tables() == []
 
 
 # Servers that take no writes, and users who may not log in any more

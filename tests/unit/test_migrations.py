@@ -25,7 +25,7 @@ HEAD = """\
 -- purpose: Adds things,
 -- purpose: and more of them.
 -- transaction: on
--- locks: A moment.
+-- locks: WRITE on thing stops writers; changes the definition; at once.
 -- destructive: no
 """
 BODY = """
@@ -45,7 +45,7 @@ def test_a_file_says_what_it_is_for_and_what_it_runs() -> None:
     migration = parse_migration(HEAD + "-- adopts: abc\n" + BODY, NAME)
     assert (migration.version, migration.slug, str(migration)) == (3, "add_things", "0003_add_things")
     assert migration.purpose == "Adds things, and more of them."
-    assert (migration.transaction, migration.destructive, migration.locks) == (True, False, "A moment.")
+    assert (migration.transaction, migration.destructive) == (True, False)
     assert (migration.adopts, migration.nothing) == ("abc", "")
     assert migration.statements == (
         "CREATE TABLE thing (\n    name VARCHAR(10) DEFAULT ';'\n)",
@@ -111,7 +111,7 @@ def test_line_ends_and_trailing_blanks_do_not_count(change: Any) -> None:
     "change",
     [
         lambda text: text.replace("INTEGER", "BIGINT"),
-        lambda text: text.replace("A moment", "An hour"),
+        lambda text: text.replace("at once", "2 s per 1,000,000 rows"),
         lambda text: text.replace("    name", "  name"),
         lambda text: text.replace("\n", "\n\n", 1),
         lambda text: " " + text,

@@ -2,7 +2,7 @@
 -- purpose: The tables of an experiment store: experiments, objectives, tunable configs, trials and what they yield.
 -- purpose: Same structure as on the other engines. mlos_bench cannot write to DuckDB, so there is nothing to adopt.
 -- transaction: on
--- locks: Creates tables only; no other process has the file open.
+-- locks: No lock on tables that exist.
 -- destructive: no
 -- accept: no-primary-key trial_status and trial_telemetry have a unique key, as on the other engines.
 

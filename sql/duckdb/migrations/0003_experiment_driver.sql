@@ -1,7 +1,7 @@
 -- migration: 0003 experiment_driver
 -- purpose: When an experiment ran, its status, and the host and process that drove it.
 -- transaction: on
--- locks: Changes the table's definition only, no rows; no other process has the file open.
+-- locks: EXCLUSIVE on all tables stops everyone; changes the definition; at once.
 -- destructive: no
 
 ALTER TABLE experiment ADD COLUMN ts_start TIMESTAMP;

@@ -3,7 +3,7 @@
 -- purpose: e and n text and JSON with escapes. NULL where the value is NULL, or where its writer knows no types: such a
 -- purpose: value is read by what it looks like.
 -- transaction: on
--- locks: Changes the definition of four tables only, no rows; no other process has the file open.
+-- locks: EXCLUSIVE on all tables stops everyone; changes the definition; at once.
 -- destructive: no
 
 ALTER TABLE config_param ADD COLUMN value_type CHAR(1);

@@ -1,7 +1,7 @@
 -- migration: 0008 query_indexes
 -- purpose: Finding due trials of an experiment, and the trials of a config, without reading all trials.
 -- transaction: on
--- locks: Nothing to do here.
+-- locks: EXCLUSIVE on all tables stops everyone; builds indexes; 1 s per 1,000,000 rows.
 -- destructive: no
 -- nothing: DuckDB changes an indexed column by deleting and inserting the row, which foreign keys that refer to the row
 -- nothing: then forbid: with an index on status no trial could be started. Its scans skip row groups by the least and

@@ -1,7 +1,7 @@
 -- migration: 0009 trial_lineage
 -- purpose: Where a trial that was merged into an experiment was first run, so that merging again adds only what is new.
 -- transaction: on
--- locks: Creates a table only; no other process has the file open.
+-- locks: EXCLUSIVE on all tables stops everyone; changes the definition; at once.
 -- destructive: no
 
 -- The source has no foreign key: its experiment may live in another database, or be deleted later.

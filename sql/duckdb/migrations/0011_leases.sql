@@ -3,7 +3,7 @@
 -- purpose: old holder's writes from the present one's. And which call made, or took, a trial: a call whose answer was
 -- purpose: lost on the way is made again, and finds out so what the first one did.
 -- transaction: on
--- locks: Changes the table's definition only, no rows; no other process has the file open.
+-- locks: EXCLUSIVE on all tables stops everyone; changes the definition; at once.
 -- destructive: no
 
 ALTER TABLE trial ADD COLUMN lease_ends TIMESTAMP;

@@ -4,7 +4,7 @@
 -- purpose: each reads its own out of the comment for it. Keys are too long for other row formats than DYNAMIC.
 -- purpose: Same structure as revision d2a708351ba8 of mlos_bench, so that its databases can be adopted at this step.
 -- transaction: off
--- locks: Creates tables only; locks no table that exists.
+-- locks: No lock on tables that exist.
 -- destructive: no
 -- adopts: d2a708351ba8
 -- accept: no-primary-key mlos_bench made trial_status and trial_telemetry without one; 0007 adds both.

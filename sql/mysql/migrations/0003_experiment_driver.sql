@@ -1,8 +1,7 @@
 -- migration: 0003 experiment_driver
 -- purpose: When an experiment ran, its status, and the host and process that drove it.
 -- transaction: off
--- locks: Changes the table's definition only, no rows; a metadata lock for milliseconds at any size. A server that
--- locks: cannot do so refuses it (ALGORITHM = INSTANT).
+-- locks: SHARED_UPGRADABLE on experiment stops nobody; changes the definition; at once.
 -- destructive: no
 -- adopts: 8928a401115b
 

@@ -3,8 +3,8 @@
 -- purpose: e and n text and JSON with escapes. NULL where the value is NULL, or where its writer knows no types: such a
 -- purpose: value is read by what it looks like.
 -- transaction: off
--- locks: Changes the definition of four tables only, no rows; metadata locks for milliseconds at any size. A server
--- locks: that cannot do so refuses it (ALGORITHM = INSTANT).
+-- locks: SHARED_UPGRADABLE on config_param, trial_param, trial_result, trial_telemetry stops nobody; changes the
+-- locks: definition; at once.
 -- destructive: no
 
 ALTER TABLE config_param

@@ -2,7 +2,7 @@
 -- purpose: Finding due trials of an experiment, and the trials of a config, without reading all trials. The index on
 -- purpose: config_id alone, made for the foreign key, is then needless.
 -- transaction: off
--- locks: Reads the trial table once for each index; writers go on meanwhile. About 3 s for 1,000,000 trials.
+-- locks: SHARED_UPGRADABLE on trial stops nobody; builds indexes; 2 s per 1,000,000 rows.
 -- destructive: no
 
 ALTER TABLE trial

@@ -1,7 +1,7 @@
 -- migration: 0009 trial_lineage
 -- purpose: Where a trial that was merged into an experiment was first run, so that merging again adds only what is new.
 -- transaction: off
--- locks: Creates a table only.
+-- locks: No lock on tables that exist.
 -- destructive: no
 
 -- The source has no foreign key: its experiment may live in another database, or be deleted later. The one to trial is

@@ -3,9 +3,11 @@
 -- purpose: Foreign keys stand in the way of a change of collation, so they are dropped first and added again at the
 -- purpose: end.
 -- transaction: off
--- locks: Copies each table, those with foreign keys twice, and stops its writers meanwhile: about 2 minutes for
--- locks: 10,000,000 rows of telemetry. Stop the application for the time, since foreign keys are not checked from the
--- locks: first statement to the last.
+-- locks: SHARED_UPGRADABLE on trial_param, trial_status, trial_result, trial_telemetry, trial, objectives stops nobody;
+-- locks: changes the definition; at once.
+-- locks: SHARED_NO_WRITE on experiment, objectives, config, config_param, trial, trial_param, trial_status,
+-- locks: trial_result, trial_telemetry, trial_lineage stops writers; rewrites the rows; 8 s per 1,000,000 rows.
+-- locks: MariaDB: SHARED_NO_WRITE on experiment, trial stops writers; is referred to; 4 s per 1,000,000 rows.
 -- destructive: no
 -- accept: drop-foreign-key they stand in the way of a change of collation; the last statements add them again.
 -- accept: copies-table text that compares otherwise has to be sorted anew.

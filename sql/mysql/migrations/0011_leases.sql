@@ -3,8 +3,7 @@
 -- purpose: old holder's writes from the present one's. And which call made, or took, a trial: a call whose answer was
 -- purpose: lost on the way is made again, and finds out so what the first one did.
 -- transaction: off
--- locks: Changes the table's definition only, no rows; a metadata lock for milliseconds at any size. A server that
--- locks: cannot do so refuses it (ALGORITHM = INSTANT).
+-- locks: SHARED_UPGRADABLE on trial stops nobody; changes the definition; at once.
 -- destructive: no
 
 ALTER TABLE trial

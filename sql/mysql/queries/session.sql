@@ -98,12 +98,12 @@ SET
 -- params: -
 -- why: Which settings are on under which a server refuses tables without a primary key, or adds a key of its own to
 -- why: them, while there are, or will be, such tables: 0001 makes two of them as mlos_bench does, 0007 adds their keys.
+-- why: MariaDB's innodb_force_primary_key is content with the unique keys that they have.
 SELECT
     CASE
         WHEN count(c.table_name) > 0 THEN ''
         ELSE concat_ws(
             ', ',
-            CASE WHEN 0 /*M!100600 + @@GLOBAL.innodb_force_primary_key */ > 0 THEN 'innodb_force_primary_key' END,
             CASE WHEN 0 /*!80022 + @@SESSION.sql_require_primary_key */ > 0 THEN 'sql_require_primary_key' END,
             CASE
                 WHEN 0 /*!80030 + @@SESSION.sql_generate_invisible_primary_key */ > 0
@@ -120,7 +120,7 @@ WHERE c.table_schema = database()
 -- returns: none
 -- params: require_key int, invisible_key int
 -- why: Those settings of a session: off while migrations run, and as before afterwards. MySQL asks for the right
--- why: SESSION_VARIABLES_ADMIN. On MariaDB, whose setting belongs to the whole server, they are a comment.
+-- why: SESSION_VARIABLES_ADMIN. On MariaDB they are a comment.
 SET
     SESSION /*!80022 sql_require_primary_key = :require_key, SESSION */
     /*!80030 sql_generate_invisible_primary_key = :invisible_key, SESSION */ autocommit = 1;

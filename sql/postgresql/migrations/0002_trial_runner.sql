@@ -1,7 +1,7 @@
 -- migration: 0002 trial_runner
 -- purpose: Which runner (worker) a trial is assigned to.
 -- transaction: on
--- locks: Changes the table's definition only, no rows; ACCESS EXCLUSIVE lock for milliseconds at any size.
+-- locks: ACCESS EXCLUSIVE on trial stops everyone; changes the definition; at once.
 -- destructive: no
 -- adopts: f83fb8ae7fc4
 

@@ -3,7 +3,8 @@
 -- purpose: e and n text and JSON with escapes. NULL where the value is NULL, or where its writer knows no types: such a
 -- purpose: value is read by what it looks like.
 -- transaction: on
--- locks: Changes the definition of four tables only, no rows; ACCESS EXCLUSIVE lock for milliseconds at any size.
+-- locks: ACCESS EXCLUSIVE on config_param, trial_param, trial_result, trial_telemetry stops everyone; changes the
+-- locks: definition; at once.
 -- destructive: no
 
 ALTER TABLE config_param ADD COLUMN value_type CHAR(1);

@@ -1,7 +1,8 @@
 -- migration: 0006 long_values
 -- purpose: Values of up to 65,535 bytes (the library checks the limit before it writes).
 -- transaction: on
--- locks: Widens the type in the definition of four tables, no rows; ACCESS EXCLUSIVE lock for milliseconds at any size.
+-- locks: ACCESS EXCLUSIVE on config_param, trial_param, trial_result, trial_telemetry stops everyone; changes the
+-- locks: definition; at once.
 -- destructive: no
 -- accept: change-type VARCHAR(n) and TEXT are stored alike: no row is rewritten, no index built.
 

@@ -1,7 +1,7 @@
 -- migration: 0009 trial_lineage
 -- purpose: Where a trial that was merged into an experiment was first run, so that merging again adds only what is new.
 -- transaction: on
--- locks: Creates a table; a SHARE ROW EXCLUSIVE lock on trial for milliseconds.
+-- locks: SHARE ROW EXCLUSIVE on trial stops writers; is referred to; at once.
 -- destructive: no
 
 -- The source has no foreign key: its experiment may live in another database, or be deleted later.

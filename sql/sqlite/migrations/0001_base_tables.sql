@@ -2,7 +2,7 @@
 -- purpose: The tables of an experiment store: experiments, objectives, tunable configs, trials and what they yield.
 -- purpose: Same structure as revision d2a708351ba8 of mlos_bench, so that its databases can be adopted at this step.
 -- transaction: on
--- locks: Creates tables only; takes the database's write lock for a few milliseconds.
+-- locks: No lock on tables that exist.
 -- destructive: no
 -- adopts: d2a708351ba8
 -- accept: no-primary-key trial_status and trial_telemetry have a unique key, as mlos_bench made them, and a rowid.

@@ -1,7 +1,7 @@
 -- migration: 0002 trial_runner
 -- purpose: Which runner (worker) a trial is assigned to.
 -- transaction: on
--- locks: Changes the table's definition only, no rows; write lock for a few milliseconds at any size.
+-- locks: RESERVED on all tables stops writers; changes the definition; at once.
 -- destructive: no
 -- adopts: f83fb8ae7fc4
 

@@ -1,7 +1,7 @@
 -- migration: 0003 experiment_driver
 -- purpose: When an experiment ran, its status, and the host and process that drove it.
 -- transaction: on
--- locks: Changes the table's definition only, no rows; write lock for a few milliseconds at any size.
+-- locks: RESERVED on all tables stops writers; changes the definition; at once.
 -- destructive: no
 -- adopts: 8928a401115b
 

@@ -3,7 +3,7 @@
 -- purpose: e and n text and JSON with escapes. NULL where the value is NULL, or where its writer knows no types: such a
 -- purpose: value is read by what it looks like.
 -- transaction: on
--- locks: Changes the definition of four tables only, no rows; write lock for a few milliseconds at any size.
+-- locks: RESERVED on all tables stops writers; changes the definition; at once.
 -- destructive: no
 
 ALTER TABLE config_param ADD COLUMN value_type CHAR(1);

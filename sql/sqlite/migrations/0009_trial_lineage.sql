@@ -1,7 +1,7 @@
 -- migration: 0009 trial_lineage
 -- purpose: Where a trial that was merged into an experiment was first run, so that merging again adds only what is new.
 -- transaction: on
--- locks: Creates a table only; write lock for a few milliseconds.
+-- locks: RESERVED on all tables stops writers; changes the definition; at once.
 -- destructive: no
 
 -- The source has no foreign key: its experiment may live in another database, or be deleted later.
