@@ -10,18 +10,18 @@
 --     mysql --comments --host=HOST --user=OWNER --password DATABASE < FILE        (MySQL)
 --
 -- The client stops at the first error; do not give it --force. DDL cannot be rolled back here: what is done is recorded
--- statement by statement. After it was stopped the last row of trialstore_schema says which migration was begun (N + 1),
+-- statement by statement. After it was stopped the last row of trialstore_schema says which migration was begun (N + 1)
 -- and how many of its statements are done (K - 1). 'trialstore schema apply' goes on there, and so does the script that
 -- 'trialstore schema script --from N --statement K' makes. It waits at most 30 seconds for a lock, and on MariaDB no
--- statement may take more than 15 minutes: change that below for very large tables. It holds the lock by which migrators
--- shut each other out until the end.
+-- statement may take more than 15 minutes: change that below for very large tables. It holds the lock by which
+-- migrators shut each other out until the end.
 --
 -- Each ALTER also needs its table for itself for a moment, at its begin or its end (the metadata lock EXCLUSIVE): until
 -- it has it, it waits for transactions that have used the table, and whoever comes later waits behind it.
 --
--- Two tables get no primary keys before 0007, but unique keys over the same columns. Where a MySQL server demands primary
--- keys of every table, or makes them by itself (sql_require_primary_key, sql_generate_invisible_primary_key), the script
--- turns that off for its own session, for which the user needs the right SESSION_VARIABLES_ADMIN. MariaDB's
+-- Two tables get no primary keys before 0007, but unique keys over the same columns. Where a MySQL server demands
+-- primary keys of every table, or makes them by itself (sql_require_primary_key, sql_generate_invisible_primary_key),
+-- the script turns that off for its own session, for which the user needs the right SESSION_VARIABLES_ADMIN. MariaDB's
 -- innodb_force_primary_key takes the unique keys.
 --
 -- Check it afterwards with 'trialstore schema status', or by

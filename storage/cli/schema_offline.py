@@ -48,9 +48,7 @@ def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default=1,
     help="Go on with statement K of the migration after N, where an earlier run was stopped.",
 )
-def script(
-    dialect: str, start: int, target: int | None, statement: int, output: Path | None, *, as_json: bool
-) -> None:
+def script(dialect: str, start: int, target: int | None, statement: int, output: Path | None, *, as_json: bool) -> None:
     """Print a script that the engine's own client applies.
 
     It creates or upgrades the schema and records that, as 'apply' would, and stops before anything is changed if the

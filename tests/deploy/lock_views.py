@@ -136,8 +136,9 @@ def _stopped(viewer: Execute, table: str) -> str:
         viewer("BEGIN")
         try:
             viewer(f"LOCK TABLE {table} IN {mode} MODE NOWAIT")
-        except Exception as exc:  # noqa: BLE001 - the driver's; its code says whether it is that of a lock
-            assert getattr(exc, "sqlstate", None) == "55P03", exc
+        except Exception as exc:
+            if getattr(exc, "sqlstate", None) != "55P03":
+                raise
             stopped.append(mode)
         viewer("ROLLBACK")
     return ("nobody", "writers", "everyone")[len(stopped)]
@@ -178,22 +179,16 @@ _MYSQL_LOCKS = """
         AND l.object_schema = database() AND l.object_name NOT LIKE '#%%'
 """
 _WAITS = "SELECT state FROM information_schema.processlist WHERE id = %s"
-_FILES = {
-    "mariadb": (
-        "SELECT substring_index(name, '/', -1), table_id FROM information_schema.innodb_sys_tables"
-        " WHERE name LIKE concat(database(), '/%%')",
-        "SELECT substring_index(t.name, '/', -1), i.index_id FROM information_schema.innodb_sys_indexes AS i"
-        " JOIN information_schema.innodb_sys_tables AS t ON t.table_id = i.table_id"
-        " WHERE t.name LIKE concat(database(), '/%%')",
-    ),
-    "mysql": (
-        "SELECT substring_index(name, '/', -1), table_id FROM information_schema.innodb_tables"
-        " WHERE name LIKE concat(database(), '/%%')",
-        "SELECT substring_index(t.name, '/', -1), i.index_id FROM information_schema.innodb_indexes AS i"
-        " JOIN information_schema.innodb_tables AS t ON t.table_id = i.table_id"
-        " WHERE t.name LIKE concat(database(), '/%%')",
-    ),
-}
+_MARIADB_FILES = """
+    SELECT substring_index(t.name, '/', -1), t.table_id, i.index_id FROM information_schema.innodb_sys_tables AS t
+    JOIN information_schema.innodb_sys_indexes AS i ON i.table_id = t.table_id
+    WHERE t.name LIKE concat(database(), '/%%')
+"""
+_MYSQL_FILES = """
+    SELECT substring_index(t.name, '/', -1), t.table_id, i.index_id FROM information_schema.innodb_tables AS t
+    JOIN information_schema.innodb_indexes AS i ON i.table_id = t.table_id
+    WHERE t.name LIKE concat(database(), '/%%')
+"""
 
 
 def _is_mariadb(database: Database) -> bool:
@@ -201,11 +196,12 @@ def _is_mariadb(database: Database) -> bool:
 
 
 def _my_files(database: Database, execute: Execute) -> Files:
-    tables, indexes = _FILES["mariadb" if _is_mariadb(database) else "mysql"]
-    found: dict[str, set[int]] = {}
-    for table, file in execute(indexes):
-        found.setdefault(table, set()).add(file)
-    return Files(dict(execute(tables)), found)
+    tables: dict[str, int] = {}
+    indexes: dict[str, set[int]] = {}
+    for table, file, index in execute(_MARIADB_FILES if _is_mariadb(database) else _MYSQL_FILES):
+        tables[table] = file
+        indexes.setdefault(table, set()).add(index)
+    return Files(tables, indexes)
 
 
 def _seen_by_mysql(database: Database, statement: str) -> set[Seen]:

@@ -129,7 +129,12 @@ def test_the_plan_is_the_statements_with_what_they_cost(engine: str, empty: Conf
     with bare(empty) as storage:
         whole = storage.database.dialect.transactional_ddl
     for migration in load_migrations(f"{engine}/migrations")[4:6]:
-        told = [migration.purpose, migration.locks_text, migration.nothing, *(f"{sql};" for sql in migration.statements)]
+        told = [
+            migration.purpose,
+            migration.locks_text,
+            migration.nothing,
+            *(f"{sql};" for sql in migration.statements),
+        ]
         assert all(part in text for part in told)
     assert "-- 0007" not in text
     assert ("-- failure: undone as a whole by a rollback" in text) is whole
