@@ -28,7 +28,7 @@ NO_LOCK = ("No lock on tables that exist.", "Nothing to do here.")
 
 _SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
 _LOCK = re.compile(
-    r"(?:(?P<server>MySQL|MariaDB): )?(?P<mode>[A-Z][A-Z_ ]*) on (?P<tables>[a-z_]+(?: [a-z_]+)?(?:, [a-z_]+)*)"
+    r"(?:(?P<server>[A-Z][A-Za-z]+): )?(?P<mode>[A-Z][A-Z_ ]*) on (?P<tables>[a-z_]+(?: [a-z_]+)?(?:, [a-z_]+)*)"
     rf" stops (?P<stops>{'|'.join(STOPS)}); (?P<effect>{'|'.join(EFFECTS)});"
     r" (?:at once|(?P<seconds>\d+(?:\.\d+)?) s per 1,000,000 rows)\."
 )

@@ -130,7 +130,7 @@ def _migration(
     except ValueError as exc:
         raise MigrationFileInvalid(
             f"{filename}: header 'locks' has a sentence that is not of its form: {str(exc)!r}.",
-            "LOCK on TABLES stops " + " or ".join(STOPS) + "; " + " or ".join(EFFECTS) + "; at once or N s per "
+            f"A sentence: LOCK on TABLES stops {' or '.join(STOPS)}; {' or '.join(EFFECTS)}; at once or N s per "
             f"1,000,000 rows. Or: {' Or: '.join(NO_LOCK)}",
         ) from None
     return Migration(
