@@ -19,7 +19,7 @@ def ratios(title: str, found: Sequence[Measured], peers: Mapping[str, str]) -> T
     """A row an operation. `peers`: name → why it was not measured, or nothing."""
     table = Table(title=title)
     table.add_column("operation")
-    for name in (OURS, FLOOR, "ratio", "quartiles", "least", "may be", *peers):
+    for name in (OURS, FLOOR, "ratio", "quartiles", "least", "limit", *peers):
         table.add_column(name, justify="right")
     for measured in found:
         ratio, least = measured.ratio(), measured.least()

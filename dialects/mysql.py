@@ -127,8 +127,8 @@ _NAMES_ONLY = frozenset(
 )
 _WORDS = {
     ErrorKind.DISCONNECTED: "the connection to the server was lost",
-    ErrorKind.BUSY: "the server has kept it waiting for too long",
-    ErrorKind.DEADLOCK: "the server undid it because it met another transaction",
+    ErrorKind.BUSY: "the server made the statement wait too long",
+    ErrorKind.DEADLOCK: "the server rolled the transaction back because of a conflict with another one",
     ErrorKind.BAD_VALUE: "a value does not fit its column",
 }
 _SYNTAX = 1064  # repeats the statement
@@ -175,11 +175,15 @@ class MySQLDialect(ServerDialect):
         super().__init__(settings)
         self._place = 0  # of the host that served last
         if self.hosts and "unix_socket" in self.query:
-            raise ConfigError("config.hosts stands beside 'unix_socket' in 'query'.", "Give either.")
+            raise ConfigError(
+                "config.hosts cannot be combined with 'unix_socket' in 'query'.", "Give one or the other."
+            )
         if "unix_socket" in self.query:
             for key in ("host", "port"):
                 if self.settings.get(key) not in (None, "", "localhost"):
-                    raise ConfigError(f"config.{key} stands beside 'unix_socket' in 'query'.", "Give either.")
+                    raise ConfigError(
+                        f"config.{key} cannot be combined with 'unix_socket' in 'query'.", "Give one or the other."
+                    )
         check_tls(self.query)
 
     def url(self) -> URL:
@@ -350,7 +354,7 @@ def _server_text(kind: ErrorKind, message: str) -> str:
     if kind not in (ErrorKind.BAD_VALUE, ErrorKind.DUPLICATE):
         return message
     names = _NAMES_BEHIND.search(message)
-    return f"{_WORDS.get(kind, 'two rows have one key')}, {names[0]}" if names else ""
+    return f"{_WORDS.get(kind, 'duplicate key')}, {names[0]}" if names else ""
 
 
 def _client_error(origin: BaseException) -> DriverError | None:

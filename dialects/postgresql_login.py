@@ -40,7 +40,7 @@ def check_query(dialect: ServerDialect) -> None:
         if key in query and (settings.get(key) not in (None, "") or (dialect.hosts and key != "connect_timeout")):
             raise ConfigError(f"config.{key}: 'query' has a {key!r}, too.", "Give it once.")
     if "passfile" in query and settings.get("password"):
-        raise ConfigError("config.query: 'passfile' has no effect beside 'password'.", "Give either.")
+        raise ConfigError("config.query: 'passfile' has no effect beside 'password'.", "Give one of the two.")
     mode = query.get("sslmode", defaults.get("sslmode"))
     for key in _NEED_TLS:
         if key in query and mode not in _TLS:

@@ -59,7 +59,10 @@ class ServerDialect(Dialect):
         if given is None:
             return []
         if self.settings.get("host") or self.settings.get("port") is not None:
-            raise ConfigError("config.hosts stands beside 'host' or 'port'.", "Give either; ports as 'host:port'.")
+            raise ConfigError(
+                "config.hosts cannot be combined with 'host' or 'port'.",
+                "Give one or the other; ports of several hosts as 'host:port'.",
+            )
         if not given:
             raise ConfigError("config.hosts is empty.", "Name at least one host.")
         return [_read_host(each) for each in given]
@@ -127,7 +130,9 @@ def _read_host(text: Any) -> tuple[str, int | None]:
     _check_text("hosts", text)
     match = _HOST.fullmatch(text)
     if match is None:
-        raise ConfigError("config.hosts holds what is no host.", "Give 'host' or 'host:port', IPv6 in brackets.")
+        raise ConfigError(
+            "config.hosts holds an entry that is not a host.", "Give 'host' or 'host:port', IPv6 in brackets."
+        )
     port = None if match[3] is None else int(match[3])
     if port is not None:
         _check_port("hosts", port)

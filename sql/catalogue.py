@@ -210,6 +210,6 @@ def _checked(statement: Statement, base: Statement | None, *, shared: bool) -> S
         return statement
     if (statement.returns, sorted(statement.binds)) != (base.returns, sorted(base.binds)):
         raise CatalogueError(
-            f"{statement.source}: {statement.name!r} takes or returns other things than {base.source}."
+            f"{statement.source}: {statement.name!r} has other params or another 'returns' than {base.source}."
         )
     return replace(statement, own=(statement.own or base.own) if base.own else "")

@@ -50,7 +50,7 @@ def make_grants(dialect: type[Dialect], names: Names) -> str:
     for key, name in chosen.items():
         _check(key, name)
     if len({names.owner, names.app, names.reader}) < 3:
-        raise ConfigError("Owner, app and reader are not three roles.", "Give each another name.")
+        raise ConfigError("Owner, app and reader must be three different roles.", "Give each a different name.")
     text = "\n".join(line.removeprefix(CLIENT) for line in lines if not line.startswith(_LINTER))
     return _QUOTED.sub(lambda found: _in_place_of(found, chosen[found["role"]]), text) + "\n"
 

@@ -87,8 +87,9 @@ def check_tables(session: Session, folder: str | Path, version: int) -> None:
     if harmful:
         what = listed(harmful, str, "; ")
         raise SchemaDrift(
-            f"The database has tables of our names, not built as version {version:04d} says: {what}.",
-            "If mlos_bench wrote it, fix that (its table alembic_version must say at which revision it is; "
+            f"The database has tables with trialstore's names that are not built as version {version:04d} says: "
+            f"{what}.",
+            "If mlos_bench wrote it, repair its schema (its table alembic_version must say at which revision it is; "
             "'trialstore schema verify' lists all differences). Else use another database.",
         )
 

@@ -131,7 +131,7 @@ def parse_template(source: str, name: str) -> Template:
             key, _, values[key] = match[2].partition(" ")
         elif match and match[1] == "part":
             if match[2] in parts:
-                raise MigrationFileInvalid(f"{name}: part {match[2]!r} stands there twice.")
+                raise MigrationFileInvalid(f"{name}: part {match[2]!r} occurs twice.")
             current = parts[match[2]] = []
         else:
             current.append(line)

@@ -21,7 +21,7 @@ def check_targets(targets: Any, id_length: int) -> dict[str, Direction]:
     for target, direction in targets.items():
         name, way = check_name(target, "Objective in opt_targets", id_length), python_value(direction)
         if name in checked:
-            raise ValueRejected(f"opt_targets: objective {name!r} is there twice.", "Give each metric once.")
+            raise ValueRejected(f"opt_targets: objective {name!r} is defined twice.", "Give each metric once.")
         if type(way) is not str or way not in ("min", "max"):
             raise ValueRejected(
                 f"opt_targets: the direction of objective {name!r} is neither 'min' nor 'max'.", "Give one of the two."

@@ -19,7 +19,7 @@ def cancel(ctx: click.Context, target: Target, experiment: str, trials: tuple[in
     """Cancel PENDING trials by their ids.
 
     That includes trials that cannot be run, which unfit_trials() lists. Trials that somebody holds or has begun are
-    left as they are, and make the exit code 1.
+    left as they are, and the exit code is then 1.
     """
     with target.open(schema_policy="verify", lazy_schema_create=False) as storage:
         found = storage.get_experiment_by_id(experiment, {}, {})

@@ -49,9 +49,9 @@ def _check_plot(_context: click.Context, _option: click.Parameter, value: str | 
     type=click.FloatRange(min=0, min_open=True),
     default=Options.seconds,
     show_default=True,
-    help="Time for all trials; the first run sizes the workload by it.",
+    help="Time budget for all trials, in seconds; the first run chooses the workload's size by it.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Start of the random search.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random search.")
 @click.option(
     "--plot",
     "plot_file",
@@ -61,7 +61,11 @@ def _check_plot(_context: click.Context, _option: click.Parameter, value: str | 
     help="Where to draw the best so far (.png, .svg, .pdf).",
 )
 @click.option(
-    "--experiment", metavar="NAME", default=EXPERIMENT_ID, show_default=True, help="Experiment to go on with."
+    "--experiment",
+    metavar="NAME",
+    default=EXPERIMENT_ID,
+    show_default=True,
+    help="Experiment to create or to continue.",
 )
 @storage_options
 @click.pass_context

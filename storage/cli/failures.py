@@ -14,7 +14,7 @@ from .output import print_json, say
 _PRINT = f"{__name__}.print"
 
 
-def json_option(what: str = "Print JSON; an error too, as an object 'error'.") -> Callable[..., Any]:
+def json_option(what: str = "Print JSON; errors too, as an object 'error'.") -> Callable[..., Any]:
     """The option `--json` (`as_json`) of a command."""
     return click.option("--json", "as_json", is_flag=True, callback=_remember, help=what)
 

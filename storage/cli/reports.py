@@ -104,7 +104,7 @@ def format_option(*more: str) -> Callable[[Callable[..., Any]], Callable[..., An
                 is_eager=True,
                 expose_value=False,
                 callback=with_json,
-                help="The same as --format json; an error too, as an object 'error'.",
+                help="The same as --format json; errors too, as an object 'error'.",
             ),
             click.option(
                 "--format",

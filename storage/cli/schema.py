@@ -231,7 +231,7 @@ def apply(target: Target, to: int | None, as_json: bool) -> None:
     """Bring the schema up to date: create it, adopt a database of mlos_bench, or apply what is pending.
 
     Waits for another apply that is at work, and for tables in use, for a limited time, and says who is in the way. Can
-    be run again after any failure: it goes on where the other one stopped. A new database is created only where
+    be run again after any failure: it goes on where the earlier run stopped. A new database is created only where
     --config or --url names it.
     """
     target.check_named()

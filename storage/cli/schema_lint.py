@@ -51,12 +51,12 @@ class _Source:
     "dialects",
     metavar="NAME",
     multiple=True,
-    help="The engine that the files are for; of this library's own migrations only those for it.",
+    help="Engine of the files. Without PATHS: check only this engine's migrations.",
 )
 @click.option(
-    "--fail-on", type=click.Choice(SEVERITIES), default="warning", show_default=True, help="The least that counts."
+    "--fail-on", type=click.Choice(SEVERITIES), default="warning", show_default=True, help="Lowest severity that fails."
 )
-@click.option("--accepted", is_flag=True, help="Show what is accepted, too, and why.")
+@click.option("--accepted", is_flag=True, help="Also show accepted findings, with their reasons.")
 @click.option("--rules", "list_rules", is_flag=True, help="List the rules instead.")
 @format_option()
 @click.pass_context
@@ -72,8 +72,8 @@ def lint_files(
 ) -> None:
     """Find dangerous statements in files of SQL: what loses data, stops others for long, or fails on filled tables.
 
-    PATHS are files, or folders with files *.sql, for the one engine that --dialect names; without, the migrations of
-    this library are looked at. A file accepts a finding by a comment '-- accept: RULE reason': before its first
+    PATHS are files, or folders with files *.sql, for the one engine that --dialect names; without PATHS, the migrations
+    of this library are looked at. A file accepts a finding by a comment '-- accept: RULE reason': before its first
     statement for all of it, before another for that statement. Needs neither a database nor a driver. Exit code 4 says
     that something was found that nobody has accepted.
     """

@@ -25,7 +25,7 @@ _NAMES = Names()
 
 def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        json_option("Print a JSON object, with what is printed otherwise as its 'text'."),
+        json_option("Print a JSON object; its 'text' is the normal output."),
         click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE instead."),
         click.option("--dialect", metavar="NAME", required=True, help="The engine that it is for."),
     ):

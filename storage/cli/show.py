@@ -43,7 +43,10 @@ _MOST_TRIALS = 20
     "--csv-plain-text", is_flag=True, help="With --csv: put ' before text that a spreadsheet would run (= + - @ …)."
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), show_default=f"{_MOST_TRIALS}; all with --csv", help="Most trials to show."
+    "--limit",
+    type=click.IntRange(min=1),
+    show_default=f"{_MOST_TRIALS}; all with --csv",
+    help="Maximum number of trials to show.",
 )
 @click.option(
     "--sort",
@@ -183,7 +186,7 @@ def _print_best_configs(out: Console, results: pd.DataFrame, metric: str, direct
     ]
     title = f"Best configs by {metric} ({direction}), median of trials; settings where they are not {base.whose}'s"
     versus = "vs default" if base.marked else "vs first"
-    columns = ("rank", "config", "trials", "median", "least", "most", versus, "settings")
+    columns = ("rank", "config", "trials", "median", "min", "max", versus, "settings")
     print_table(out, title, columns, rows)
 
 
@@ -255,11 +258,11 @@ def _print_telemetry(out: Console, trial: TrialData) -> None:
         rows.append((str(metric), len(values), *_spread(values), values[0], values[-1]))
     span = (telemetry["ts"].iloc[-1] - telemetry["ts"].iloc[0]).total_seconds()
     title = f"Telemetry: {len(telemetry)} points in {span:.3f} s"
-    print_table(out, title, ("metric", "points", "least", "mean", "most", "first", "last"), rows)
+    print_table(out, title, ("metric", "points", "min", "mean", "max", "first", "last"), rows)
 
 
 def _spread(values: list[Any]) -> tuple[float | None, float | None, float | None]:
-    """Least, mean and most of values that all are numbers."""
+    """Minimum, mean and maximum of values that all are numbers."""
     numbers = [number for value in values if (number := as_number(value)) is not None and not math.isnan(number)]
     if len(numbers) < len(values):
         return None, None, None

@@ -192,7 +192,7 @@ def _read_file(config: str | os.PathLike[str], where: str) -> str:
     except UnicodeDecodeError:
         raise ConfigError(f"{where} is not UTF-8 text.") from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "the name is not one of a file"
+        reason = getattr(error, "strerror", None) or "this is not a valid file name"
         raise ConfigError(
             f"{where} cannot be read: {reason}.", "Give the path of a JSON5 file, or JSON5 text."
         ) from None

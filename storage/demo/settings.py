@@ -61,7 +61,7 @@ def check_config(config: Mapping[str, Value]) -> None:
             raise StorageError(f"The demo has no setting {name!r}.", nearest(name, DEFAULTS))
     for name, values in allowed_values().items():
         if config.get(name) not in values:
-            raise StorageError(f"Setting {name!r} has none of its values.", f"Known: {listed(values, str)}.")
+            raise StorageError(f"Setting {name!r} has a value that is not allowed.", f"Known: {listed(values, str)}.")
 
 
 def apply_config(connection: sqlite3.Connection, config: Mapping[str, Value]) -> None:

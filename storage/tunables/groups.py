@@ -32,7 +32,7 @@ class CovariantGroup:
             if type(param) is not str or not isinstance(definition, Mapping):
                 raise ConfigError(f"{place}: the name must be text and the definition an object.")
             if param in self._tunables:
-                raise ConfigError(f"{place}: the name is there twice.", "Rename one of the two.")
+                raise ConfigError(f"{place}: the name is defined twice.", "Rename one of the two.")
             self._tunables[param] = Tunable(param, definition, place)
 
     @property
@@ -93,7 +93,7 @@ class TunableGroups:
             if type(name) is not str or not isinstance(definition, Mapping):
                 raise ConfigError(f"Tunable group {shown(name)}: the name must be text and the definition an object.")
             if name in self._groups:
-                raise ConfigError(f"Tunable group {shown(name)} is there twice.", "Rename one of the two.")
+                raise ConfigError(f"Tunable group {shown(name)} is defined twice.", "Rename one of the two.")
             self._groups[name] = CovariantGroup(name, definition)
         self._index = _index_of(self._groups)
 

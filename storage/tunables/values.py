@@ -40,7 +40,7 @@ def own_copy(tunables: Tunables, id_length: int) -> Any:
         for name, value in tunables.items():
             known = _checked_name(name, id_length)
             if known in copied:
-                raise ValueRejected(f"Tunable {known!r} is there twice.", "Give each name once.")
+                raise ValueRejected(f"Tunable {known!r} is defined twice.", "Give each name once.")
             copied[known] = python_value(value)
     else:
         copied = _copy(tunables)
@@ -93,7 +93,7 @@ def with_values(tunables: _T, values: Mapping[str, Any]) -> _T:
             hint = nearest(name, names) or "It has no tunables at all: give them to storage.experiment()."
             raise ValueRejected(f"The experiment has no tunable {shown(name)}.", hint)
         if name in chosen:
-            raise ValueRejected(f"Tunable {name!r} is there twice.", "Give each name once.")
+            raise ValueRejected(f"Tunable {name!r} is defined twice.", "Give each name once.")
         chosen[name] = python_value(value)
     if isinstance(tunables, Mapping):
         copied: Any = {**tunables, **chosen}

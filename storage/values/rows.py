@@ -64,7 +64,7 @@ def _distinct(found: list[Row], what: str) -> list[Row]:
     names = {row.name for row in found}
     if len(names) < len(found):
         twice = next(row.name for number, row in enumerate(found) if row.name in {each.name for each in found[:number]})
-        raise ValueRejected(f"{what} {twice!r} is there twice.", "Give each name once.")
+        raise ValueRejected(f"{what} {twice!r} is defined twice.", "Give each name once.")
     return found
 
 

@@ -85,7 +85,9 @@ class ClaimableTrials(StoredTrials):
 def _trial_id(each: Any) -> int:
     number = int_id(each)
     if number is None:
-        raise ValueRejected("trial_ids: one is no trial id.", "Give ints, as unfit_trials() has them.")
+        raise ValueRejected(
+            "trial_ids holds something that is not a trial id.", "Give ints, as unfit_trials() has them."
+        )
     return number
 
 

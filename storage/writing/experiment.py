@@ -192,7 +192,7 @@ class Experiment(ClaimableTrials):
             self._trial_id = found.last_trial_id + 1
         if differing := list(self._differing(found)):
             _LOG.warning(
-                "Experiment %s goes on as it was begun; what this run gives and is not stored: %s",
+                "Experiment %s goes on as it was begun; given by this run, but not stored: %s",
                 self._experiment_id,
                 "; ".join(differing),
             )
@@ -217,7 +217,10 @@ class Experiment(ClaimableTrials):
             ("without the objectives", directions.keys() - ours.keys()),
             ("another direction of", [name for name in ours.keys() & directions if ours[name] != directions[name]]),
             ("another weight of", [name for name, weight in self._opt_weights.items() if weights.get(name) != weight]),
-            ("new tunables, which the last trial has not", self._names - found.tunables if found.has_trials else ()),
+            (
+                "new tunables, which the last trial does not have",
+                self._names - found.tunables if found.has_trials else (),
+            ),
             ("without the last trial's tunables", found.tunables - self._names),
         ):
             if names:

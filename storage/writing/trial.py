@@ -237,14 +237,16 @@ class Trial(Storage.Trial):
 
     def _held_fence(self) -> int:
         if self._fence is None:
-            raise LeaseLost(f"Trial {self} is not held under a lease here.", "Take it by claim_trials().")
+            raise LeaseLost(f"Trial {self} is not held under a lease here.", "Claim it with claim_trials().")
         return self._fence
 
     def _check_lease(self, state: Any) -> None:
         """Raise what `_check_holder` raises, and LeaseLost where the holder has completed the trial."""
         self._check_holder(state)
         if not state.held:
-            raise LeaseLost(f"Trial {self} is {state.status}: its lease has ended.", "Take it anew by claim_trials().")
+            raise LeaseLost(
+                f"Trial {self} is {state.status}: its lease has ended.", "Claim it again with claim_trials()."
+            )
 
     def _check_holder(self, state: Any) -> None:
         """Raise LeaseLost if this process held the trial and does not any more, TrialHeld if somebody else holds it."""

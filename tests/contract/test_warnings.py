@@ -82,7 +82,7 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"opt_weights": {"score": 0.8125, "cost": 0.25}}, "another weight of score"),
     ({"description": SECRET}, "another description"),
     ({"root_env_config": f"{SECRET}/env.jsonc"}, "another root_env_config"),
-    ({"tunables": {**MAPPING, "more": 987654}}, "new tunables, which the last trial has not more"),
+    ({"tunables": {**MAPPING, "more": 987654}}, "new tunables, which the last trial does not have more"),
     (
         {"tunables": {"cache": 987654, "ratio": 0.5, "mode": "wal", "fast": True}},
         "without the last trial's tunables extra",

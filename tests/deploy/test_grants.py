@@ -99,7 +99,7 @@ def test_a_name_that_cannot_be_quoted_is_refused(key: str, name: str) -> None:
 def test_one_role_cannot_be_another_one_as_well() -> None:
     result = call("schema", "grants", "--dialect", "postgresql", "--owner", "a", "--app", "a")
     assert result.exit_code == 1
-    assert "not three roles" in result.stderr
+    assert "must be three different roles" in result.stderr
     assert result.stdout == ""
 
 

@@ -386,7 +386,7 @@ WHOLE = [*(f"-- value: {value} x" for value in VALUES), *(f"-- part: {part}" for
         (WHOLE[:-1], "its parts are not"),
         (WHOLE[1:], "its values are not"),
         ([*WHOLE, "-- part: more"], "its parts are not"),
-        ([*WHOLE, f"-- part: {PARTS[0]}"], f"part '{PARTS[0]}' stands there twice"),
+        ([*WHOLE, f"-- part: {PARTS[0]}"], f"part '{PARTS[0]}' occurs twice"),
     ],
 )
 def test_a_template_that_is_not_whole_is_refused(lines: list[str], words: str) -> None:

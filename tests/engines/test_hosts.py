@@ -96,9 +96,9 @@ def test_none_that_answers_is_an_error_at_once(database: Database) -> None:
         ("db1", "config.hosts is of type str"),
         ([1], "config.hosts holds a int"),
         (["db1:99999"], "config.hosts is no port number"),
-        (["db1,db2"], "config.hosts holds what is no host"),
-        (["db 1"], "config.hosts holds what is no host"),
-        (["::1"], "config.hosts holds what is no host"),
+        (["db1,db2"], "config.hosts holds an entry that is not a host"),
+        (["db 1"], "config.hosts holds an entry that is not a host"),
+        (["::1"], "config.hosts holds an entry that is not a host"),
         (["a\0b"], "config.hosts holds a NUL"),
     ],
 )
@@ -111,7 +111,7 @@ def test_wrong_hosts_are_refused(drivername: str, hosts: Any, words: str) -> Non
 
 @pytest.mark.parametrize("more", [{"host": "a"}, {"port": 5432}, {"query": {"unix_socket": "/run/s"}}])
 def test_several_hosts_are_given_in_one_way(more: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=r"config\.hosts stands beside"):
+    with pytest.raises(ConfigError, match=r"config\.hosts cannot be combined"):
         SqlStorage({"drivername": "mysql", "database": "d", "hosts": ["a", "[::1]:3307"], **more})
 
 

@@ -146,8 +146,8 @@ def test_a_reason_at_the_head_of_a_file_says_nothing_of_the_next_file(tmp_path: 
         ([statement("a"), statement("a")], [], "defined twice"),
         ([statement("a") + statement("a")], [], "defined twice"),
         ([statement("a")], [statement("b")], "overrides nothing"),
-        ([statement("a")], [statement("a", returns="many")], "takes or returns other things"),
-        ([statement("a")], [statement("a", params="x int", sql="SELECT :x;")], "takes or returns other things"),
+        ([statement("a")], [statement("a", returns="many")], "has other params or another 'returns'"),
+        ([statement("a")], [statement("a", params="x int", sql="SELECT :x;")], "has other params or another 'returns'"),
         ([], [], "No query files"),
     ],
 )

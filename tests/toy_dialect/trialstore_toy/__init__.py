@@ -12,6 +12,5 @@ class ToyDialect(SQLiteDialect):
     """The URL is `toy:///file`; the SQL is that of SQLite, and over it what lies in this package."""
 
     name: ClassVar[str] = "toy"
-    backends: ClassVar[tuple[str, ...]] = ("toy",)
     sql_folders: ClassVar[tuple[str | Path, ...]] = (*SQLiteDialect.sql_folders, Path(__file__).parent / "queries")
     least_versions: ClassVar[dict[str, tuple[int, ...]]] = {"toy": (3, 35)}
