@@ -103,6 +103,9 @@ class StatementRunner(Protocol):
     def begin(self, *, write: bool) -> None:
         """Open a transaction."""
 
+    def rollback(self) -> None:
+        """Undo the transaction."""
+
     def one(self, name: str, **params: Any) -> Any | None:
         """The row that the statement returns, columns as attributes, or None."""
 
@@ -290,6 +293,19 @@ class Dialect(ABC):
         than `migration_lock_timeout`; then Busy is raised. Where DDL cannot be rolled back, the context is entered
         again inside itself, and the lock is released when the outermost one is left.
         """
+
+    @property
+    def runs_outside(self) -> bool:
+        """Statements of a migration can run outside of a transaction while the migration lock is held."""
+        return False
+
+    def keep_migration_lock(self, session: StatementRunner) -> None:
+        """Where `runs_outside`, at the end of a transaction of `begin_migration`: keep its lock beyond it."""
+        raise NotImplementedError
+
+    def outside_transactions(self, session: StatementRunner) -> AbstractContextManager[None]:
+        """Entered with the lock kept, and left by freeing it: statements run outside of transactions meanwhile."""
+        raise NotImplementedError
 
     def migration_settings(self, session: StatementRunner) -> AbstractContextManager[None]:
         """Entered under the migration lock, before anything is written, where DDL cannot be rolled back: the server's

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Server, SessionStep, StatementRunner
-from .errors import ErrorKind
+from .errors import ErrorKind, QueryError
 from .postgresql_columns import PostgreSQLColumns
 from .postgresql_login import check_query, login_arguments
 from .postgresql_startup import startup_code
@@ -129,6 +130,7 @@ DEFAULT_PORT = 5432
 # A host that is gone without a word is noticed within a minute, also while a migration may be silent for longer.
 _KEEPALIVES = {"keepalives": "1", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 _UNACKNOWLEDGED_S = 60.0
+_SLICE_MS = 500  # less than deadlock_timeout, unless an administrator has lowered that
 
 
 class PostgreSQLDialect(ServerDialect):
@@ -246,13 +248,50 @@ class PostgreSQLDialect(ServerDialect):
         statement = round(self.option("migration_statement_timeout") * 1000)
         session.limit_waits(self.migration_wait)
         try:
-            session.begin(write=True)
-            session.one("migration_timeouts", lock_ms=str(lock), statement_ms=str(statement))
-            session.scalar("migration_lock")  # of the transaction: freed with it, and so with a killed process
+            self._wait_for_the_lock(session, lock, statement)
             session.one("migration_timeouts", lock_ms=str(table), statement_ms=str(statement))
             yield
         finally:
             session.limit_waits(self.read_timeout)
+
+    def _wait_for_the_lock(self, session: StatementRunner, lock: int, statement: int) -> None:
+        """Begin a transaction that holds it. Whoever waits has a snapshot, for whose end the lock's holder may wait in
+        turn, to make an index: the wait is ended and begun again before that is called a deadlock."""
+        late = time.monotonic() + lock / 1000
+        while True:
+            session.begin(write=True)
+            session.one("migration_timeouts", lock_ms=str(min(lock, _SLICE_MS)), statement_ms=str(statement))
+            try:
+                session.scalar("migration_lock")  # of the transaction: freed with it, and so with a killed process
+            except QueryError as exc:
+                if exc.kind is not ErrorKind.BUSY or time.monotonic() > late:
+                    raise
+                session.rollback()
+            else:
+                return
+
+    @property
+    def runs_outside(self) -> bool:
+        # Behind a pooler the next statement may meet another session, which does not hold the lock.
+        return not self._pooled
+
+    def keep_migration_lock(self, session: StatementRunner) -> None:
+        session.scalar("migration_lock_of_session")
+
+    @contextmanager
+    def outside_transactions(self, session: StatementRunner) -> Iterator[None]:
+        statement, before = round(self.option("migration_statement_timeout") * 1000), None
+        session.limit_waits(self.migration_wait)
+        try:
+            before = session.scalar("session_statement_timeout")
+            # They wait for transactions, beside which everyone else goes on: there is no need to be quick.
+            session.one("session_timeouts", lock_ms="0", statement_ms=str(statement))
+            yield
+        finally:
+            session.limit_waits(self.read_timeout)
+            with suppress(QueryError):  # a broken connection has freed it
+                session.scalar("migration_unlock")
+                session.one("session_timeouts", lock_ms=self._lock_timeout()["milliseconds"], statement_ms=before)
 
     def lock_holder(self, session: StatementRunner) -> str | None:
         holder: str | None = session.scalar("migration_lock_holder")

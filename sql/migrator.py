@@ -138,7 +138,7 @@ class Migrator:
                     # An empty database is filled in one transaction: nobody ever meets, or is left with, half a schema.
                     first = self._plan(history.read(session), to)
                     for pending in first:
-                        self._run_migration(session, pending, None)
+                        self._run_migration(session, pending, None, alone=True)
             applied += first
             while (migration := self._run_next(session, to)) is not None:
                 applied.append(migration)
@@ -199,11 +199,26 @@ class Migrator:
             pending = self._plan(rows, to)
             if not pending:
                 return None
-            self._run_migration(session, pending[0], next(iter(unfinished_rows(rows)), None))
+            to_do = list(steps(pending[0], transactional=self.dialect.transactional_ddl))
+            outside = [step for step in to_do if step.outside]
+            if not outside or not self.dialect.runs_outside:
+                begun = next(iter(unfinished_rows(rows)), None)
+                self._run_migration(session, pending[0], begun, alone=bool(outside))
+                return pending[0]
+            self.dialect.keep_migration_lock(session)
+        with self.dialect.outside_transactions(session):
+            for step in outside:
+                self._run(session, step)
+            with self.locked(session):
+                self._carry_out(session, [step for step in to_do if not step.outside])
+        _LOG.info("Applied migration %s", pending[0])
         return pending[0]
 
-    def _run_migration(self, session: Session, migration: Migration, begun: HistoryRow | None) -> None:
-        self._carry_out(session, steps(migration, transactional=self.dialect.transactional_ddl, begun=begun), begun)
+    def _run_migration(
+        self, session: Session, migration: Migration, begun: HistoryRow | None, *, alone: bool = False
+    ) -> None:
+        to_do = steps(migration, transactional=self.dialect.transactional_ddl, begun=begun, alone=alone)
+        self._carry_out(session, to_do, begun)
         _LOG.info("Applied migration %s", migration)
 
     def _carry_out(self, session: Session, to_do: Iterable[Step], begun: HistoryRow | None = None) -> None:
@@ -268,6 +283,8 @@ class Migrator:
 
     def _kept(self, step: Step) -> str:
         """What a statement that is refused leaves behind, and what to do then."""
+        if step.outside:
+            return "The index may be there and not be valid; fix the cause and run it again: it is made anew."
         if self.dialect.transactional_ddl:
             return "Nothing of this migration was kept; fix the cause and run it again."
         return (

@@ -12,6 +12,8 @@ can say, stands in `sql/<engine>/script.sql`:
     -- part: begun                stops unless there is a history; binds :message
     -- part: history              stops unless it is :rows rows that are :known to be of these files; binds :message
     -- part: next                 between two migrations of a database that is in use: what was done is committed
+    -- part: outside              commits, and keeps the lock while statements run outside of a transaction
+    -- part: inside               begins a transaction again, in which alone the lock is held
     -- part: tables               locks :tables, all of them or none, where that avoids deadlocks; binds :mode
     -- part: end                  commits, and frees what the first part took
 
@@ -38,10 +40,10 @@ from .history import DONE, RUNNING, HistoryRow, library_version
 from .inspection import BASE_TABLES
 from .locks import STOPS, Lock, seconds, worst
 from .migrations import Migration, load_migrations
-from .steps import Action, Step, steps, whole
+from .steps import Action, Step, steps
 
 FILE = "script.sql"
-PARTS = ("usage", "start", "stop", "empty", "begun", "history", "next", "tables", "end")
+PARTS = ("usage", "start", "stop", "empty", "begun", "history", "next", "outside", "inside", "tables", "end")
 GUARDS = ("start", "empty", "begun", "history")
 VALUES = ("started_at", "finished_at")
 CLIENT = "-- client: "
@@ -99,7 +101,7 @@ def make_script(dialect: type[Dialect], start: int = 0, target: int | None = Non
 
 
 def _check_statement(dialect: type[Dialect], first: Migration, statement: int) -> None:
-    if whole(first, transactional=dialect.transactional_ddl):
+    if dialect.transactional_ddl:
         raise ConfigError(
             f"Migration {first} is never left half done on {dialect.name}, so a script cannot begin at statement "
             f"{statement}.",
@@ -227,8 +229,18 @@ class _Writer:
         if self.before and self.template.parts["tables"] != [""]:
             yield from self._tables(migration)
         begun = HistoryRow(migration.version, migration.slug, migration.checksum, RUNNING, done) if done else None
-        for step in steps(migration, transactional=self.dialect.transactional_ddl, begun=begun):
-            yield from self._step(step)
+        transactional, alone = self.dialect.transactional_ddl, not self.before
+        to_do = list(steps(migration, transactional=transactional, begun=begun, alone=alone))
+        outside = [step for step in to_do if step.outside]
+        if outside:
+            yield from self._part("outside")
+            for step in outside:
+                yield from self._step(step)
+            yield from self._part("inside")
+            yield from self._guard((*self.before, *(one for one in self.pending if one.version < migration.version)))
+        for step in to_do:
+            if not step.outside:
+                yield from self._step(step)
 
     def _tables(self, migration: Migration) -> Iterator[str]:
         """Lock what the migration will lock, each table for itself or all of them together."""

@@ -7,6 +7,7 @@ schema plan` lists their statements, so that the three cannot differ.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from trialstore.dialects.errors import (
 
 from .history import ADOPTED, DONE, RUNNING, UNFINISHED, HistoryRow, unfinished_rows
 from .migrations import Migration
+
+_BESIDE_WRITERS = re.compile(r"((?:CREATE(?: UNIQUE)?|DROP) INDEX )CONCURRENTLY ")
 
 
 class Action(enum.Enum):
@@ -45,6 +48,8 @@ class Step:
     """An earlier run was killed at this statement, and may have carried it out."""
     commits: bool = False
     """Commit after this step; otherwise its changes are committed with those of the steps that follow."""
+    outside: bool = False
+    """Of EXECUTE, it runs outside of a transaction, beside writers. An earlier run may have done it, or part of it."""
 
     def __str__(self) -> str:
         return f"{self.migration}, {self.position}"
@@ -61,27 +66,31 @@ class Step:
 
     @property
     def statement(self) -> str:
-        """Of EXECUTE, the SQL text."""
-        return self.migration.statements[self.number - 1]
+        """Of EXECUTE, the SQL text. What could run beside writers does not do so in a transaction."""
+        text = self.migration.statements[self.number - 1]
+        return text if self.outside else _BESIDE_WRITERS.sub(r"\1", text)
 
 
-def whole(migration: Migration, *, transactional: bool) -> bool:
-    """Whether a migration is done as a whole or not at all, where DDL is `transactional`."""
-    return transactional and migration.transaction
-
-
-def steps(migration: Migration, *, transactional: bool, begun: HistoryRow | None = None) -> Iterator[Step]:
+def steps(
+    migration: Migration, *, transactional: bool, begun: HistoryRow | None = None, alone: bool = False
+) -> Iterator[Step]:
     """What carries out a migration, in order.
 
-    Where DDL is `transactional`, the statements and the row that says so are committed together. Where it is not, the
-    row comes first, and counts the statements that are done, so that `begun`, the row of an earlier run that was
-    stopped, says where to go on: if that run was killed, the statement after the last recorded one may have been
-    carried out; if a statement was refused, it was not.
+    Where DDL is `transactional`, the statements and the row that says so are committed together. A migration without a
+    transaction may begin with statements that run outside of one, beside writers; they can be run again after each
+    failure, and nothing is recorded of them. With `alone`, where there are no writers, or no way to run them so, they
+    are part of the transaction.
+
+    Where DDL is not transactional, the row comes first, and counts the statements that are done, so that `begun`, the
+    row of an earlier run that was stopped, says where to go on: if that run was killed, the statement after the last
+    recorded one may have been carried out; if a statement was refused, it was not.
     """
     last = len(migration.statements)
     if transactional:
         for number in range(1, last + 1):
-            yield Step(Action.EXECUTE, migration, number)
+            beside_writers = _BESIDE_WRITERS.match(migration.statements[number - 1]) is not None
+            outside = beside_writers and not (alone or migration.transaction)
+            yield Step(Action.EXECUTE, migration, number, outside=outside)
         yield Step(Action.RECORD, migration, last, DONE)
         return
     done = begun.statements_done if begun else 0

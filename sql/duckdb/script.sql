@@ -50,6 +50,10 @@ FROM trialstore_schema;
 
 -- part: next
 
+-- part: outside
+
+-- part: inside
+
 -- part: tables
 
 -- part: end

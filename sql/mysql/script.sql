@@ -127,6 +127,10 @@ SET @trialstore_why = (
 
 -- part: next
 
+-- part: outside
+
+-- part: inside
+
 -- part: tables
 
 -- part: end

@@ -9,8 +9,9 @@
 --     psql --no-psqlrc --file=FILE 'host=HOST dbname=DATABASE user=OWNER'
 --
 -- An empty database is filled in one transaction. In one that is in use each migration is a transaction of its own, as
--- for 'trialstore schema apply': it happens as a whole or not at all, and what was done before it stays. psql ends with
--- exit code 3 if the script was stopped. Then go on with 'trialstore schema apply', or with a script --from the version
+-- for 'trialstore schema apply': it happens as a whole or not at all, and what was done before it stays; but an index
+-- that is built beside writers may be left unfinished (INVALID), and is then made anew. psql ends with exit code 3 if
+-- the script was stopped. Then go on with 'trialstore schema apply', or with a script --from the version
 -- that the database is at.
 --
 -- It waits at most 30 seconds for a lock, each time so briefly that nobody queues behind it for long, and no statement
@@ -24,6 +25,7 @@
 
 -- part: start
 -- client: \set ON_ERROR_STOP on
+SET client_min_messages = warning;
 -- run: begin_write
 -- run: migration_timeouts lock_ms='30000' statement_ms='900000'
 -- run: migration_lock
@@ -90,6 +92,18 @@ COMMIT;
 -- run: begin_write
 -- run: migration_timeouts lock_ms='30000' statement_ms='900000'
 -- run: migration_lock
+
+-- part: outside
+-- What follows runs outside of a transaction, and beside writers. The lock is kept meanwhile.
+-- run: migration_lock_of_session
+COMMIT;
+-- run: session_timeouts lock_ms='0' statement_ms='900000'
+
+-- part: inside
+-- run: begin_write
+-- run: migration_timeouts lock_ms='30000' statement_ms='900000'
+-- run: migration_lock
+-- run: migration_unlock
 
 -- part: tables
 -- All of these tables or none of them: who holds one and wants another is let through within the time in which the

@@ -60,6 +60,10 @@ FROM trialstore_schema;
 
 -- part: next
 
+-- part: outside
+
+-- part: inside
+
 -- part: tables
 
 -- part: end

@@ -203,11 +203,12 @@ def _print_plan(found: SchemaPlan) -> None:
 
 def _migration_text(planned: PlannedMigration) -> str:
     migration = planned.migration
-    failure = (
-        "undone as a whole by a rollback"
-        if planned.undone_by_rollback
-        else "statements that are done stay; the next apply goes on with the one that failed"
-    )
+    if planned.undone_by_rollback:
+        failure = "undone as a whole by a rollback"
+    elif any(step.outside for step in planned.steps):
+        failure = "an index may stay, perhaps unfinished (INVALID); the next apply makes it anew"
+    else:
+        failure = "statements that are done stay; the next apply goes on with the one that failed"
     lines = [
         "",
         f"-- {migration}",

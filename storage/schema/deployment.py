@@ -158,8 +158,15 @@ def schema_plan(database: Database, to: int | None = None) -> SchemaPlan:
     planned = [
         PlannedMigration(
             migration,
-            tuple(steps(migration, transactional=transactional, begun=begun if migration is pending[0] else None)),
-            transactional and migration.transaction,
+            tuple(
+                steps(
+                    migration,
+                    transactional=transactional,
+                    begun=begun if migration is pending[0] else None,
+                    alone=state.version == 0,
+                )
+            ),
+            transactional and (migration.transaction or state.version == 0),
         )
         for migration in pending
     ]

@@ -313,8 +313,8 @@ def test_the_header_says_what_it_does_and_what_it_locks(dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", BUILT_IN)
 def test_every_statement_of_the_migrations_is_there_as_it_stands(dialect: str) -> None:
-    text, at_ = script(dialect), 0
-    for migration in load_migrations(engine_class(dialect).migrations_folder):
+    text, at_ = script(dialect, 1), 0
+    for migration in load_migrations(engine_class(dialect).migrations_folder)[1:]:
         for statement in migration.statements:
             at_ = text.index(f"{statement};\n", at_) + 1
 

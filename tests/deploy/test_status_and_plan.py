@@ -141,7 +141,7 @@ def test_the_plan_is_the_statements_with_what_they_cost(engine: str, empty: Conf
     assert ("goes on with the one that failed" in text) is not whole
     steps = json.loads(ok(run(empty, "plan", "--json"), 3))["migrations"]
     assert [f"{step['version']:04d}_{step['slug']}" for step in steps] == names(engine, 5)
-    assert {step["undone_by_rollback"] for step in steps} == {whole}
+    assert {step["undone_by_rollback"] for step in steps if "CONCURRENTLY" not in str(step)} == {whole}
     assert {step["destructive"] for step in steps} == {False}
     assert snapshot(empty) == before
 

@@ -86,6 +86,32 @@ SELECT
 -- why: One migrator at a time, in each database; freed with the transaction, and so with a killed process.
 SELECT pg_advisory_xact_lock(1953655156, 1) AS locked;
 
+-- name: migration_lock_of_session
+-- returns: scalar
+-- params: -
+-- why: The same lock, kept beyond the transaction, while an index is built outside of one.
+SELECT pg_advisory_lock(1953655156, 1) AS locked;
+
+-- name: migration_unlock
+-- returns: scalar
+-- params: -
+-- why: That lock belongs to the connection, which goes back to the pool.
+SELECT pg_advisory_unlock(1953655156, 1) AS freed;
+
+-- name: session_statement_timeout
+-- returns: scalar
+-- params: -
+-- why: How long a statement may run, to be set again after an index was built.
+SELECT current_setting('statement_timeout') AS statement_timeout;
+
+-- name: session_timeouts
+-- returns: one
+-- params: lock_ms text 0, statement_ms text 900000
+-- why: While an index is built outside of a transaction, and as before afterwards. 0 means no limit.
+SELECT
+    set_config('lock_timeout', :lock_ms, FALSE) AS lock_timeout,
+    set_config('statement_timeout', :statement_ms, FALSE) AS statement_timeout;
+
 -- name: migration_blockers
 -- returns: scalar
 -- params: -
