@@ -27,6 +27,7 @@ class ErrorKind(enum.Enum):
     OBJECT_EXISTS = "object exists"
     PERMISSION = "permission"
     BUSY = "busy"
+    ENDED = "ended by somebody, or by a limit on its time"
     DEADLOCK = "deadlock or serialization failure"
     DISCONNECTED = "disconnected"
     CANNOT_CONNECT = "cannot connect"
@@ -37,7 +38,7 @@ class ErrorKind(enum.Enum):
     @property
     def retryable(self) -> bool:
         """Whether the transaction is undone (unless its commit was on the way), and may succeed when run again."""
-        return self in (ErrorKind.BUSY, ErrorKind.DEADLOCK, ErrorKind.DISCONNECTED)
+        return self in (ErrorKind.BUSY, ErrorKind.ENDED, ErrorKind.DEADLOCK, ErrorKind.DISCONNECTED)
 
 
 class StorageError(Exception):

@@ -32,7 +32,8 @@ _KINDS = {
     ErrorKind.MISSING_OBJECT: (1051, 1054, 1072, 1091, 1146, 1305, 3821),
     ErrorKind.OBJECT_EXISTS: (1050, 1060, 1061, 1068, 1826),
     ErrorKind.PERMISSION: (1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836),
-    ErrorKind.BUSY: (1040, 1203, 1205, 1226, 1317, 1969, 3024, 3572),
+    ErrorKind.BUSY: (1040, 1203, 1205, 1226, 3572),
+    ErrorKind.ENDED: (1317, 1969, 3024),
     ErrorKind.DEADLOCK: (1020, 1213, 1412, 1614, 3101),  # 1412: a table is newer than the snapshot
     ErrorKind.DISCONNECTED: (
         0,
@@ -128,6 +129,7 @@ _NAMES_ONLY = frozenset(
 _WORDS = {
     ErrorKind.DISCONNECTED: "the connection to the server was lost",
     ErrorKind.BUSY: "the server made the statement wait too long",
+    ErrorKind.ENDED: "it ran into a limit on the time of a statement",
     ErrorKind.DEADLOCK: "the server rolled the transaction back because of a conflict with another one",
     ErrorKind.BAD_VALUE: "a value does not fit its column",
 }

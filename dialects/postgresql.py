@@ -53,7 +53,7 @@ _KINDS = {
     "53300": ErrorKind.BUSY,  # too_many_connections
     "54000": ErrorKind.BAD_VALUE,  # too large for an index
     "55P03": ErrorKind.BUSY,  # lock_not_available
-    "57014": ErrorKind.BUSY,  # query_canceled: a statement_timeout of the server's or role's
+    "57014": ErrorKind.ENDED,  # query_canceled: a statement_timeout of the server's or role's
     "57P01": ErrorKind.DISCONNECTED,
     "57P02": ErrorKind.DISCONNECTED,
     "57P03": ErrorKind.DISCONNECTED,  # the server is starting up

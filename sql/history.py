@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from .migrations import Migration
 from .session import Session
@@ -29,6 +30,8 @@ class HistoryRow:
     checksum: str
     state: str
     statements_done: int
+    serves_from: int | None = None
+    """The oldest schema version whose applications can work since it was begun; None: its own."""
 
 
 def table_names(session: Session) -> set[str]:
@@ -44,7 +47,7 @@ def exists(session: Session) -> bool:
 def read(session: Session) -> list[HistoryRow]:
     """The rows in the order of their versions. Raises QueryError where there is no such table."""
     return [
-        HistoryRow(row.version, row.slug, row.checksum, row.state, row.statements_done)
+        HistoryRow(row.version, row.slug, row.checksum, row.state, row.statements_done, row.serves_from)
         for row in session.many("history_list")
     ]
 
@@ -73,11 +76,11 @@ def record(
     session: Session,
     migration: Migration,
     state: str,
-    started: dt.datetime,
+    started: Any,
     duration_ms: int | None,
     statements_done: int,
 ) -> None:
-    """Add the row of a migration; one without a duration has not finished."""
+    """Add the row of a migration, which `clock` has seen start; one without a duration has not finished."""
     session.execute(
         "history_insert",
         version=migration.version,
@@ -85,16 +88,17 @@ def record(
         checksum=migration.checksum,
         state=state,
         statements_done=statements_done,
-        started_at=session.dialect.encode_ts(started),
-        finished_at=None if duration_ms is None else session.dialect.encode_ts(now()),
+        started_at=started,
+        finished_at=None if duration_ms is None else clock(session),
         duration_ms=duration_ms,
         library_version=library_version(),
+        serves_from=migration.serves_from,
     )
 
 
 def mark(session: Session, version: int, state: str, *, finished: bool = False, duration_ms: int | None = None) -> None:
     """Say what has become of a migration whose row is there."""
-    finished_at = session.dialect.encode_ts(now()) if finished else None
+    finished_at = clock(session) if finished else None
     session.execute("history_finish", version=version, state=state, finished_at=finished_at, duration_ms=duration_ms)
 
 
@@ -108,9 +112,11 @@ def delete(session: Session, version: int) -> None:
     session.execute("history_delete", version=version)
 
 
-def now() -> dt.datetime:
-    """The time of this host, in UTC."""
-    return dt.datetime.now(dt.timezone.utc)
+def clock(session: Session) -> Any:
+    """The time of the server, or of this process where the database is in it, as the history holds it."""
+    if session.dialect.in_process:
+        return session.dialect.encode_ts(dt.datetime.now(dt.timezone.utc))
+    return session.scalar("migration_clock")
 
 
 @cache

@@ -1,9 +1,13 @@
 """Migration files: reading and checking them (pure functions).
 
-A file `migrations/NNNN_slug.sql` holds headers (`-- migration: NNNN slug`, `purpose`, `transaction`, `locks`,
-`destructive`, and where they apply `nothing`, `adopts`) and statements that end with `;`. They run as they stand,
-without the comments around them. What the engine's own client might read otherwise is refused, since the same text
-goes into scripts.
+A file `migrations/NNNN_slug.sql` holds headers (`-- migration: NNNN slug`, `purpose`, `serves_from`,
+`transaction`, `locks`, `destructive`, and where they apply `nothing`, `adopts`) and statements that end with `;`. They
+run as they stand, without the comments around them. What the engine's own client might read otherwise is refused,
+since the same text goes into scripts.
+
+`serves_from` is the oldest schema version whose applications can work on the database from the first statement of the
+migration on: the version before where it only adds what they do not know, else its own. The history keeps it, so that
+those applications, which do not have this file, can go by it.
 """
 
 from __future__ import annotations
@@ -21,9 +25,10 @@ from .catalogue import ROOT
 from .locks import EFFECTS, NO_LOCK, STOPS, Lock, parse_locks
 from .reading import SqlFile, SqlStatement, Syntax, load_syntax, read_sql
 
+_VERSION = re.compile(r"\d{4}", re.ASCII)
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
-_HEADER = re.compile(r"(migration|purpose|transaction|locks|destructive|nothing|adopts):\s*(.*)")
-_REQUIRED = ("migration", "purpose", "transaction", "locks", "destructive")
+_HEADER = re.compile(r"(migration|purpose|serves_from|transaction|locks|destructive|nothing|adopts):\s*(.*)")
+_REQUIRED = ("migration", "purpose", "serves_from", "transaction", "locks", "destructive")
 
 _TRANSACTION = re.compile(r"(?:BEGIN|START TRANSACTION|COMMIT|ROLLBACK|END|ABORT|SAVEPOINT|RELEASE)\b")
 
@@ -40,6 +45,8 @@ class Migration:
     version: int
     slug: str
     purpose: str
+    serves_from: int
+    """The oldest schema version whose applications can work from the first statement of this migration on."""
     transaction: bool
     locks: tuple[Lock, ...]
     locks_text: str
@@ -116,6 +123,11 @@ def _migration(
             raise MigrationFileInvalid(f"{filename}: header '{key}' is missing.", _RESTORE)
     if headers["migration"] != f"{match[1]} {match[2]}":
         raise MigrationFileInvalid(f"{filename}: its header says migration {headers['migration']!r}.", _RESTORE)
+    serves_from = headers["serves_from"]
+    if not _VERSION.fullmatch(serves_from) or not 1 <= int(serves_from) <= int(match[1]):
+        raise MigrationFileInvalid(
+            f"{filename}: header 'serves_from' is not a version, of four digits, up to its own.", _RESTORE
+        )
     for key, values in (("transaction", ("on", "off")), ("destructive", ("no", "yes"))):
         if headers[key] not in values:
             raise MigrationFileInvalid(
@@ -137,6 +149,7 @@ def _migration(
         version=int(match[1]),
         slug=match[2],
         purpose=headers["purpose"],
+        serves_from=int(headers["serves_from"]),
         transaction=headers["transaction"] == "on",
         locks=locks,
         locks_text=headers["locks"],

@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from trialstore.dialects.base import Dialect
 from trialstore.dialects.errors import (
     Busy,
+    CommitUnknown,
     ErrorKind,
     MigrationFailed,
     PermissionDenied,
     QueryError,
+    SchemaDrift,
     SchemaMissing,
     StorageError,
 )
@@ -24,16 +26,25 @@ from trialstore.dialects.text import logger
 
 from . import history
 from .history import FAILED, RUNNING, HistoryRow, unfinished_rows
-from .inspection import Found, SchemaState, check_mark, check_tables, inspect_tables
+from .inspection import Found, SchemaState, built_version, check_mark, check_tables, inspect_tables
 from .migrations import Migration, load_migrations
 from .preflight import check_ready
 from .session import Session
-from .steps import Action, Step, adoption_steps, check_target, plan, steps, up_to
+from .steps import Action, Step, adoption_steps, check_target, plan, serves, steps, up_to, who_can_run, without_gaps
 
 _LOG = logger(__name__)
 _BUSY_HINT = (
-    "End what uses the table, or raise 'migration_lock_timeout' or 'migration_statement_timeout' in the config (for a "
-    "file: 'busy_timeout'), then run this again: it goes on where this one stopped."
+    "End what uses the table, or raise 'migration_lock_timeout' in the config (for a file: 'busy_timeout'), then run "
+    "this again: it goes on where this one stopped."
+)
+
+
+_LIMIT_HINT = "Raise 'migration_statement_timeout' in the config if that is what ended it."
+_STOPS = (ErrorKind.BUSY, ErrorKind.ENDED, ErrorKind.DISCONNECTED)
+"""What may pass, but ends a migration: it may be somebody's wish, or has to be told before it is tried again."""
+_ENDED_HINT = (
+    "Find out who ended the session (KILL, pg_terminate_backend, a restart: the server's log says so); then run "
+    "'trialstore schema apply', which looks what was done and goes on from there."
 )
 
 
@@ -51,10 +62,11 @@ class Migrator:
         self.dialect = dialect
         self.migrations = load_migrations(dialect.migrations_folder)
 
-    def read_state(self, session: Session) -> SchemaState:
+    def read_state(self, session: Session, *, for_work: bool = False) -> SchemaState:
         """What the database holds and needs; one SELECT when it is up to date, and never a change.
 
-        Raises the errors of `steps.plan` for a history that these files cannot have written.
+        Raises the errors of `steps.plan` for a history that these files cannot have written. `for_work` asks whether
+        an application can work: then migrations of newer libraries on which this one can work do not count.
         """
         session.begin(write=False)
         try:
@@ -70,6 +82,8 @@ class Migrator:
             if not rows:
                 found, version = inspect_tables(session, self.migrations)
                 return SchemaState(found, version, self.migrations[version:])
+            if for_work and serves(rows, len(self.migrations)):
+                rows = rows[: len(self.migrations)]
             begun = unfinished_rows(rows)
             state = SchemaState(Found.OURS, rows[-1].version - len(begun), self._plan(rows), bool(begun))
             if state.pending and not begun:
@@ -95,24 +109,50 @@ class Migrator:
         check_ready(session, self.dialect.migrations_folder, to_do)
 
     def adoptable(self, session: Session) -> tuple[Migration, ...]:
-        """The versions to which mlos_bench has brought its database, and which are not recorded yet.
+        """The versions that the database is built as and its history lacks: those to which mlos_bench has brought it,
+        and those of ours whose rows were lost.
 
-        Raises SchemaMissing where there are no tables of mlos_bench, SchemaDrift where they are not built as those
-        versions say, and the errors of `steps.plan`.
+        Raises SchemaMissing where there are no tables of ours, SchemaDrift where they are not built as a version
+        says, and the errors of `steps.plan`.
         """
         rows = history.read_if_any(session)
-        plan(self.migrations, rows)
+        whole = without_gaps(self.migrations, rows)
+        plan(self.migrations, whole)
+        folder, last = self.dialect.migrations_folder, len(whole)
+        try:
+            version = self._marked(session, last)
+        except SchemaDrift:
+            ours = None if rows else self._ours(session)
+            if ours is None:
+                raise
+            version = ours
+        if version <= last:
+            version = built_version(session, self.migrations, folder, last)
+        known = {row.version for row in rows}
+        return tuple(one for one in self.migrations[:version] if one.version not in known)
+
+    def _marked(self, session: Session, last: int) -> int:
+        """The version to which mlos_bench has brought its tables, as long as the history, up to the `last` one, does
+        not say more."""
         found, version = inspect_tables(session, self.migrations)
         if found is not Found.MLOS_BENCH:
             raise SchemaMissing(
                 f"The database holds {found.value}: there is nothing to adopt.", "Check which one it is."
             )
-        if version > len(rows):
+        if version > last:
             check_tables(session, self.dialect.migrations_folder, version)
-        return self.migrations[len(rows) : version]
+        return version
+
+    def _ours(self, session: Session) -> int | None:
+        """The version that the tables are built as, if mlos_bench can have made no such tables; else None."""
+        theirs = max(one.version for one in self.migrations if one.adopts or one.version == 1)
+        try:
+            return built_version(session, self.migrations, self.dialect.migrations_folder, theirs + 1)
+        except SchemaDrift:
+            return None
 
     def adopt(self, session: Session) -> tuple[Migration, ...]:
-        """Record what is adoptable, and run no migration."""
+        """Record what is adoptable, and run no migration; what was recorded."""
         with self.locked(session):
             adopted = self.adoptable(session)
             if adopted:
@@ -125,11 +165,24 @@ class Migrator:
         process was faster. They are put into `applied` as each is committed, if that is given.
 
         Raises MigrationLocked when others hold the lock for too long, MigrationFailed with the database's message
-        when a statement is refused (that migration is then undone as a whole, where the engine can do that),
-        MigrationBlocked where it can be seen before the first statement that one would be refused, MigrationError for a
-        version `to` that the database has passed or that there is not, and the errors of `read_state`.
+        when a statement is refused (that migration is then undone as a whole, where the engine can do that) or the
+        connection is ended, which somebody may have wished: nothing is then tried again; MigrationBlocked where it can
+        be seen before the first statement that one would be refused, MigrationError for a version `to` that the
+        database has passed or that there is not, and the errors of `read_state`.
         """
         applied = [] if applied is None else applied
+        try:
+            self._apply(session, to, applied)
+        except QueryError as exc:
+            if not isinstance(exc, CommitUnknown) and exc.kind is not ErrorKind.DISCONNECTED:
+                raise
+            error = MigrationFailed(f"The migration was cut short: {exc.message}", _ENDED_HINT)
+            error.code = exc.code
+        else:
+            return applied
+        raise error
+
+    def _apply(self, session: Session, to: int | None, applied: list[Migration]) -> None:
         with self._lock_held(session):
             first: tuple[Migration, ...] = ()
             with self.locked(session):
@@ -142,7 +195,6 @@ class Migrator:
             applied += first
             while (migration := self._run_next(session, to)) is not None:
                 applied.append(migration)
-        return applied
 
     @contextmanager
     def _lock_held(self, session: Session) -> Iterator[None]:
@@ -223,7 +275,7 @@ class Migrator:
 
     def _carry_out(self, session: Session, to_do: Iterable[Step], begun: HistoryRow | None = None) -> None:
         """Carry out the steps of a migration, or those of an adoption; `begun` is the row of an earlier run."""
-        started, clock = history.now(), time.monotonic()
+        started, clock = history.clock(session), time.monotonic()
         for step in to_do:
             version = step.migration.version
             if step.action is Action.EXECUTE:
@@ -244,8 +296,9 @@ class Migrator:
         try:
             self._run(session, step)
         except (MigrationFailed, StatementBusy):
-            if not self.dialect.transactional_ddl and not step.in_doubt:
-                self._mark_refused(session, step.migration, untouched=begun is None and step.number == 1)
+            connected = session.driver_connection is not None
+            if connected and not self.dialect.transactional_ddl and not step.in_doubt:
+                self._mark_refused(session, step.migration, untouched=step.number == 1)
             raise
 
     def _mark_refused(self, session: Session, migration: Migration, *, untouched: bool) -> None:
@@ -267,30 +320,49 @@ class Migrator:
             if step.in_doubt and kind in (ErrorKind.OBJECT_EXISTS, ErrorKind.MISSING_OBJECT):
                 _LOG.info("Migration %s had been carried out", step)
                 return
-            if kind.retryable and kind is not ErrorKind.BUSY:
+            if kind.retryable and kind not in _STOPS:
                 raise
             raise self._refused(step, exc, kind) from None
 
     def _refused(self, step: Step, exc: StorageError, kind: ErrorKind) -> StorageError:
         message = f"Migration {step.migration}, {exc.message}"
         error: StorageError
-        if kind is ErrorKind.BUSY:
-            error = StatementBusy(message, _BUSY_HINT, kind)
+        if kind is ErrorKind.DISCONNECTED:
+            error = MigrationFailed(message, self._cut_short(step))
+        elif kind is ErrorKind.BUSY:
+            error = StatementBusy(message, f"{_BUSY_HINT} {self._who_can_run(step)}", kind)
         else:
-            error = MigrationFailed(message, f"{self._kept(step)} {exc.hint}".rstrip())
+            hint = f"{exc.hint} {_LIMIT_HINT}" if kind is ErrorKind.ENDED else exc.hint
+            error = MigrationFailed(message, f"{self._kept(step)} {hint}".rstrip())
         error.code, error.step = exc.code, f"{self.dialect.migrations_folder}/{step.place}"
         return error
 
     def _kept(self, step: Step) -> str:
-        """What a statement that is refused leaves behind, and what to do then."""
+        """What a statement that is refused leaves behind, what to do then, and who can work meanwhile."""
         if step.outside:
-            return "The index may be there and not be valid; fix the cause and run it again: it is made anew."
+            left = "The index may be there and not be valid; fix the cause and run it again: it is made anew."
+            return f"{left} {self._who_can_run(step)}"
         if self.dialect.transactional_ddl:
-            return "Nothing of this migration was kept; fix the cause and run it again."
+            return f"Nothing of this migration was kept; fix the cause and run it again. {self._who_can_run(step)}"
         return (
             f"{step.number - 1} of {len(step.migration.statements)} statements are done; fix the cause and run it "
-            "again: it continues with this one."
+            f"again: it continues with this one. {self._who_can_run(step)}"
         )
+
+    def _cut_short(self, step: Step) -> str:
+        """What is left of a migration whose connection was ended, which may have been somebody's wish."""
+        left = "Nothing of this migration was kept."
+        if not self.dialect.transactional_ddl:
+            left = (
+                f"{step.number - 1} of {len(step.migration.statements)} statements are recorded as done; this one may "
+                "have been carried out, too."
+            )
+        return f"{left} {self._who_can_run(step)} {_ENDED_HINT}"
+
+    def _who_can_run(self, step: Step) -> str:
+        if self.dialect.transactional_ddl or (step.number == 1 and not step.in_doubt):
+            return f"Applications of schema version {step.migration.version - 1} can go on."
+        return who_can_run(step.migration)
 
 
 def _took(step: Step, clock: float) -> int | None:

@@ -274,6 +274,7 @@ class _Writer:
                 finished_at=finished,
                 duration_ms=None,
                 library_version=library_version(),
+                serves_from=step.migration.serves_from,
             )
 
     def _statement(self, name: str, **params: Any) -> Iterator[str]:

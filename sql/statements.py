@@ -40,6 +40,7 @@ _ERRORS: dict[ErrorKind, tuple[type[QueryError], str]] = {
     ErrorKind.MISSING_REFERENCE: (MissingReference, ""),
     ErrorKind.PERMISSION: (PermissionDenied, "Check the file's mode, or the rights of the database user."),
     ErrorKind.BUSY: (Busy, "Another process is writing; run it again, or raise 'busy_timeout' in the config."),
+    ErrorKind.ENDED: (Busy, "Run it again, or raise the limit on the time of a statement."),
     ErrorKind.BAD_VALUE: (ValueRejected, ""),
 }
 

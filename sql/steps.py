@@ -125,12 +125,15 @@ def plan(
         if row.version > len(migrations):
             raise SchemaTooNew(
                 f"The database is at schema version {history[-1].version}; this library knows {len(migrations)}.",
-                "Upgrade trialstore to the version that wrote it.",
+                "Upgrade trialstore to the version that wrote it."
+                + (" Until then applications can go on with this one." if serves(history, len(migrations)) else ""),
             )
         migration = migrations[row.version - 1]
         if row.version != position:
             raise SchemaDrift(
-                f"The schema history lacks version {position:04d}.", "Restore the table trialstore_schema."
+                f"The schema history lacks version {position:04d}.",
+                "Restore the table trialstore_schema, or run 'trialstore schema adopt', which checks the tables and "
+                "records what is lost.",
             )
         if row.slug != migration.slug:
             raise SchemaDrift(
@@ -149,6 +152,30 @@ def plan(
                 "A released migration is never edited: restore the file, and put the change into a new one.",
             )
     return tuple(migrations[len(history) - len(unfinished_rows(history)) :])
+
+
+def serves(history: Sequence[HistoryRow], version: int) -> bool:
+    """Whether applications that know the schema up to that version can work on the database, by what newer migrations,
+    finished or not, say of themselves."""
+    newer = [row for row in history if row.version > version]
+    return all(row.serves_from is not None and row.serves_from <= version for row in newer)
+
+
+def who_can_run(migration: Migration) -> str:
+    """A sentence that says which applications can work while a migration is begun and not finished."""
+    if migration.serves_from >= migration.version:
+        return "No application can run until it is finished."
+    return f"Applications of schema version {migration.version - 1} can go on meanwhile."
+
+
+def without_gaps(migrations: Sequence[Migration], history: Sequence[HistoryRow]) -> list[HistoryRow]:
+    """The history as it would be if no row before its last were lost."""
+    rows = {row.version: row for row in history}
+    lost = (
+        HistoryRow(one.version, one.slug, one.checksum, ADOPTED, len(one.statements), one.serves_from)
+        for one in migrations[: max(rows, default=0)]
+    )
+    return sorted({**{row.version: row for row in lost}, **rows}.values(), key=lambda row: row.version)
 
 
 def up_to(migrations: Sequence[Migration], to: int | None) -> tuple[Migration, ...]:

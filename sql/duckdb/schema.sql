@@ -120,5 +120,6 @@ CREATE TABLE trialstore_schema (
     duration_ms INTEGER,
     database_user VARCHAR,
     library_version VARCHAR NOT NULL,
+    serves_from INTEGER,
     PRIMARY KEY (version)
 );

@@ -130,6 +130,7 @@ CREATE TABLE trialstore_schema (
     duration_ms INT,
     database_user VARCHAR(128),
     library_version VARCHAR(40) NOT NULL,
+    serves_from INT,
     PRIMARY KEY (version)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
 DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;

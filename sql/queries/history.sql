@@ -4,23 +4,23 @@
 -- why: The one statement that opening an up-to-date database costs.
 SELECT
     version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, database_user,
-    library_version
+    library_version, serves_from
 FROM trialstore_schema
 ORDER BY version;
 
 -- name: history_insert
 -- returns: none
 -- params: version int, slug text, checksum text, state text applied, statements_done int, started_at time,
--- params: finished_at time, duration_ms int, library_version text
+-- params: finished_at time, duration_ms int, library_version text, serves_from int
 -- why: One row per migration, written in the migration's transaction where DDL is transactional, otherwise before its
 -- why: first statement.
 INSERT INTO trialstore_schema (
     version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, database_user,
-    library_version
+    library_version, serves_from
 )
 VALUES (
     :version, :slug, :checksum, :state, :statements_done, :started_at, :finished_at, :duration_ms, CURRENT_USER,
-    :library_version
+    :library_version, :serves_from
 );
 
 -- name: history_progress
@@ -48,7 +48,7 @@ DELETE FROM trialstore_schema
 WHERE version = :version;
 
 -- name: mlos_bench_revision
--- returns: one
+-- returns: many
 -- params: -
 -- why: The revision of its own schema at which mlos_bench left this database.
 SELECT version_num

@@ -118,6 +118,7 @@ CREATE TABLE trialstore_schema (
     duration_ms INTEGER,
     database_user VARCHAR(128),
     library_version VARCHAR(40) NOT NULL,
+    serves_from INTEGER,
     PRIMARY KEY (version)
 );
 

@@ -9,6 +9,7 @@ import click
 
 from trialstore.sql.inspection import Found
 from trialstore.sql.migrations import Migration
+from trialstore.sql.steps import who_can_run
 from trialstore.storage.schema.deployment import (
     PlannedMigration,
     SchemaPlan,
@@ -130,7 +131,7 @@ def _headline(found: SchemaStatus) -> str:
     if found.interrupted:
         return (
             f"schema version {found.version} of {found.newest}; {found.pending[0]} was begun and is not finished. If "
-            "no other process is running it, 'trialstore schema apply' continues it."
+            f"no other process is running it, 'trialstore schema apply' continues it. {who_can_run(found.pending[0])}"
         )
     if found.pending:
         return f"schema version {found.version} of {found.newest}; {len(found.pending)} pending."
@@ -242,10 +243,13 @@ def apply(target: Target, to: int | None, as_json: bool) -> None:
     if as_json:
         names: dict[str, list[Migration]] = {"adopted": [*done.adopted], "applied": [*done.applied]}
         migrated = {name: [str(migration) for migration in migrations] for name, migrations in names.items()}
-        print_json({**migrated, **_status_dict(found)})
+        continued = {"continued": None if done.continued is None else str(done.continued)}
+        print_json({**migrated, **continued, **_status_dict(found)})
         return
     for migration in done.adopted:
         print_sentence(f"Adopted {migration}.")
+    if done.continued is not None:
+        print_sentence(f"Went on with migration {done.continued}, where an earlier run had stopped.")
     took = {entry.version: entry.duration_ms for entry in found.history}
     for migration in done.applied:
         print_sentence(f"Applied {migration} ({took.get(migration.version)} ms).")

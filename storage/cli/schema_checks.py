@@ -65,11 +65,14 @@ def verify(ctx: click.Context, target: Target, form: str, *, strict: bool) -> No
 @_json
 @storage_options
 def adopt(target: Target, as_json: bool) -> None:
-    """Take over a database that mlos_bench wrote, as it is.
+    """Take over a database that mlos_bench wrote, as it is; or record again what the history has lost.
 
     Its structure must be that of the revision in its table alembic_version (without that table, of the oldest one);
     then the steps up to there are recorded as adopted. No migration runs and alembic_version stays, so mlos_bench goes
     on working; 'trialstore schema apply' then applies what is pending.
+
+    Where tables of this library lost their history, or a part of it, the versions that they are built as are recorded
+    again. What is built as no version is refused.
     """
     with target.database() as database:
         adopted = adopt_schema(database)
@@ -79,32 +82,36 @@ def adopt(target: Target, as_json: bool) -> None:
     for migration in adopted:
         print_sentence(f"Adopted {migration}.")
     if adopted:
-        print_sentence(f"{database.config.label}: run 'trialstore schema apply' to bring it up to date.")
+        print_sentence(f"{database.config.label}: 'trialstore schema apply' applies what is pending, if anything.")
     else:
-        print_sentence(f"{database.config.label}: nothing to adopt, the history has all that mlos_bench did.")
+        print_sentence(f"{database.config.label}: nothing to adopt, the history has all that the tables are built as.")
 
 
 @click.command()
 @click.argument("version", type=click.IntRange(min=1))
-@click.option("--done", "choice", flag_value="done", help="Record it as done: it was completed by hand.")
-@click.option("--retry", "choice", flag_value="retry", help="Record it as pending: the next apply runs the rest.")
+@click.option("--done", is_flag=True, help="Record it as done: it was completed by hand.")
+@click.option("--retry", is_flag=True, help="Record it as pending: the next apply runs the rest.")
 @click.option("--force", is_flag=True, help="With --done: even if the database differs from that version.")
 @_json
 @storage_options
 @click.pass_context
-def resolve(ctx: click.Context, target: Target, version: int, choice: str | None, force: bool, as_json: bool) -> None:
+def resolve(
+    ctx: click.Context, target: Target, version: int, done: bool, retry: bool, force: bool, as_json: bool
+) -> None:
     """Resolve an interrupted migration: inspect it, then mark it done or pending.
 
     Shows what it left behind, and does nothing more without --done or --retry. Where DDL is not undone by a rollback,
     'trialstore schema apply' continues by itself after a kill; this is for changes made by hand.
     """
-    if force and choice != "done":
+    if done and retry:
+        raise click.UsageError("--done and --retry contradict each other: choose one.")
+    if force and not done:
         raise click.UsageError("--force is for --done.")
     with target.database() as database:
         found = find_unfinished(database, version)
         if not as_json:
             _print_unfinished(found)
-        outcome = resolve_migration(database, version, done=choice == "done", force=force) if choice else None
+        outcome = resolve_migration(database, version, done=done, force=force) if done or retry else None
     if as_json:
         print_json({**_unfinished_dict(found), "resolved": outcome})
     elif outcome is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from trialstore.dialects.errors import SchemaError, SchemaMissing
 from trialstore.sql import history
 from trialstore.sql.catalogue import load_catalogue
+from trialstore.sql.history import HistoryRow
 from trialstore.sql.inspection import Found, SchemaState
 from trialstore.sql.migrations import Migration
 from trialstore.sql.session import Session
@@ -150,7 +151,7 @@ class SchemaPlan:
 def schema_plan(database: Database, to: int | None = None) -> SchemaPlan:
     """What `apply_schema` would do; nothing is written. Raises the same SchemaErrors before it does anything."""
     state, migrations = _checked(database, to)
-    begun = history.unfinished_rows(database.read(history.read))[0] if state.interrupted else None
+    begun = _begun(database, state)
     pending = up_to(state.pending, to)
     transactional = database.dialect.transactional_ddl
     if pending and (state.found is not Found.EMPTY or exists(database)):
@@ -185,11 +186,15 @@ def schema_plan(database: Database, to: int | None = None) -> SchemaPlan:
 
 @dataclass(frozen=True)
 class Applied:
-    """What `apply` did, and where the schema stands since."""
+    """What `apply` did, and where the schema stands since.
+
+    `continued` is the first statement that ran of a migration that another run had begun and not finished.
+    """
 
     adopted: tuple[Migration, ...]
     applied: tuple[Migration, ...]
     status: SchemaStatus
+    continued: Step | None = None
 
 
 def apply_schema(database: Database, to: int | None = None) -> Applied:
@@ -201,8 +206,18 @@ def apply_schema(database: Database, to: int | None = None) -> Applied:
     """
     state, migrations = _checked(database, to)
     adopted = migrations[: state.version] if state.found is Found.MLOS_BENCH else ()
+    begun = _begun(database, state)
     applied = migrate(database, to) if adopted or up_to(state.pending, to) else []
-    return Applied(adopted, tuple(applied), schema_status(database))
+    continued = None
+    if begun and state.pending[0] in applied:
+        rest = steps(state.pending[0], transactional=database.dialect.transactional_ddl, begun=begun)
+        continued = next((step for step in rest if step.action is Action.EXECUTE), None)
+    return Applied(adopted, tuple(applied), schema_status(database), continued)
+
+
+def _begun(database: Database, state: SchemaState) -> HistoryRow | None:
+    """The row of the migration that was begun and not finished."""
+    return history.unfinished_rows(database.read(history.read))[0] if state.interrupted else None
 
 
 def _checked(database: Database, to: int | None) -> tuple[SchemaState, tuple[Migration, ...]]:
@@ -266,10 +281,11 @@ def verify_schema(database: Database) -> Verification:
 
 
 def adopt_schema(database: Database) -> tuple[Migration, ...]:
-    """Take over a database of mlos_bench as it is; the versions that are recorded as adopted, none if they were.
+    """Take over a database of mlos_bench as it is, or record what the history has lost; the versions that are recorded
+    as adopted, none if all were.
 
-    Raises SchemaDrift, which lists the differences, where the database is not built as its revision says, SchemaMissing
-    where mlos_bench has no tables in it, and MigrationLocked. Then nothing is written.
+    Raises SchemaDrift, which lists the differences, where the database is not built as its revision, or any version,
+    says, SchemaMissing where there are no tables of ours, and MigrationLocked. Then nothing is written.
     """
     database.dialect.check_exists()
     if not database.read(database.migrator.adoptable):

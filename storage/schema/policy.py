@@ -20,6 +20,7 @@ from trialstore.sql.inspection import Found, SchemaState
 from trialstore.sql.migrations import Migration
 from trialstore.sql.migrator import StatementBusy
 from trialstore.sql.session import Session
+from trialstore.sql.steps import who_can_run
 from trialstore.storage.database.connections import Database
 
 _LOG = logger(__name__)
@@ -28,7 +29,7 @@ _LOG = logger(__name__)
 def open_schema(database: Database) -> None:
     """Bring the schema up to date if `schema_policy` allows that. Raises SchemaError otherwise."""
     policy = database.config.schema_policy
-    state = read_state(database)
+    state = read_state(database, for_work=True)
     if not state.current and policy != "update" and not database.dialect.transactional_ddl:
         state = _settled(database, state)
     if state.current:
@@ -42,7 +43,7 @@ def open_schema(database: Database) -> None:
 
 def update_schema(database: Database) -> None:
     """Apply what is pending; under the policy "verify" only check that nothing is. Raises SchemaError otherwise."""
-    state = read_state(database)
+    state = read_state(database, for_work=True)
     if not state.current:
         if database.config.schema_policy == "verify":
             raise _refusal(database, state)
@@ -50,8 +51,9 @@ def update_schema(database: Database) -> None:
         migrate(database)
 
 
-def read_state(database: Database, *, missing_is_empty: bool = False) -> SchemaState:
-    """What the database holds and needs. Raises SchemaError for a history that this library cannot have written.
+def read_state(database: Database, *, missing_is_empty: bool = False, for_work: bool = False) -> SchemaState:
+    """What the database holds and needs. Raises SchemaError for a history that this library cannot have written; where
+    it is asked `for_work`, what newer libraries did is no error if an application can work on it.
 
     A file that does not exist holds nothing where `missing_is_empty`; it is then not created. Otherwise the policy
     "verify" raises ConnectError for it.
@@ -65,7 +67,7 @@ def read_state(database: Database, *, missing_is_empty: bool = False) -> SchemaS
 
     def attempt() -> SchemaState:
         with database.session() as session:
-            return database.migrator.read_state(session)
+            return database.migrator.read_state(session, for_work=for_work)
 
     return database.retry(attempt)
 
@@ -94,7 +96,7 @@ def _settled(database: Database, state: SchemaState) -> SchemaState:
         return state
     with lock_explained(database), database.session() as session:
         database.migrator.wait(session)
-    return read_state(database)
+    return read_state(database, for_work=True)
 
 
 def migrate(database: Database, to: int | None = None) -> list[Migration]:
@@ -157,7 +159,7 @@ def _refusal(database: Database, state: SchemaState) -> SchemaError:
     if state.interrupted:
         return MigrationIncomplete(
             f"{label}: migration {state.pending[0]} was begun and not finished; schema_policy is {policy!r}.",
-            "Run 'trialstore schema apply': it goes on where the other one stopped.",
+            f"Run 'trialstore schema apply': it goes on where the other one stopped. {who_can_run(state.pending[0])}",
         )
     if state.found is Found.EMPTY:
         return SchemaMissing(f"{label} holds no tables, and schema_policy is {policy!r}.", hint)

@@ -11,6 +11,7 @@ import pytest
 
 from deploy.commands import Run, ok, refused, snapshot
 from deploy.conftest import database
+from engines.databases import Database, user_of
 from trialstore.contract.helpers import bare, execute, migrate_to, query, tables
 from trialstore.contract.modes import Config
 from trialstore.sql.inspection import BASE_TABLES
@@ -230,3 +231,98 @@ def test_a_database_of_this_library_has_nothing_to_adopt(empty: Config, run: Run
     before = snapshot(empty)
     assert "nothing to adopt" in ok(run(empty, "adopt"))
     assert snapshot(empty) == before
+
+
+# --- a history that was lost ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", range(5, NEWEST + 1))
+@pytest.mark.parametrize("lost", ["DROP TABLE trialstore_schema", "DELETE FROM trialstore_schema"])
+def test_a_lost_history_is_recorded_again(engine: str, empty: Config, version: int, lost: str, run: Run) -> None:
+    migrate_to(empty, version)
+    change(empty, lost)
+    told = refused(run(empty, "apply"), 4, "not built as version 0001", "'trialstore schema adopt'")
+    assert "Use another database" not in told.split("adopt'")[0]
+    ok(run(empty, "adopt"))
+    idle = {one.version for one in load_migrations(f"{engine}/migrations") if one.nothing}
+    with bare(empty) as storage:
+        found = history(storage)
+    assert [row[:2] for row in found] == [(number, "adopted") for number in range(1, len(found) + 1)]
+    assert set(range(len(found) + 1, version + 1)) <= idle
+    ok(run(empty, "apply"))
+    ok(run(empty, "verify", "--strict"))
+    assert "nothing to adopt" in ok(run(empty, "adopt"))
+
+
+@pytest.mark.parametrize("lost", ["= 1", "= 7", "IN (3, 4, 9)", "> 8"])
+def test_rows_that_the_history_lost_are_recorded_again(empty: Config, lost: str, run: Run) -> None:
+    migrate_to(empty, NEWEST)
+    change(empty, f"DELETE FROM trialstore_schema WHERE version {lost}")
+    if ">" not in lost:
+        refused(run(empty, "apply"), 4, "lacks version", "'trialstore schema adopt'")
+    ok(run(empty, "adopt"))
+    with bare(empty) as storage:
+        assert [row[0] for row in history(storage)] == list(range(1, NEWEST + 1))
+    assert "up to date" in ok(run(empty, "status"))
+
+
+def test_what_is_built_as_no_version_is_not_recorded(empty: Config, run: Run) -> None:
+    migrate_to(empty, NEWEST)
+    change(empty, "DELETE FROM trialstore_schema WHERE version = 7", "ALTER TABLE trial ADD COLUMN color VARCHAR(10)")
+    before = snapshot(empty)
+    refused(run(empty, "adopt"), 4, f"version {NEWEST:04d} comes closest: extra: column trial.color")
+    assert snapshot(empty) == before
+
+
+# --- a mark that says nothing of ours ---------------------------------------------------------------------------------
+
+MARKS = {
+    "of another application": (
+        f"CREATE TABLE {MARK} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+        f"INSERT INTO {MARK} VALUES ('123456789abc')",
+    ),
+    "of two applications": (
+        f"CREATE TABLE {MARK} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+        f"INSERT INTO {MARK} VALUES ('123456789abc')",
+        f"INSERT INTO {MARK} VALUES ('{REVISIONS[1]}')",
+    ),
+    "of another kind": (f"CREATE TABLE {MARK} (revision INTEGER)",),
+    "empty": (f"CREATE TABLE {MARK} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",),
+}
+
+
+@pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
+@pytest.mark.parametrize("version", [0, 2, 3, NEWEST])
+def test_a_mark_of_another_application_stops_nothing(
+    empty: Config, mark: tuple[str, ...], version: int, run: Run
+) -> None:
+    change(empty, *mark)
+    if version:
+        migrate_to(empty, version)
+    json.loads(ok(run(empty, "plan", "--json"), 3 if version < NEWEST else 0))
+    ok(run(empty, "apply"))
+    ok(run(empty, "status"))
+    ok(run(empty, "verify"))
+    with SqlStorage({**empty, "schema_policy": "verify"}) as storage:
+        assert storage.experiments == {}
+
+
+def test_a_lost_history_is_recorded_again_beside_the_mark_of_another(empty: Config, run: Run) -> None:
+    migrate_to(empty, NEWEST)
+    change(empty, *MARKS["of another application"], "DROP TABLE trialstore_schema")
+    refused(run(empty, "apply"), 4, "alembic_version", "'trialstore schema adopt'")
+    ok(run(empty, "adopt"))
+    assert "up to date" in ok(run(empty, "status"))
+
+
+@pytest.mark.parametrize("engine", [pytest.param("postgresql", marks=pytest.mark.engine("postgresql"))])
+def test_a_mark_that_may_not_be_read_stops_nothing(server_database: Database, run: Run) -> None:
+    config = server_database.config()
+    migrate_to(config, 3)
+    change(config, *MARKS["of two applications"])
+    owned = [f"ALTER TABLE {table} OWNER TO {{user}}" for table in (*sorted(BASE_TABLES), "trialstore_schema")]
+    rights = {"postgresql": ["GRANT ALL ON SCHEMA public TO {user}", *owned]}
+    with user_of(server_database, "a passw0rd", rights) as login:
+        for command in ("plan", "status"):
+            ok(run({**config, **login}, command), 3)
+        ok(run({**config, **login}, "apply"))

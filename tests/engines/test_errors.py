@@ -37,6 +37,7 @@ CLASSES = {
     ErrorKind.MISSING_REFERENCE: MissingReference,
     ErrorKind.PERMISSION: PermissionDenied,
     ErrorKind.BUSY: Busy,
+    ErrorKind.ENDED: Busy,
     ErrorKind.BAD_VALUE: ValueRejected,
     ErrorKind.CANNOT_CONNECT: ConnectError,
     ErrorKind.UNREACHABLE: ServerUnreachable,
@@ -173,6 +174,25 @@ def ended(case: Case) -> StorageError:
     return case.write(write)
 
 
+LIMIT = {
+    "postgresql": "SET LOCAL statement_timeout = 100",
+    "mysql": "SET /*!80000 max_execution_time = 100 */ /*M!100600 max_statement_time = 0.1 */",
+}
+
+
+def out_of_time(case: Case) -> StorageError:
+    def write(tx: Session) -> None:
+        tx.run_migration(LIMIT[case.engine], "limit")
+        tx.run_migration(
+            "SELECT count(*) FROM {0} AS a, {0} AS b, {0} AS c, {0} AS d".format(MANY_ROWS[case.engine]), "long"
+        )
+
+    return case.write(write)
+
+
+MANY_ROWS = {"postgresql": "pg_catalog.pg_proc", "mysql": "information_schema.collations"}
+
+
 def no_database(case: Case) -> StorageError:
     case.storage.dispose()
     Path(case.config["database"]).write_text(SECRET * 500, encoding="ascii")
@@ -190,6 +210,7 @@ PROVOKED: dict[ErrorKind, Callable[[Case], StorageError]] = {
 ON_SERVERS = {
     ErrorKind.PERMISSION: read_only_transaction,
     ErrorKind.BUSY: row_of_another,
+    ErrorKind.ENDED: out_of_time,
     ErrorKind.DISCONNECTED: ended,
     ErrorKind.CANNOT_CONNECT: lambda case: refusal(lambda: case.opened(password=SECRET)),
     ErrorKind.UNREACHABLE: lambda case: refusal(lambda: case.opened(port=1)),  # nobody listens there
@@ -209,6 +230,8 @@ OWN: dict[str, dict[ErrorKind, Callable[[Case], StorageError]]] = {
     },
 }
 NEVER = {
+    ("sqlite", ErrorKind.ENDED): "nobody else can end a statement",
+    ("duckdb", ErrorKind.ENDED): "nobody else can end a statement",
     ("sqlite", ErrorKind.DEADLOCK): "one writer at a time, which takes its lock before it reads",
     ("sqlite", ErrorKind.DISCONNECTED): "there is no connection that could break",
     ("sqlite", ErrorKind.UNREACHABLE): "there is no server",
@@ -237,7 +260,8 @@ def test_an_error_is_told_by_its_kind_and_without_values(
     assert type(error) is CLASSES.get(kind, QueryError), repr(error)
     if isinstance(error, QueryError):
         assert error.kind is kind
-        assert error.kind.retryable is (kind in (ErrorKind.BUSY, ErrorKind.DEADLOCK, ErrorKind.DISCONNECTED))
+        passing = (ErrorKind.BUSY, ErrorKind.ENDED, ErrorKind.DEADLOCK, ErrorKind.DISCONNECTED)
+        assert error.kind.retryable is (kind in passing)
     assert_tells_no_value(error)
 
 

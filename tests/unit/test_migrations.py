@@ -18,12 +18,13 @@ from trialstore.dialects.errors import (
 )
 from trialstore.sql.history import ADOPTED, DONE, FAILED, RUNNING, HistoryRow
 from trialstore.sql.migrations import Migration, checksum, load_migrations, parse_migration
-from trialstore.sql.steps import Action, adoption_steps, plan, steps
+from trialstore.sql.steps import Action, adoption_steps, plan, serves, steps
 
 HEAD = """\
 -- migration: 0003 add_things
 -- purpose: Adds things,
 -- purpose: and more of them.
+-- serves_from: 0001
 -- transaction: on
 -- locks: WRITE on thing stops writers; changes the definition; at once.
 -- destructive: no
@@ -74,7 +75,11 @@ def test_a_file_may_be_destructive_and_without_transaction() -> None:
         (HEAD + BODY, "0003_other.sql", "0003 add_things"),
         *[
             (HEAD.replace(f"-- {key}:", "-- was:") + BODY, NAME, f"'{key}' is missing")
-            for key in ("migration", "purpose", "transaction", "locks", "destructive")
+            for key in ("migration", "purpose", "serves_from", "transaction", "locks", "destructive")
+        ],
+        *[
+            (HEAD.replace("serves_from: 0001", f"serves_from: {value}") + BODY, NAME, "'serves_from'")
+            for value in ("0004", "0000", "2", "yes")
         ],
         (HEAD.replace("transaction: on", "transaction: yes") + BODY, NAME, "'transaction'"),
         *[
@@ -180,6 +185,12 @@ def test_the_migrations_of_the_package_keep_the_rules(engine: str) -> None:
     assert not any(migration.destructive or migration.adopts for migration in migrations[4:])
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql", "mysql", "duckdb"])
+def test_applications_of_the_version_before_can_run_except_while_all_keys_are_gone(engine: str) -> None:
+    alone = [one.version for one in load_migrations(f"{engine}/migrations") if one.serves_from == one.version]
+    assert alone == ([1, 10] if engine == "mysql" else [1])
+
+
 # Plans
 
 
@@ -246,6 +257,21 @@ def test_a_history_that_these_files_cannot_have_written_is_refused(
     assert type(caught.value) is error
     assert words in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("newer", "serves_it"),
+    [([3], True), ([3, 3], True), ([1], True), ([4], False), ([3, 4], False), ([None], False), ([3, None], False)],
+)
+def test_an_application_works_on_a_newer_schema_if_all_its_migrations_say_so(
+    newer: list[int | None], serves_it: bool
+) -> None:
+    more = [HistoryRow(4 + number, "x", "x", RUNNING, 1, each) for number, each in enumerate(newer)]
+    history = [*rows(1, 2, 3), *more]
+    assert serves(history, 3) is serves_it
+    with pytest.raises(SchemaTooNew) as caught:
+        plan(FILES, history)
+    assert ("applications can go on with this one" in caught.value.hint) is serves_it
 
 
 def test_an_edited_file_is_refused_wherever_it_stands_in_the_history() -> None:

@@ -127,6 +127,7 @@ trialstore_schema
     duration_ms int?
     database_user text(128)?
     library_version text(40)
+    serves_from int?
     primary key (version)
 """
 

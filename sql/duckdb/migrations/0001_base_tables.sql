@@ -1,6 +1,7 @@
 -- migration: 0001 base_tables
 -- purpose: The tables of an experiment store: experiments, objectives, tunable configs, trials and what they yield.
 -- purpose: Same structure as on the other engines. mlos_bench cannot write to DuckDB, so there is nothing to adopt.
+-- serves_from: 0001
 -- transaction: on
 -- locks: No lock on tables that exist.
 -- destructive: no

@@ -1,5 +1,6 @@
 -- migration: 0004 datetime_precision
 -- purpose: Times exact to the microsecond.
+-- serves_from: 0003
 -- transaction: on
 -- locks: Nothing to do here.
 -- destructive: no

@@ -2,6 +2,7 @@
 -- purpose: The type of each stored value, so that it comes back as what it was: i int, f float, b bool, s text, j JSON,
 -- purpose: e and n text and JSON with escapes. NULL where the value is NULL, or where its writer knows no types: such a
 -- purpose: value is read by what it looks like.
+-- serves_from: 0004
 -- transaction: on
 -- locks: EXCLUSIVE on all tables stops everyone; changes the definition; at once.
 -- destructive: no

@@ -1,5 +1,6 @@
 -- migration: 0006 long_values
 -- purpose: Values of up to 65,535 bytes.
+-- serves_from: 0005
 -- transaction: on
 -- locks: Nothing to do here.
 -- destructive: no

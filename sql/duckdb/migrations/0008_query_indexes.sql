@@ -1,5 +1,6 @@
 -- migration: 0008 query_indexes
 -- purpose: Finding due trials of an experiment, and the trials of a config, without reading all trials.
+-- serves_from: 0007
 -- transaction: on
 -- locks: EXCLUSIVE on all tables stops everyone; builds indexes; 1 s per 1,000,000 rows.
 -- destructive: no

@@ -1,5 +1,6 @@
 -- migration: 0010 exact_comparison
 -- purpose: Ids are equal, and sort, by byte, whatever the server's language; weights keep the precision of a double.
+-- serves_from: 0009
 -- transaction: on
 -- locks: Nothing to do here.
 -- destructive: no

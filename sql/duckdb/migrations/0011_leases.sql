@@ -2,6 +2,7 @@
 -- purpose: Trials that workers take for a limited time: when the time ends, and the number of the claim, which tells an
 -- purpose: old holder's writes from the present one's. And which call made, or took, a trial: a call whose answer was
 -- purpose: lost on the way is made again, and finds out so what the first one did.
+-- serves_from: 0010
 -- transaction: on
 -- locks: EXCLUSIVE on all tables stops everyone; changes the definition; at once.
 -- destructive: no

@@ -3,6 +3,7 @@
 -- purpose: Text compares by byte, trailing blanks included; MySQL and MariaDB have other names for that collation, so
 -- purpose: each reads its own out of the comment for it. Keys are too long for other row formats than DYNAMIC.
 -- purpose: Same structure as revision d2a708351ba8 of mlos_bench, so that its databases can be adopted at this step.
+-- serves_from: 0001
 -- transaction: off
 -- locks: No lock on tables that exist.
 -- destructive: no

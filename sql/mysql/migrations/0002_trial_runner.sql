@@ -1,5 +1,6 @@
 -- migration: 0002 trial_runner
 -- purpose: Which runner (worker) a trial is assigned to.
+-- serves_from: 0001
 -- transaction: off
 -- locks: SHARED_UPGRADABLE on trial stops nobody; changes the definition; at once.
 -- destructive: no

@@ -1,5 +1,6 @@
 -- migration: 0004 datetime_precision
 -- purpose: Times exact to the microsecond; until now they were kept to the second.
+-- serves_from: 0003
 -- transaction: off
 -- locks: SHARED_NO_WRITE on experiment, trial, trial_status, trial_telemetry stops writers; rewrites the rows; 3 s per
 -- locks: 1,000,000 rows.

@@ -2,6 +2,7 @@
 -- purpose: The type of each stored value, so that it comes back as what it was: i int, f float, b bool, s text, j JSON,
 -- purpose: e and n text and JSON with escapes. NULL where the value is NULL, or where its writer knows no types: such a
 -- purpose: value is read by what it looks like.
+-- serves_from: 0004
 -- transaction: off
 -- locks: SHARED_UPGRADABLE on config_param, trial_param, trial_result, trial_telemetry stops nobody; changes the
 -- locks: definition; at once.

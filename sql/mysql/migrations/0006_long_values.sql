@@ -1,5 +1,6 @@
 -- migration: 0006 long_values
 -- purpose: Values of up to 65,535 bytes, which is what a TEXT holds.
+-- serves_from: 0005
 -- transaction: off
 -- locks: SHARED_NO_WRITE on config_param, trial_param, trial_result, trial_telemetry stops writers; rewrites the rows;
 -- locks: 2 s per 1,000,000 rows.

@@ -1,6 +1,7 @@
 -- migration: 0008 query_indexes
 -- purpose: Finding due trials of an experiment, and the trials of a config, without reading all trials. The index on
 -- purpose: config_id alone, made for the foreign key, is then needless.
+-- serves_from: 0007
 -- transaction: off
 -- locks: SHARED_UPGRADABLE on trial stops nobody; builds indexes; 2 s per 1,000,000 rows.
 -- destructive: no

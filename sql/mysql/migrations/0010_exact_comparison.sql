@@ -2,6 +2,7 @@
 -- purpose: Ids are equal, and sort, by byte, whatever the server's language; weights keep the precision of a double.
 -- purpose: Foreign keys stand in the way of a change of collation, so they are dropped first and added again at the
 -- purpose: end.
+-- serves_from: 0010
 -- transaction: off
 -- locks: SHARED_UPGRADABLE on trial_param, trial_status, trial_result, trial_telemetry, trial, objectives stops nobody;
 -- locks: changes the definition; at once.

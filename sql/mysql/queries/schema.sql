@@ -214,6 +214,7 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
     duration_ms INTEGER,
     database_user VARCHAR(128),
     library_version VARCHAR(40) NOT NULL,
+    serves_from INTEGER,
     PRIMARY KEY (version)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
 DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;

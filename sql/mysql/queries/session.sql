@@ -139,6 +139,12 @@ SELECT get_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50)), :
 -- why: The lock belongs to the connection, which goes back to the pool.
 SELECT release_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))) AS freed;
 
+-- name: migration_clock
+-- returns: scalar
+-- params: -
+-- why: The server's time, in UTC, for the history: the clocks of those who apply migrations may differ.
+SELECT utc_timestamp(6) AS server_time;
+
 -- name: migration_blockers
 -- returns: scalar
 -- params: -

@@ -1,5 +1,6 @@
 -- migration: 0006 long_values
 -- purpose: Values of up to 65,535 bytes (the library checks the limit before it writes).
+-- serves_from: 0005
 -- transaction: on
 -- locks: ACCESS EXCLUSIVE on config_param, trial_param, trial_result, trial_telemetry stops everyone; changes the
 -- locks: definition; at once.

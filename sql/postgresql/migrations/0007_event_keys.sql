@@ -1,6 +1,7 @@
 -- migration: 0007 event_keys
 -- purpose: Primary keys for trial_status and trial_telemetry, which mlos_bench left without one. They take the place
 -- purpose: of the unique keys over the same columns: a second index would only cost writes.
+-- serves_from: 0006
 -- transaction: on
 -- locks: ACCESS EXCLUSIVE on trial_status, trial_telemetry stops everyone; builds indexes; 3 s per 1,000,000 rows.
 -- destructive: no

@@ -1,6 +1,7 @@
 -- migration: 0008 query_indexes
 -- purpose: Finding due trials of an experiment, and the trials of a config, without reading all trials. The indexes are
 -- purpose: built outside of a transaction, beside writers. One that an interrupted run has left is made anew.
+-- serves_from: 0007
 -- transaction: off
 -- locks: SHARE UPDATE EXCLUSIVE on trial stops nobody; builds indexes; 4 s per 1,000,000 rows.
 -- destructive: no

@@ -1,6 +1,7 @@
 -- migration: 0010 exact_comparison
 -- purpose: Ids are equal, and sort, by byte, whatever the server's language; weights keep the precision of a double
 -- purpose: (they have it since 0001 here).
+-- serves_from: 0009
 -- transaction: on
 -- locks: ACCESS EXCLUSIVE on experiment, objectives, config_param, trial, trial_param, trial_status, trial_result,
 -- locks: trial_telemetry, trial_lineage stops everyone; builds indexes; 3 s per 1,000,000 rows.

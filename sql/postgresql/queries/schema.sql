@@ -276,6 +276,7 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
     duration_ms INTEGER,
     database_user VARCHAR(128),
     library_version VARCHAR(40) NOT NULL,
+    serves_from INTEGER,
     PRIMARY KEY (version)
 );
 

@@ -112,6 +112,12 @@ SELECT
     set_config('lock_timeout', :lock_ms, FALSE) AS lock_timeout,
     set_config('statement_timeout', :statement_ms, FALSE) AS statement_timeout;
 
+-- name: migration_clock
+-- returns: scalar
+-- params: -
+-- why: The server's time, in UTC, for the history: the clocks of those who apply migrations may differ.
+SELECT clock_timestamp() AS server_time;
+
 -- name: migration_blockers
 -- returns: scalar
 -- params: -

@@ -1,6 +1,7 @@
 -- migration: 0001 base_tables
 -- purpose: The tables of an experiment store: experiments, objectives, tunable configs, trials and what they yield.
 -- purpose: Same structure as revision d2a708351ba8 of mlos_bench, so that its databases can be adopted at this step.
+-- serves_from: 0001
 -- transaction: on
 -- locks: No lock on tables that exist.
 -- destructive: no

@@ -1,5 +1,6 @@
 -- migration: 0002 trial_runner
 -- purpose: Which runner (worker) a trial is assigned to.
+-- serves_from: 0001
 -- transaction: on
 -- locks: RESERVED on all tables stops writers; changes the definition; at once.
 -- destructive: no

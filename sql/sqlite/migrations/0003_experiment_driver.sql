@@ -1,5 +1,6 @@
 -- migration: 0003 experiment_driver
 -- purpose: When an experiment ran, its status, and the host and process that drove it.
+-- serves_from: 0002
 -- transaction: on
 -- locks: RESERVED on all tables stops writers; changes the definition; at once.
 -- destructive: no

@@ -1,5 +1,6 @@
 -- migration: 0007 event_keys
 -- purpose: Primary keys for trial_status and trial_telemetry, which mlos_bench left without one.
+-- serves_from: 0006
 -- transaction: on
 -- locks: Nothing to do here.
 -- destructive: no

@@ -1,5 +1,6 @@
 -- migration: 0009 trial_lineage
 -- purpose: Where a trial that was merged into an experiment was first run, so that merging again adds only what is new.
+-- serves_from: 0008
 -- transaction: on
 -- locks: RESERVED on all tables stops writers; changes the definition; at once.
 -- destructive: no

@@ -173,19 +173,22 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
     duration_ms INTEGER,
     database_user VARCHAR(128),
     library_version VARCHAR(40) NOT NULL,
+    serves_from INTEGER,
     PRIMARY KEY (version)
 );
 
 -- name: history_insert
 -- returns: none
 -- params: version int, slug text, checksum text, state text applied, statements_done int, started_at time,
--- params: finished_at time, duration_ms int, library_version text
+-- params: finished_at time, duration_ms int, library_version text, serves_from int
 -- why: SQLite has no database users, so that column stays NULL.
 INSERT INTO trialstore_schema (
-    version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, library_version
+    version, slug, checksum, state, statements_done, started_at, finished_at, duration_ms, library_version,
+    serves_from
 )
 VALUES (
-    :version, :slug, :checksum, :state, :statements_done, :started_at, :finished_at, :duration_ms, :library_version
+    :version, :slug, :checksum, :state, :statements_done, :started_at, :finished_at, :duration_ms, :library_version,
+    :serves_from
 );
 
 -- name: explain
