@@ -34,8 +34,9 @@ from .steps import Action, Step, adoption_steps, check_target, plan, serves, ste
 
 _LOG = logger(__name__)
 _BUSY_HINT = (
-    "End what uses the table, or raise 'migration_lock_timeout' in the config (for a file: 'busy_timeout'), then run "
-    "this again: it goes on where this one stopped."
+    "End the session that uses the table (on a server by pg_terminate_backend or KILL: ending its program may leave "
+    "the lock), or raise 'migration_lock_timeout' in the config (for a file: 'busy_timeout'), then run this again: it "
+    "goes on where this one stopped."
 )
 
 

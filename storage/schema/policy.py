@@ -24,6 +24,10 @@ from trialstore.sql.steps import who_can_run
 from trialstore.storage.database.connections import Database
 
 _LOG = logger(__name__)
+_HELD_HINT = (
+    "Wait for it to finish, or end it (on a server its session, by pg_terminate_backend or KILL: ending its program "
+    "may leave the lock), then run this again."
+)
 
 
 def open_schema(database: Database) -> None:
@@ -143,7 +147,7 @@ def lock_explained(database: Database) -> Iterator[None]:
             holder = database.dialect.lock_holder(session)
         why = f"{holder} holds the lock." if holder else exc.message
         reason = f"the schema could not be brought up to date: {why}"
-        hint = "Wait for it to finish, or end it, then run this again." if holder else exc.hint
+        hint = _HELD_HINT if holder else exc.hint
         code, step = exc.code, ""
     else:
         return

@@ -8,7 +8,10 @@ from trialstore.contract.modes import Config
 from trialstore.sql.migrations import parse_migration
 from trialstore.sql.reading import load_syntax
 
-HEAD = "-- migration: 0001 x\n-- purpose: x\n-- serves_from: 0001\n-- transaction: off\n-- locks: Nothing to do here.\n-- destructive: no\n"
+HEAD = (
+    "-- migration: 0001 x\n-- purpose: x\n-- serves_from: 0001\n-- transaction: off\n"
+    "-- locks: Nothing to do here.\n-- destructive: no\n"
+)
 TEXT = """
 CREATE TABLE {table} (number INTEGER, "a;--b" VARCHAR(200)); -- one; table
 INSERT INTO {table} VALUES (1, 'x; y -- z /* '' */'); INSERT INTO {table} VALUES (2, ';

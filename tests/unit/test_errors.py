@@ -83,7 +83,7 @@ def test_a_query_error_without_a_kind_is_of_another_kind() -> None:
 
 
 def test_only_what_the_database_has_certainly_undone_is_run_again() -> None:
-    undone = {ErrorKind.BUSY, ErrorKind.DEADLOCK, ErrorKind.DISCONNECTED}
+    undone = {ErrorKind.BUSY, ErrorKind.ENDED, ErrorKind.DEADLOCK, ErrorKind.DISCONNECTED}
     assert {kind for kind in ErrorKind if kind.retryable} == undone
 
 

@@ -18,7 +18,10 @@ from trialstore.sql.reading import load_syntax, read_sql
 
 ENGINES = ("sqlite", "postgresql", "mysql", "duckdb")
 DOLLARS = ("postgresql", "duckdb")
-HEAD = "-- migration: 0001 x\n-- purpose: x\n-- serves_from: 0001\n-- transaction: on\n-- locks: Nothing to do here.\n-- destructive: no\n"
+HEAD = (
+    "-- migration: 0001 x\n-- purpose: x\n-- serves_from: 0001\n-- transaction: on\n"
+    "-- locks: Nothing to do here.\n-- destructive: no\n"
+)
 HEAD_LINES = HEAD.count("\n")
 
 

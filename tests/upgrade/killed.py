@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from trialstore.sql import migrator
@@ -26,8 +26,20 @@ def upgrade_and_die(_pipe: Any, config: dict[str, Any], moment: str, version: in
             yield step
             _die_if(here and moment == "after")
 
-    migrator.steps = deadly_steps
+    _only_when_carried_out(deadly_steps)
     SqlStorage(config).dispose()
+
+
+def _only_when_carried_out(deadly_steps: Callable[..., Iterator[Step]]) -> None:
+    """Let the migrator have these steps, except where it only looks what they would need."""
+    check_ready = migrator.Migrator.check_ready
+
+    def look(self: migrator.Migrator, *given: Any) -> None:
+        migrator.steps = steps
+        check_ready(self, *given)
+        migrator.steps = deadly_steps
+
+    migrator.steps, migrator.Migrator.check_ready = deadly_steps, look  # type: ignore[method-assign]
 
 
 def adopt_and_die(_pipe: Any, config: dict[str, Any]) -> None:
