@@ -319,9 +319,9 @@ class Dialect(ABC):
     def lock_holder(self, session: StatementRunner) -> str | None:
         """Who holds the migration lock, in words for an error message; None if that cannot be found out."""
 
-    def blockers(self, session: StatementRunner) -> str:
-        """Who holds locks on the database's tables, in words for people; empty if that cannot be found out. Leaves a
-        transaction open."""
+    def blockers(self, session: StatementRunner, tables: Sequence[str]) -> str:
+        """By whom tables of those names are held, or may be, in words for people ("are held by …"); empty if that
+        cannot be found out. Leaves a transaction open."""
         return ""
 
     def in_memory(self) -> bool:

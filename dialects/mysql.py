@@ -346,6 +346,18 @@ class MySQLDialect(ServerDialect):
                 result.unbuffered_active = False
             raise
 
+    def blockers(self, session: StatementRunner, tables: Sequence[str]) -> str:
+        session.begin(write=False)
+        named, holders = f",{','.join(tables)},", None
+        with suppress(QueryError):  # there is no such table, or this user may not read it
+            holders = session.scalar("migration_holders_listed", tables=named)
+        with suppress(QueryError):
+            holders = holders or session.scalar("migration_holders", tables=named)
+        if holders:
+            return f"are held by {holders}"
+        others = session.scalar("migration_blockers")
+        return f"may be held by {others}" if others else ""
+
     def lock_holder(self, session: StatementRunner) -> str | None:
         holder: str | None = session.scalar("migration_lock_holder")
         return holder

@@ -83,9 +83,10 @@ class ServerDialect(Dialect):
         """Longest single wait of a migration for a table, in seconds; other users of the table queue behind it."""
         return min(self.migration_lock_timeout, float(self.option("migration_lock_wait")))
 
-    def blockers(self, session: StatementRunner) -> str:
+    def blockers(self, session: StatementRunner, tables: Sequence[str]) -> str:
         session.begin(write=False)
-        return session.scalar("migration_blockers") or ""
+        holders = session.scalar("migration_holders", tables=f",{','.join(tables)},")
+        return f"are held by {holders}" if holders else ""
 
     @property
     def read_timeout(self) -> float:

@@ -6,6 +6,7 @@ the way of a step (`preflight.py`) → carry out the steps (`steps.py`) of each 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from trialstore.dialects.text import logger
 
 from . import history
 from .history import FAILED, RUNNING, HistoryRow, unfinished_rows
-from .inspection import Found, SchemaState, built_version, check_mark, check_tables, inspect_tables
+from .inspection import BASE_TABLES, Found, SchemaState, built_version, check_mark, check_tables, inspect_tables
 from .migrations import Migration, load_migrations
 from .preflight import check_ready
 from .session import Session
@@ -40,6 +41,7 @@ _BUSY_HINT = (
 )
 
 
+_NAME, _OURS = re.compile(r"\w+"), BASE_TABLES | {"trial_lineage"}
 _LIMIT_HINT = "Raise 'migration_statement_timeout' in the config if that is what ended it."
 _STOPS = (ErrorKind.BUSY, ErrorKind.ENDED, ErrorKind.DISCONNECTED)
 """What may pass, but ends a migration: it may be somebody's wish, or has to be told before it is tried again."""
@@ -53,7 +55,9 @@ class StatementBusy(Busy):
     """A statement of a migration waited too long for a lock on a table (not for the migration lock)."""
 
     blockers = ""
-    """Who holds the tables, in words for people; empty where that is not known."""
+    """By whom the tables are held, or may be, in words for people; empty where that is not known."""
+    tables: Sequence[str] = ()
+    """Those that the statement names; all, if it names none."""
 
 
 class Migrator:
@@ -331,7 +335,8 @@ class Migrator:
         if kind is ErrorKind.DISCONNECTED:
             error = MigrationFailed(message, self._cut_short(step))
         elif kind is ErrorKind.BUSY:
-            error = StatementBusy(message, f"{_BUSY_HINT} {self._who_can_run(step)}", kind)
+            error = busy = StatementBusy(message, f"{_BUSY_HINT} {self._who_can_run(step)}", kind)
+            busy.tables = sorted(_OURS & set(_NAME.findall(step.statement.lower())) or _OURS)
         else:
             hint = f"{exc.hint} {_LIMIT_HINT}" if kind is ErrorKind.ENDED else exc.hint
             error = MigrationFailed(message, f"{self._kept(step)} {hint}".rstrip())

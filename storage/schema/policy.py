@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from trialstore.dialects.errors import (
@@ -24,6 +24,7 @@ from trialstore.sql.steps import who_can_run
 from trialstore.storage.database.connections import Database
 
 _LOG = logger(__name__)
+_UNSEEN = "are held by somebody whom this login may not see"
 _HELD_HINT = (
     "Wait for it to finish, or end it (on a server its session, by pg_terminate_backend or KILL: ending its program "
     "may leave the lock), then run this again."
@@ -113,8 +114,8 @@ def migrate(database: Database, to: int | None = None) -> list[Migration]:
             try:
                 database.migrator.apply(session, to, applied)
             except StatementBusy as exc:
-                exc.blockers = _blockers(database, session)
-                _LOG.info("%s; it waits for %s", exc.message, exc.blockers or "somebody whom this user may not see")
+                exc.blockers = _blockers(database, session, exc.tables)
+                _LOG.info("%s. %s", exc.message, exc.blockers)
                 raise
 
     with lock_explained(database):
@@ -124,13 +125,15 @@ def migrate(database: Database, to: int | None = None) -> list[Migration]:
     return applied
 
 
-def _blockers(database: Database, session: Session) -> str:
+def _blockers(database: Database, session: Session, tables: Sequence[str]) -> str:
     try:
-        found = database.dialect.blockers(session)
+        found = database.dialect.blockers(session, tables)
         session.rollback()
     except StorageError:  # not every user may look, and not on a connection that is lost
+        found = ""
+    if database.dialect.in_process:
         return ""
-    return found
+    return f"The tables {found or _UNSEEN}"
 
 
 @contextmanager
@@ -141,7 +144,7 @@ def lock_explained(database: Database) -> Iterator[None]:
     except StatementBusy as exc:
         reason, hint, code, step = exc.message, exc.hint, exc.code, exc.step
         if exc.blockers:
-            reason = f"{reason}. The tables are held by {exc.blockers}"
+            reason = f"{reason}. {exc.blockers}"
     except Busy as exc:
         with database.session() as session:
             holder = database.dialect.lock_holder(session)

@@ -38,9 +38,24 @@ def test_a_wait_for_the_first_statement_leaves_nothing_and_names_who_is_waited_f
         user(BEGIN[engine])
         user("SELECT count(*) FROM trial")
         ((number,),) = user(OWN_ID[engine])
-        told = refused(run(config, "apply"), 1, "0011_leases, statement 1 of", f" {number} of user ", "transaction")
-        if "MariaDB" not in str(user("SELECT version()")):
-            assert ", on trial" in told
+        with server_database.other() as bystander:  # whose transaction is in nobody's way
+            bystander(BEGIN[engine])
+            bystander("SELECT count(*) FROM config")
+            ((unconcerned,),) = bystander(OWN_ID[engine])
+            told = refused(run(config, "apply"), 1, "0011_leases, statement 1 of", f" {number} of user ", "transaction")
+            if "MariaDB" not in str(user("SELECT version()")):
+                assert "The tables are held by" in told
+                assert ", on trial" in told
+                assert f" {unconcerned} of user" not in told
+            else:
+                assert "The tables may be held by" in told
+                server_database.admin("INSTALL SONAME 'metadata_lock_info'")
+                told = refused(
+                    run(config, "apply"), 1, f"The tables are held by connection {number} of user ", "on trial"
+                )
+                server_database.admin("UNINSTALL SONAME 'metadata_lock_info'")
+                assert f" {unconcerned} of user" not in told
+            bystander("COMMIT")
         with bare({**config, "schema_policy": "verify"}) as old:
             old.database.migrator.migrations = old.database.migrator.migrations[:10]
             assert len(old.experiments) == 0

@@ -145,28 +145,28 @@ SELECT release_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50)
 -- why: The server's time, in UTC, for the history: the clocks of those who apply migrations may differ.
 SELECT utc_timestamp(6) AS server_time;
 
--- name: migration_blockers
+-- name: migration_holders
 -- returns: scalar
--- params: -
--- why: Who has a transaction open in this database, or locks on its tables, the oldest first: whom a migration waits
--- why: for. Takes the rights PROCESS and SELECT on performance_schema, which MariaDB has switched off by default: then
--- why: the tables are not named. Times of transactions are in the server's own zone.
+-- params: tables text
+-- why: Who holds locks on these tables (names between commas), the oldest transaction first: whom a migration waits
+-- why: for. Takes the rights PROCESS and SELECT on performance_schema, which MariaDB has switched off by default. Times
+-- why: of transactions are in the server's own zone.
 SELECT group_concat(h.holder ORDER BY h.age_s DESC, h.id SEPARATOR ', and ') AS holders
 FROM (
     SELECT
-        p.id,
+        k.id,
         coalesce(
-            timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time
+            timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time, 0
         ) AS age_s,
         concat(
-            'connection ', p.id, ' of user ', p.user, ' from ', p.host, ', in a transaction for ',
-            coalesce(timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time),
-            ' s', coalesce(concat(', on ', k.held), '')
+            'connection ', k.id, ' of user ', coalesce(p.user, '?'), ' from ', coalesce(p.host, '?'),
+            ', in a transaction for ',
+            coalesce(
+                timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time, '?'
+            ),
+            ' s, on ', k.held
         ) AS holder
-    FROM /*!80022 performance_schema. */ /*M!100600 information_schema. */ processlist AS p
-    LEFT JOIN information_schema.innodb_trx AS x
-        ON x.trx_mysql_thread_id = p.id
-    LEFT JOIN (
+    FROM (
         SELECT
             t.processlist_id AS id,
             group_concat(DISTINCT m.object_name SEPARATOR ', ') AS held
@@ -176,12 +176,76 @@ FROM (
         WHERE m.object_type = 'TABLE'
             AND m.object_schema = database()
             AND m.lock_status = 'GRANTED'
+            AND locate(concat(',', lower(m.object_name), ','), :tables) > 0
         GROUP BY t.processlist_id
     ) AS k
-        ON k.id = p.id
+    LEFT JOIN /*!80022 performance_schema. */ /*M!100600 information_schema. */ processlist AS p
+        ON p.id = k.id
+    LEFT JOIN information_schema.innodb_trx AS x
+        ON x.trx_mysql_thread_id = k.id
+    WHERE k.id <> connection_id()
+    ORDER BY age_s DESC
+    LIMIT 5
+) AS h;
+
+-- name: migration_holders_listed
+-- returns: scalar
+-- params: tables text
+-- why: As migration_holders, on MariaDB with its plugin metadata_lock_info.
+SELECT group_concat(h.holder ORDER BY h.age_s DESC, h.id SEPARATOR ', and ') AS holders
+FROM (
+    SELECT
+        k.id,
+        coalesce(
+            timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time, 0
+        ) AS age_s,
+        concat(
+            'connection ', k.id, ' of user ', coalesce(p.user, '?'), ' from ', coalesce(p.host, '?'),
+            ', in a transaction for ',
+            coalesce(
+                timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time, '?'
+            ),
+            ' s, on ', k.held
+        ) AS holder
+    FROM (
+        SELECT
+            m.thread_id AS id,
+            group_concat(DISTINCT m.table_name SEPARATOR ', ') AS held
+        FROM information_schema.metadata_lock_info AS m
+        WHERE m.lock_type = 'Table metadata lock'
+            AND m.table_schema = database()
+            AND locate(concat(',', lower(m.table_name), ','), :tables) > 0
+        GROUP BY m.thread_id
+    ) AS k
+    LEFT JOIN /*!80022 performance_schema. */ /*M!100600 information_schema. */ processlist AS p
+        ON p.id = k.id
+    LEFT JOIN information_schema.innodb_trx AS x
+        ON x.trx_mysql_thread_id = k.id
+    WHERE k.id <> connection_id()
+    ORDER BY age_s DESC
+    LIMIT 5
+) AS h;
+
+-- name: migration_blockers
+-- returns: scalar
+-- params: -
+-- why: Who has a transaction open in this database, the oldest first: one of them is whom a migration waits for, where
+-- why: the server does not say who holds which table. Takes the right PROCESS. Times of transactions are in the
+-- why: server's own zone.
+SELECT group_concat(h.holder ORDER BY h.age_s DESC, h.id SEPARATOR ', or ') AS holders
+FROM (
+    SELECT
+        p.id,
+        timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')) AS age_s,
+        concat(
+            'connection ', p.id, ' of user ', p.user, ' from ', p.host, ', in a transaction for ',
+            timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), ' s'
+        ) AS holder
+    FROM /*!80022 performance_schema. */ /*M!100600 information_schema. */ processlist AS p
+    INNER JOIN information_schema.innodb_trx AS x
+        ON x.trx_mysql_thread_id = p.id
     WHERE p.db = database()
         AND p.id <> connection_id()
-        AND (x.trx_started IS NOT NULL OR k.id IS NOT NULL)
     ORDER BY age_s DESC
     LIMIT 5
 ) AS h;

@@ -118,12 +118,12 @@ SELECT
 -- why: The server's time, in UTC, for the history: the clocks of those who apply migrations may differ.
 SELECT clock_timestamp() AS server_time;
 
--- name: migration_blockers
+-- name: migration_holders
 -- returns: scalar
--- params: -
--- why: Who holds locks on tables of the schema that migrations change, the longest transaction first: whom a migration
--- why: waits for. What a login may not see of others' sessions is NULL there, also the host, which is not NULL of
--- why: sessions of this host: those have the port -1.
+-- params: tables text
+-- why: Who holds locks on these tables (names between commas), the longest transaction first: whom a migration waits
+-- why: for. What a login may not see of others' sessions is NULL there, also the host, which is not NULL of sessions of
+-- why: this host: those have the port -1.
 SELECT string_agg(h.holder, ', and ' ORDER BY h.since NULLS LAST, h.pid) AS holders
 FROM (
     SELECT
@@ -148,6 +148,7 @@ FROM (
     WHERE l.locktype = 'relation'
         AND l.granted
         AND c.relkind IN ('r', 'p')
+        AND position(concat(',', c.relname, ',') IN :tables) > 0
         AND c.relnamespace = CAST(current_schema() AS REGNAMESPACE)
         AND a.datname = current_database()
         AND l.pid <> pg_backend_pid()
