@@ -117,6 +117,10 @@ TABLES = {
     "trial_status": "exp_id, trial_id, CASE WHEN status = 'READY' THEN NULL ELSE ts END, status",
     "trial_result": "exp_id, trial_id, metric_id, metric_value, value_type",
     "trial_telemetry": "exp_id, trial_id, ts, metric_id, metric_value, value_type",
+    "experiment_attribute": "exp_id, attribute_id, attribute_value, value_type",
+    "trial_attribute": "exp_id, trial_id, attribute_id, attribute_value, value_type",
+    "context": "context_id, context_hash",
+    "context_value": "context_id, key_id, key_value, value_type",
     "trial_lineage": "exp_id, trial_id, source_exp_id, source_trial_id",
 }
 """Each table, and of its columns what is the same after the same calls."""

@@ -66,12 +66,12 @@ class ServerDatabases:
 
 # Children before parents.
 TABLES = (
-    *("trial_lineage", "trial_telemetry", "trial_result", "trial_status", "trial_param", "trial"),
-    *("config_param", "config", "objectives", "experiment"),
+    *("trial_lineage", "trial_telemetry", "trial_result", "trial_status", "trial_param", "trial_attribute", "trial"),
+    *("context_value", "context", "config_param", "config", "objectives", "experiment_attribute", "experiment"),
 )
 RESTART = {
-    "postgresql": ["ALTER SEQUENCE config_config_id_seq RESTART"],
-    "mysql": ["ALTER TABLE config AUTO_INCREMENT = 1"],
+    "postgresql": ["ALTER SEQUENCE config_config_id_seq RESTART", "ALTER SEQUENCE context_context_id_seq RESTART"],
+    "mysql": ["ALTER TABLE config AUTO_INCREMENT = 1", "ALTER TABLE context AUTO_INCREMENT = 1"],
 }
 
 

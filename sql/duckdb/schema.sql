@@ -1,7 +1,9 @@
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
--- What a database looks like at schema version 0011.
+-- What a database looks like at schema version 0013.
 
 CREATE SEQUENCE config_id_seq;
+
+CREATE SEQUENCE context_id_seq;
 
 CREATE TABLE config (
     config_id INTEGER NOT NULL DEFAULT nextval('config_id_seq'),
@@ -19,6 +21,22 @@ CREATE TABLE config_param (
     FOREIGN KEY (config_id) REFERENCES config (config_id)
 );
 
+CREATE TABLE context (
+    context_id INTEGER NOT NULL DEFAULT nextval('context_id_seq'),
+    context_hash VARCHAR NOT NULL,
+    PRIMARY KEY (context_id),
+    UNIQUE (context_hash)
+);
+
+CREATE TABLE context_value (
+    context_id INTEGER NOT NULL,
+    key_id VARCHAR NOT NULL,
+    key_value VARCHAR,
+    value_type VARCHAR,
+    PRIMARY KEY (context_id, key_id),
+    FOREIGN KEY (context_id) REFERENCES context (context_id)
+);
+
 CREATE TABLE experiment (
     exp_id VARCHAR NOT NULL,
     description VARCHAR,
@@ -31,6 +49,15 @@ CREATE TABLE experiment (
     driver_name VARCHAR,
     driver_pid INTEGER,
     PRIMARY KEY (exp_id)
+);
+
+CREATE TABLE experiment_attribute (
+    exp_id VARCHAR NOT NULL,
+    attribute_id VARCHAR NOT NULL,
+    attribute_value VARCHAR,
+    value_type VARCHAR,
+    PRIMARY KEY (exp_id, attribute_id),
+    FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)
 );
 
 CREATE TABLE objectives (
@@ -54,9 +81,20 @@ CREATE TABLE trial (
     lease_fence INTEGER,
     creation_id VARCHAR,
     claim_id VARCHAR,
+    context_id INTEGER,
     PRIMARY KEY (exp_id, trial_id),
     FOREIGN KEY (config_id) REFERENCES config (config_id),
     FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)
+);
+
+CREATE TABLE trial_attribute (
+    exp_id VARCHAR NOT NULL,
+    trial_id INTEGER NOT NULL,
+    attribute_id VARCHAR NOT NULL,
+    attribute_value VARCHAR,
+    value_type VARCHAR,
+    PRIMARY KEY (exp_id, trial_id, attribute_id),
+    FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
 );
 
 CREATE TABLE trial_lineage (

@@ -1,5 +1,5 @@
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
--- What a database looks like at schema version 0011.
+-- What a database looks like at schema version 0013.
 
 CREATE TABLE config (
     config_id INT NOT NULL AUTO_INCREMENT,
@@ -19,6 +19,24 @@ CREATE TABLE config_param (
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
 DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
+CREATE TABLE context (
+    context_id INT NOT NULL AUTO_INCREMENT,
+    context_hash VARCHAR(64) NOT NULL,
+    PRIMARY KEY (context_id),
+    UNIQUE KEY context_hash (context_hash)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+
+CREATE TABLE context_value (
+    context_id INT NOT NULL,
+    key_id VARCHAR(255) NOT NULL,
+    key_value TEXT,
+    value_type CHAR(1),
+    PRIMARY KEY (context_id, key_id),
+    CONSTRAINT context_value_ibfk_1 FOREIGN KEY (context_id) REFERENCES context (context_id)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+
 CREATE TABLE experiment (
     exp_id VARCHAR(255) NOT NULL,
     description VARCHAR(1024),
@@ -31,6 +49,16 @@ CREATE TABLE experiment (
     driver_name VARCHAR(40),
     driver_pid INT,
     PRIMARY KEY (exp_id)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+
+CREATE TABLE experiment_attribute (
+    exp_id VARCHAR(255) NOT NULL,
+    attribute_id VARCHAR(255) NOT NULL,
+    attribute_value TEXT,
+    value_type CHAR(1),
+    PRIMARY KEY (exp_id, attribute_id),
+    CONSTRAINT experiment_attribute_ibfk_1 FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
 DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 
@@ -56,11 +84,23 @@ CREATE TABLE trial (
     lease_fence INT,
     creation_id VARCHAR(16),
     claim_id VARCHAR(16),
+    context_id INT,
     PRIMARY KEY (exp_id, trial_id),
     KEY ix_trial_config (config_id, exp_id, trial_id),
     KEY ix_trial_due (exp_id, status, ts_start, trial_id),
     CONSTRAINT trial_ibfk_1 FOREIGN KEY (exp_id) REFERENCES experiment (exp_id),
     CONSTRAINT trial_ibfk_2 FOREIGN KEY (config_id) REFERENCES config (config_id)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
+DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
+
+CREATE TABLE trial_attribute (
+    exp_id VARCHAR(255) NOT NULL,
+    trial_id INT NOT NULL,
+    attribute_id VARCHAR(255) NOT NULL,
+    attribute_value TEXT,
+    value_type CHAR(1),
+    PRIMARY KEY (exp_id, trial_id, attribute_id),
+    CONSTRAINT trial_attribute_ibfk_1 FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC
 DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */;
 

@@ -1,5 +1,5 @@
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
--- What a database looks like at schema version 0011.
+-- What a database looks like at schema version 0013.
 
 CREATE TABLE config (
     config_id SERIAL NOT NULL,
@@ -17,6 +17,22 @@ CREATE TABLE config_param (
     CONSTRAINT config_param_config_id_fkey FOREIGN KEY (config_id) REFERENCES config (config_id)
 );
 
+CREATE TABLE context (
+    context_id SERIAL NOT NULL,
+    context_hash VARCHAR(64) NOT NULL,
+    CONSTRAINT context_pkey PRIMARY KEY (context_id),
+    CONSTRAINT context_context_hash_key UNIQUE (context_hash)
+);
+
+CREATE TABLE context_value (
+    context_id INTEGER NOT NULL,
+    key_id VARCHAR(512) COLLATE "C" NOT NULL,
+    key_value TEXT,
+    value_type CHAR(1),
+    CONSTRAINT context_value_pkey PRIMARY KEY (context_id, key_id),
+    CONSTRAINT context_value_context_id_fkey FOREIGN KEY (context_id) REFERENCES context (context_id)
+);
+
 CREATE TABLE experiment (
     exp_id VARCHAR(512) COLLATE "C" NOT NULL,
     description VARCHAR(1024),
@@ -29,6 +45,15 @@ CREATE TABLE experiment (
     driver_name VARCHAR(40),
     driver_pid INTEGER,
     CONSTRAINT experiment_pkey PRIMARY KEY (exp_id)
+);
+
+CREATE TABLE experiment_attribute (
+    exp_id VARCHAR(512) COLLATE "C" NOT NULL,
+    attribute_id VARCHAR(512) COLLATE "C" NOT NULL,
+    attribute_value TEXT,
+    value_type CHAR(1),
+    CONSTRAINT experiment_attribute_pkey PRIMARY KEY (exp_id, attribute_id),
+    CONSTRAINT experiment_attribute_exp_id_fkey FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)
 );
 
 CREATE TABLE objectives (
@@ -52,9 +77,21 @@ CREATE TABLE trial (
     lease_fence INTEGER,
     creation_id VARCHAR(16),
     claim_id VARCHAR(16),
+    context_id INTEGER,
     CONSTRAINT trial_pkey PRIMARY KEY (exp_id, trial_id),
     CONSTRAINT trial_config_id_fkey FOREIGN KEY (config_id) REFERENCES config (config_id),
+    CONSTRAINT trial_context_id_fkey FOREIGN KEY (context_id) REFERENCES context (context_id),
     CONSTRAINT trial_exp_id_fkey FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)
+);
+
+CREATE TABLE trial_attribute (
+    exp_id VARCHAR(512) COLLATE "C" NOT NULL,
+    trial_id INTEGER NOT NULL,
+    attribute_id VARCHAR(512) COLLATE "C" NOT NULL,
+    attribute_value TEXT,
+    value_type CHAR(1),
+    CONSTRAINT trial_attribute_pkey PRIMARY KEY (exp_id, trial_id, attribute_id),
+    CONSTRAINT trial_attribute_exp_id_trial_id_fkey FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
 );
 
 CREATE TABLE trial_lineage (

@@ -1,5 +1,5 @@
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
--- What a database looks like at schema version 0011.
+-- What a database looks like at schema version 0013.
 
 CREATE TABLE config (
     config_id INTEGER NOT NULL,
@@ -17,6 +17,22 @@ CREATE TABLE config_param (
     FOREIGN KEY (config_id) REFERENCES config (config_id)
 );
 
+CREATE TABLE context (
+    context_id INTEGER NOT NULL,
+    context_hash VARCHAR(64) NOT NULL,
+    PRIMARY KEY (context_id),
+    UNIQUE (context_hash)
+);
+
+CREATE TABLE context_value (
+    context_id INTEGER NOT NULL,
+    key_id VARCHAR(512) NOT NULL,
+    key_value VARCHAR(1024),
+    value_type CHAR(1),
+    PRIMARY KEY (context_id, key_id),
+    FOREIGN KEY (context_id) REFERENCES context (context_id)
+);
+
 CREATE TABLE experiment (
     exp_id VARCHAR(512) NOT NULL,
     description VARCHAR(1024),
@@ -29,6 +45,15 @@ CREATE TABLE experiment (
     driver_name VARCHAR(40),
     driver_pid INTEGER,
     PRIMARY KEY (exp_id)
+);
+
+CREATE TABLE experiment_attribute (
+    exp_id VARCHAR(512) NOT NULL,
+    attribute_id VARCHAR(512) NOT NULL,
+    attribute_value VARCHAR(1024),
+    value_type CHAR(1),
+    PRIMARY KEY (exp_id, attribute_id),
+    FOREIGN KEY (exp_id) REFERENCES experiment (exp_id)
 );
 
 CREATE TABLE objectives (
@@ -52,9 +77,21 @@ CREATE TABLE trial (
     lease_fence INTEGER,
     creation_id VARCHAR(16),
     claim_id VARCHAR(16),
+    context_id INTEGER,
     PRIMARY KEY (exp_id, trial_id),
+    FOREIGN KEY (context_id) REFERENCES context (context_id),
     FOREIGN KEY (exp_id) REFERENCES experiment (exp_id),
     FOREIGN KEY (config_id) REFERENCES config (config_id)
+);
+
+CREATE TABLE trial_attribute (
+    exp_id VARCHAR(512) NOT NULL,
+    trial_id INTEGER NOT NULL,
+    attribute_id VARCHAR(512) NOT NULL,
+    attribute_value VARCHAR(1024),
+    value_type CHAR(1),
+    PRIMARY KEY (exp_id, trial_id, attribute_id),
+    FOREIGN KEY (exp_id, trial_id) REFERENCES trial (exp_id, trial_id)
 );
 
 CREATE TABLE trial_lineage (

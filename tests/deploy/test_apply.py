@@ -159,11 +159,12 @@ def lose_one(folder: Path, engine: str) -> None:
 
 
 def lose_the_last(folder: Path, engine: str) -> None:
-    (folder / "0011_leases.sql").unlink()
+    max(folder.glob("*.sql")).unlink()
 
 
 def renumber(folder: Path, engine: str) -> None:
-    (folder / "0011_leases.sql").rename(folder / "0012_leases.sql")
+    last = max(folder.glob("*.sql"))
+    last.rename(folder / f"{int(last.name[:4]) + 1:04d}{last.name[4:]}")
 
 
 def double(folder: Path, engine: str) -> None:
@@ -180,8 +181,8 @@ def cut(folder: Path, engine: str) -> None:
 FILES = {
     "edited": (edit, "Migration 0003_experiment_driver differs from the one that was applied"),
     "missing": (lose_one, "0004_datetime_precision.sql: number 0003 is expected here"),
-    "missing at the end": (lose_the_last, "this library knows 10"),
-    "renumbered": (renumber, "0012_leases.sql: its header says"),
+    "missing at the end": (lose_the_last, f"this library knows {NEWEST - 1}"),
+    "renumbered": (renumber, ".sql: its header says"),
     "duplicated": (double, "0003_other.sql: number 0004 is expected here"),
     "unparsable": (cut, "the last statement does not end with ';'"),
 }

@@ -30,6 +30,8 @@ from trialstore.storage import SqlStorage, Status
 from trialstore.storage.cli import main
 from upgrade.databases import Structure, assert_kept, fill, history, structure
 
+NEWEST = len(load_migrations("sqlite/migrations"))
+
 HISTORY = """
     SELECT version, slug, checksum, state, statements_done, database_user, library_version
     FROM trialstore_schema ORDER BY version
@@ -186,7 +188,7 @@ def test_one_for_an_upgrade_stops_at_an_empty_database(engine: str, empty: Confi
 
 @pytest.mark.parametrize(
     "change",
-    ["checksum = 'other'", "slug = 'other'", "state = 'running'", "state = 'failed'", "version = 11"],
+    ["checksum = 'other'", "slug = 'other'", "state = 'running'", "state = 'failed'", f"version = {NEWEST}"],
 )
 def test_one_for_an_upgrade_stops_at_another_history(engine: str, empty: Config, change: str) -> None:
     migrate_to(empty, 4)
@@ -345,7 +347,7 @@ def test_json_tells_what_it_is_beside_the_text() -> None:
     ("options", "code", "words"),
     [
         (["--dialect", "postgres"], 1, "Did you mean 'postgresql'?"),
-        (["--dialect", "sqlite", "--from", "11"], 1, "from version 11 to version 11"),
+        (["--dialect", "sqlite", "--from", str(NEWEST)], 1, f"from version {NEWEST} to version {NEWEST}"),
         (["--dialect", "sqlite", "--from", "4", "--to", "3"], 1, "from version 4 to version 3"),
         (["--dialect", "sqlite", "--to", "99"], 1, "from version 0 to version 99"),
         (["--dialect", "sqlite", "--from", "-1"], 2, "--from"),

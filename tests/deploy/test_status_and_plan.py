@@ -76,7 +76,7 @@ def test_a_folder_that_does_not_exist_is_an_error(run: Run, tmp_path: Path) -> N
 
 BROKEN = {
     "an edited file": ("UPDATE trialstore_schema SET checksum = 'other' WHERE version = 3", "0003_experiment_driver"),
-    "a newer library": ("UPDATE trialstore_schema SET version = 99 WHERE version = 11", "version 99"),
+    "a newer library": (f"UPDATE trialstore_schema SET version = 99 WHERE version = {NEWEST}", "version 99"),
     "another chain": ("UPDATE trialstore_schema SET slug = 'other' WHERE version = 3", "0003_other"),
     "a gap": ("DELETE FROM trialstore_schema WHERE version = 3", "0003"),
     "an unknown state": ("UPDATE trialstore_schema SET state = '?' WHERE version = 3", "0003_experiment_driver"),
@@ -159,7 +159,9 @@ def test_the_plan_is_what_then_runs(empty: Config, run: Run) -> None:
     assert "nothing to do" in ok(run(empty, "plan"))
 
 
-@pytest.mark.parametrize(("to", "word"), [("3", "which is past version 3"), ("12", "There is no schema version 12")])
+@pytest.mark.parametrize(
+    ("to", "word"), [("3", "which is past version 3"), (str(NEWEST + 1), f"There is no schema version {NEWEST + 1}")]
+)
 @pytest.mark.parametrize("command", ["plan", "apply"])
 def test_a_target_that_cannot_be_reached_is_refused(empty: Config, command: str, to: str, word: str, run: Run) -> None:
     migrate_to(empty, 4)
@@ -179,7 +181,7 @@ def test_a_login_with_select_only_can_look_and_nothing_else(server_database: Dat
     with user_of(server_database, secrets.token_hex(8)) as login:
         reader = {**config, **login}
         before = snapshot(config)
-        assert "schema version 4 of 11; 7 pending" in ok(run(reader, "status"), 3)
+        assert f"schema version 4 of {NEWEST}; {NEWEST - 4} pending" in ok(run(reader, "status"), 3)
         assert statement_of(server_database.server.engine, 5, 1) in ok(run(reader, "plan"), 3)
         assert "as the migrations say at version 0004" in ok(run(reader, "verify", "--strict"))
         for words in (["apply"], ["apply", "--to", "5"]):

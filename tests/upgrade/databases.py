@@ -167,7 +167,9 @@ def orphans(storage: SqlStorage) -> list[Any]:
             parent = key.refers_to[0].partition(".")[0]
             pairs = [(name, refers.partition(".")[2]) for name, refers in zip(key.columns, key.refers_to, strict=True)]
             match = " AND ".join(f"p.{theirs} = c.{ours}" for ours, theirs in pairs)
-            sql = f"SELECT count(*) FROM {key.table} c WHERE NOT EXISTS (SELECT 1 FROM {parent} p WHERE {match})"
+            filled = " AND ".join(f"c.{name} IS NOT NULL" for name in key.columns)
+            missing = f"NOT EXISTS (SELECT 1 FROM {parent} p WHERE {match})"
+            sql = f"SELECT count(*) FROM {key.table} c WHERE {filled} AND {missing}"
             ((count,),) = query(storage, sql)
             found += [(key, count)] * (count > 0)
     return found
