@@ -19,8 +19,9 @@ from servers import DatabaseServer, ServerMissing, mariadb
 from servers.base import ADMIN
 from servers.postgresql import PostgresqlServer
 from servers.process import ServerProcess
+from trialstore.dialects.registry import BUILT_IN, engine_class
 
-ENGINES = ("sqlite", "postgresql", "mysql", "duckdb")
+ENGINES = tuple(sorted({engine_class(name).name for name in BUILT_IN}))
 Config = dict[str, Any]
 
 __all__ = ["ENGINES", "Config", "Databases", "FileDatabases", "ServerDatabases", "ServerMissing", "databases_of"]

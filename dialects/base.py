@@ -6,9 +6,11 @@ How to add an engine:
    engine does not need is a file without statements whose header says why), and `sql/<engine>/queries/` with its
    session statements (`begin_read`, `begin_write`, what a new connection needs, the history table), what describes the
    database (`schema_…`), `explain`, and overrides of those statements of `sql/queries/` that the engine does not
-   understand. A statement `NAME_many` takes binds of NAME as arrays, one element a row, and then serves NAME's bulk
-   calls. `script.sql` and `grants.sql` of the same folder hold what `schema script` puts around the migrations and what
-   `schema grants` prints; `lint.ini` the words of the engine's dangerous statements. Most differences end here.
+   understand. A statement without a shared one of that name says in a header `own` why it is this engine's. A statement
+   `NAME_many` takes binds of NAME as arrays, one element a row, and then serves NAME's bulk calls. `script.sql` and
+   `grants.sql` of the same folder hold what `schema script` puts around the migrations and what `schema grants` prints;
+   `lint.ini` the engine's dangerous statements and, in its section [syntax], how it quotes and comments. Most
+   differences end here.
 2. Subclass `Dialect` in a module of its own. Fill in the data first; override a method only where the engine differs in
    something that is not text.
 3. `classify` is the part to take most care with: retries, idempotent writes and every error that a user sees depend on

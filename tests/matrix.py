@@ -116,7 +116,7 @@ FILE_MODES: dict[str, list[Mode]] = {
 """Engine without servers → its modes."""
 SERVER_MODES = {server: server_modes(server) for server in servers.CHOICES}
 """Server → its modes."""
-ENGINES = (*FILE_MODES, "postgresql", "mysql")
+ENGINES = (*FILE_MODES, *dict.fromkeys(choice.kind.engine for choice in servers.CHOICES.values()))
 
 
 def modes(engine: str, chosen: Sequence[str]) -> list[Mode]:

@@ -20,6 +20,7 @@ import servers
 from deploy.app_modes import VARIABLE
 from deploy.clients import apply_script
 from deploy.roles import Roles
+from matrix import ENGINES, FILE_MODES
 from trialstore.contract.helpers import execute, finish, make_experiment, query, tables
 from trialstore.dialects.errors import ConfigError, ErrorKind, SchemaMissing, StorageError
 from trialstore.dialects.registry import BUILT_IN, engine_class
@@ -32,11 +33,11 @@ from trialstore.storage.cli import main
 from trialstore.storage.cli.exit_codes import PENDING
 from trialstore.storage.cli.sql import bind_values, typical_values
 
-SERVERS = ("postgresql", "mysql")
+SERVERS = tuple(name for name in ENGINES if name not in FILE_MODES)
 # Everybody may connect to a new database of PostgreSQL.
 KEEP_OUT = {"postgresql": "REVOKE CONNECT ON DATABASE {name} FROM PUBLIC", "mysql": "DO 0"}
 READING = ("status", "plan", "verify")
-WITHOUT_ROLES = ("sqlite", "duckdb")
+WITHOUT_ROLES = tuple(FILE_MODES)
 TESTS = Path(__file__).parents[1]
 
 

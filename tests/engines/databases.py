@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
+from matrix import ENGINES, FILE_MODES
 from servers.base import DatabaseServer, Execute, connected
 from trialstore.contract.helpers import make_experiment
 from trialstore.storage import SqlStorage, StorageError
 
-SERVERS = ("postgresql", "mysql")
+SERVERS = tuple(name for name in ENGINES if name not in FILE_MODES)
 Config = dict[str, Any]
 NOTICED_S = 60.0
 

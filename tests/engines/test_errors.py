@@ -241,7 +241,7 @@ NEVER = {
 }
 CASES = [
     pytest.param(engine, kind, id=f"{engine}-{kind.value}", marks=pytest.mark.engine(engine))
-    for engine in OWN
+    for engine in matrix.ENGINES
     for kind in ErrorKind
     if (engine, kind) not in NEVER
 ]

@@ -17,12 +17,13 @@ import pytest
 
 import servers
 from engines.databases import SERVERS
+from matrix import ENGINES
 from servers.proxy import Proxy
 from trialstore.contract.helpers import TARGETS, at, make_experiment
 from trialstore.storage import NewTrial, SqlStorage, Status, Storage
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
-ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB", "duckdb": "DuckDB"}
+COLUMNS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB", "duckdb": "DuckDB"}
 """Engine → its column."""
 WARM = 8
 """Calls before the one that is counted: a new connection, and psycopg's preparing of what it has seen five times."""
@@ -140,7 +141,7 @@ def expected(engine: str) -> dict[str, int]:
         for line in PAGE.read_text(encoding="utf-8").splitlines()
         if line.startswith("|")
     ]
-    (head,) = [row for row in rows if row[0] == "call" and ENGINES[engine] in row]
+    (head,) = [row for row in rows if row[0] == "call" and COLUMNS[engine] in row]
     column = head.index(
         {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB", "duckdb": "DuckDB"}[engine]
     )

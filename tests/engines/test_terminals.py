@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+from command_tree import ON_STORAGES
 from engines.sqlite_files import opened
 from engines.terminals import (
     INTERRUPTED_PROGRAM,
@@ -358,17 +359,7 @@ def test_only_a_marked_config_is_called_the_default(target: tuple[str, str]) -> 
 # --- Ctrl-C -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["cancel", "x", "1"],
-        ["demo"],
-        ["schema", "apply"],
-        ["show", "x"],
-        ["sql", "explain", "trial_get"],
-    ],
-    ids=" ".join,
-)
+@pytest.mark.parametrize("command", ON_STORAGES.values(), ids=" ".join)
 def test_an_interrupted_command_says_so_in_a_word(command: list[str], target: tuple[str, str]) -> None:
     done = run(*command, *target, program=INTERRUPTED_PROGRAM)
     assert (done.returncode, done.stdout) == (130, b"")

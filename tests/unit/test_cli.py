@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from command_tree import ON_STORAGES, commands, opens_storage
 from trialstore.dialects.text import clean
 from trialstore.storage import SchemaTooOld, SqlStorage, Status
 from trialstore.storage.cli import main
@@ -411,11 +412,14 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 def test_help_names_every_command_and_what_it_does() -> None:
-    output = ok("--help")
-    for name in COMMANDS:
-        assert f"\n  {name} " in output
-        words = [name, "apply"] if name == "schema" else [name]
-        assert "--config" in ok(*words, "--help")
+    for words, command in commands():
+        for place, word in enumerate(words):
+            assert f"\n  {word} " in ok(*words[:place], "--help")
+        output = ok(*words, "--help")
+        purpose = " ".join((command.help or "").partition("\n\n")[0].split())
+        assert purpose
+        assert purpose in " ".join(output.split())
+        assert ("--config" in output) is opens_storage(command)
 
 
 def test_schema_apply_creates_the_schema_and_then_finds_it_up_to_date(tmp_path: Path) -> None:
@@ -426,22 +430,14 @@ def test_schema_apply_creates_the_schema_and_then_finds_it_up_to_date(tmp_path: 
     assert call("list", "--url", url).exit_code == 0
 
 
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (["schema", "apply"], 2),
-        (["schema", "adopt"], 1),
-        (["schema", "resolve", "1", "--done"], 1),
-        (["schema", "status"], 3),
-        (["schema", "plan"], 3),
-        (["schema", "verify"], 1),
-        (["cancel", "x", "1"], 1),
-        (["show", "x"], 1),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_a_command_that_names_no_database_creates_none(folder: Path, words: list[str], code: int) -> None:
-    assert call(*words).exit_code == code
+OTHER_CODES = {("schema", "apply"): 2, ("schema", "status"): 3, ("schema", "plan"): 3}
+"""Commands that need no database, or must be told which one to create."""
+
+
+@pytest.mark.parametrize("words", [words for words in ON_STORAGES if words != ("demo",)], ids=" ".join)
+def test_a_command_that_names_no_database_creates_none(folder: Path, words: tuple[str, ...]) -> None:
+    more = ("--done",) if words == ("schema", "resolve") else ()
+    assert call(*ON_STORAGES[words], *more).exit_code == OTHER_CODES.get(words, 1)
     assert list(folder.iterdir()) == []
 
 
@@ -455,7 +451,8 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 
 
 def test_a_command_line_that_only_asks_for_the_version_loads_nothing_heavy() -> None:
-    code = "import sys, trialstore.storage.cli, trialstore.storage.cli.show; print(*sys.modules)"
+    modules = {target.partition(":")[0] for target in COMMANDS.values()}
+    code = f"import sys, {', '.join(sorted(modules))}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"pandas", "rich", "matplotlib", "json5", "numpy"} & set(done.stdout.split())
 

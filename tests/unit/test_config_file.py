@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matrix import ENGINES
 from trialstore.dialects.errors import ConfigError
 from trialstore.storage.config.file import load_config
 from trialstore.storage.config.keys import known_keys
@@ -205,7 +206,7 @@ def test_text_of_the_environment_becomes_the_type_that_the_key_needs(
     assert load({"query": {key: "$X"}})["query"][key] == text
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "duckdb", "postgresql", "mysql"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_each_key_takes_its_type_from_the_environment_and_from_texts_of_a_global_config(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

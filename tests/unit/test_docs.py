@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import trialstore.storage
+from matrix import ENGINES
 from trialstore.storage import SqlStorage, Status
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ OF_MIGRATIONS = {"statement_timeout", "max_statement_time", "sql_require_primary
 """Settings of migrations alone, and those that only name another one."""
 
 
-@pytest.mark.parametrize("folder", ["postgresql", "mysql", "duckdb", "sqlite"])
+@pytest.mark.parametrize("folder", ENGINES)
 def test_each_setting_of_a_session_is_explained(folder: str) -> None:
     source = (ROOT / "sql" / folder / "queries" / "session.sql").read_text(encoding="utf-8")
     names = {name for match in SETTING.findall(source) for name in match if name} - OF_MIGRATIONS

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import trialstore.storage
 from trialstore.dialects import errors
 from trialstore.dialects.errors import ErrorKind, QueryError, StorageError, nearest
 from trialstore.sql.catalogue import CatalogueError
 from trialstore.storage import UnknownTunable
+from trialstore.storage.cli.exit_codes import BROKEN, ERROR, SchemaCommands
 
 
 def family(cls: type[StorageError]) -> list[type[StorageError]]:
@@ -70,6 +72,25 @@ def test_families() -> None:
     assert issubclass(errors.ValueRejected, ValueError)
     assert issubclass(errors.AlreadyCompleted, RuntimeError)
     assert issubclass(errors.TrialMissing, LookupError)
+
+
+NOT_BROKEN = {
+    *(errors.SchemaError, errors.MigrationError, errors.SchemaMissing, errors.SchemaTooOld),
+    *(errors.MigrationBlocked, errors.MigrationFailed, errors.MigrationLocked),
+}
+"""Errors about a schema that is not broken, after which `trialstore schema` ends with 1; after all others with 4."""
+
+
+@pytest.mark.parametrize("cls", family(errors.SchemaError), ids=lambda cls: cls.__name__)
+def test_an_error_about_the_schema_says_by_the_exit_code_whether_that_is_broken(cls: type[StorageError]) -> None:
+    group = SchemaCommands("schema")
+
+    @group.command("fail")
+    def fail() -> None:
+        raise cls("What happened.", "What to do.")
+
+    result = CliRunner().invoke(group, ["fail"])
+    assert result.exit_code == (ERROR if cls in NOT_BROKEN else BROKEN)
 
 
 def test_the_storage_package_re_exports_every_error_of_the_ground_floor() -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from trialstore.dialects.registry import BUILT_IN, engine_class
+
 ROOT = Path(__file__).parents[2]
 LAYERS = ("dialects", "sql", "storage")  # each may import itself and those before it
 SOURCES = sorted(file for layer in LAYERS for file in (ROOT / layer).rglob("*.py"))
@@ -148,6 +150,12 @@ def _is_statement(node: ast.Call) -> bool:
 
 
 ENGINES = re.compile("sqlite|postgres|mysql|mariadb|duckdb|psycopg|pragma", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("backend", BUILT_IN)
+def test_every_engine_and_driver_has_a_name_that_is_found(backend: str) -> None:
+    assert ENGINES.search(backend)
+    assert ENGINES.search(engine_class(backend).driver_module)
 
 
 def engine_names(tree: ast.AST) -> Iterator[tuple[int, str]]:

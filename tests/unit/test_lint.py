@@ -10,6 +10,7 @@ import pytest
 import sqlglot
 from click.testing import CliRunner, Result
 
+from matrix import ENGINES
 from trialstore.dialects.errors import CatalogueError
 from trialstore.dialects.registry import BUILT_IN, engine_class
 from trialstore.sql.catalogue import ROOT
@@ -18,8 +19,6 @@ from trialstore.sql.migrations import load_migrations
 from trialstore.sql.reading import FILE, read_sql
 from trialstore.storage.cli import main
 from unit.lint_examples import EXAMPLES, Example
-
-ENGINES = sorted({example.engine for example in EXAMPLES})
 
 
 def call(*arguments: str) -> Result:

@@ -12,11 +12,11 @@ import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matrix import ENGINES
 from trialstore.dialects.errors import MigrationFileInvalid
 from trialstore.sql.migrations import parse_migration
 from trialstore.sql.reading import load_syntax, read_sql
 
-ENGINES = ("sqlite", "postgresql", "mysql", "duckdb")
 DOLLARS = ("postgresql", "duckdb")
 HEAD = (
     "-- migration: 0001 x\n-- purpose: x\n-- serves_from: 0001\n-- transaction: on\n"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
+import matrix
 from trialstore.dialects import registry
 from trialstore.dialects.base import Dialect
-from trialstore.dialects.registry import dialect_class, known_backends
+from trialstore.dialects.registry import BUILT_IN, dialect_class, engine_class, known_backends
 from trialstore.dialects.sqlite import SQLiteDialect
 from trialstore.storage import ConfigError, SqlStorage
 
@@ -78,3 +80,22 @@ def test_an_unknown_engine_lists_those_that_are_known(installed: None) -> None:
 def test_a_dialect_cannot_be_made_without_its_methods() -> None:
     with pytest.raises(TypeError, match="abstract"):
         Dialect({})  # type: ignore[abstract]
+
+
+# --- the engines that ship with the library ---------------------------------------------------------------------------
+
+
+SQL = Path(__file__).parents[2] / "sql"
+FILES = {
+    *(".sqlfluff", "grants.sql", "lint.ini", "schema.sql", "script.sql", "structure.txt"),
+    *("migrations", "queries"),
+}
+
+
+def test_the_tests_run_on_every_engine() -> None:
+    assert set(matrix.ENGINES) == {engine_class(backend).name for backend in BUILT_IN}
+
+
+@pytest.mark.parametrize("engine", matrix.ENGINES)
+def test_the_folder_of_an_engine_has_all_that_is_looked_for_there(engine: str) -> None:
+    assert FILES - {path.name for path in (SQL / engine).iterdir()} == set()

@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 import trialstore.sql
-from trialstore.dialects.registry import engine_class
+from trialstore.dialects.registry import BUILT_IN, engine_class
 from trialstore.sql.catalogue import load_catalogue
 from trialstore.sql.migrations import load_migrations
 from unit.mysql_common_part import RESERVED_ANYWHERE, not_common
@@ -55,7 +55,7 @@ def findings(server: str, sql: str) -> list[str]:
     return ["more than one statement"] * (len(parsed) > 1) + [f"not understood: {text[:60]}"] * len(odd)
 
 
-@pytest.mark.parametrize("server", READERS)
+@pytest.mark.parametrize("server", BUILT_IN)
 def test_every_statement_parses(server: str) -> None:
     catalogue = load_catalogue(engine_class(server).sql_folders)
     found = {name: findings(server, statement.sql) for name, statement in catalogue.items()}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from matrix import ENGINES
 from trialstore.sql.lint import load_rules
 from trialstore.sql.migrations import load_migrations
 from trialstore.sql.reading import read_sql
 from trialstore.sql.touching import is_instant, touches
-
-ENGINES = ("sqlite", "postgresql", "mysql", "duckdb")
 
 
 def touched(statement: str, engine: str = "postgresql") -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import matrix
 import newest_python
 import servers
 from trialstore.dialects.registry import dialect_class
@@ -21,6 +22,11 @@ ENGINES = {
     "MySQL": "mysql",
 }
 """Name in the docs → its dialect."""
+
+
+def test_the_docs_name_a_version_of_every_engine_and_tox_tests_it() -> None:
+    assert set(ENGINES.values()) == set(matrix.ENGINES)
+    assert set(matrix.ENGINES) <= set(settings("tox.ini")["tox"]["env_list"].split())
 
 
 def text(name: str) -> str:
