@@ -236,6 +236,32 @@ class Dialect(ABC):
         return self.options[key].default if value is None else value
 
     @property
+    def schema(self) -> str | None:
+        """The schema of the database that holds the tables; None where the engine has no schemas, or the schema is not
+        known before there is a connection."""
+        return None
+
+    @classmethod  # noqa: B027 - asked of engines with schemas only
+    def check_schema(cls, name: str) -> None:
+        """Raise ConfigError for what cannot be the name of a schema for tables."""
+
+    @property
+    def set_up_in_transactions(self) -> bool:
+        """What a statement depends on is set in each transaction, since sessions are shared with others; so each
+        statement needs one."""
+        return False
+
+    def single_steps(self) -> Sequence[SessionStep]:
+        """Steps that go to the server together with a statement outside of a transaction, for which alone they hold;
+        their answers are not looked at."""
+        return ()
+
+    def run_together(self, connection: Any, runs: Sequence[tuple[Any, str, Any]]) -> None:
+        """Run statements, each a driver's cursor, a text and its arguments, in one round trip and one transaction.
+        Asked of engines alone that have `single_steps`."""
+        raise NotImplementedError
+
+    @property
     def migration_lock_timeout(self) -> float:
         """Longest wait of a migration for a lock, in seconds: its own, and those that others hold on tables."""
         return float(self.option("busy_timeout"))
@@ -313,13 +339,14 @@ class Dialect(ABC):
         """Entered under the migration lock, before anything is written, where DDL cannot be rolled back: the server's
         settings that are in the way of migrations are set otherwise for the session, and set back in the end.
 
-        Raises MigrationError where this user, or any session, cannot do that.
+        Raises MigrationError where this user, or any session, cannot do that, and on a server that is only read.
         """
         return nullcontext()
 
     @abstractmethod
     def lock_holder(self, session: StatementRunner) -> str | None:
-        """Who holds the migration lock, in words for an error message; None if that cannot be found out."""
+        """Who holds the migration lock, in words for an error message; None if that cannot be found out. May leave a
+        transaction open."""
 
     def blockers(self, session: StatementRunner, tables: Sequence[str]) -> str:
         """By whom tables of those names are held, or may be, in words for people ("are held by …"); empty if that

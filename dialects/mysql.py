@@ -319,6 +319,8 @@ class MySQLDialect(ServerDialect):
 
     @contextmanager
     def migration_settings(self, session: StatementRunner) -> Iterator[None]:
+        if session.scalar("migration_read_only"):
+            raise MigrationError("The server is read-only (read_only is on), as replicas are.", _READ_ONLY)
         rules = str(session.scalar("migration_key_rules"))
         if not rules:
             yield

@@ -17,12 +17,13 @@ from typing import Any
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from .base import DriverError, Server, SessionStep, StatementRunner
+from .base import DriverError, Option, Server, SessionStep, StatementRunner
 from .errors import ErrorKind, QueryError
 from .postgresql_columns import PostgreSQLColumns
 from .postgresql_login import check_query, login_arguments
+from .postgresql_schema import Candidate, check_name, check_usable, choose
 from .postgresql_startup import startup_code
-from .server import ASK_FOR_RIGHTS, NO_ANSWER, SAFE_LOGIN, TOO_MANY, ServerDialect
+from .server import ASK_FOR_RIGHTS, NO_ANSWER, OPTIONS, SAFE_LOGIN, TOO_MANY, ServerDialect
 
 # SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; a code that is not here goes by its class,
 # the first two characters.
@@ -146,11 +147,44 @@ class PostgreSQLDialect(ServerDialect):
     least_versions = {"postgresql": (13,)}
     newest_tested = {"postgresql": (18,)}
     transactional_ddl = True
+    # The schema of the tables; None: the one that holds them, of those that search_path names.
+    options = {**OPTIONS, "schema": Option(None)}
     open_query = ("host", "hostaddr", "port", "service", "passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl")
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
         self._pooled = False
+        self._schema: str | None = self.option("schema")
+        if self._schema is not None:
+            self.check_schema(self._schema)
+
+    @classmethod
+    def check_schema(cls, name: str) -> None:
+        check_name(name)
+
+    @property
+    def schema(self) -> str | None:
+        return self._schema
+
+    @property
+    def set_up_in_transactions(self) -> bool:
+        return self._pooled and not self._pipelines()
+
+    @staticmethod
+    def _pipelines() -> bool:
+        import psycopg
+
+        return psycopg.Pipeline.is_supported()  # by libpq, since version 14
+
+    def single_steps(self) -> Sequence[SessionStep]:
+        pooled = self._pooled and self._pipelines()
+        return (self._use_schema("session_schema_once", lock=False),) if pooled else ()
+
+    def run_together(self, connection: Any, runs: Sequence[tuple[Any, str, Any]]) -> None:
+        # Without a BEGIN, all that is sent before the answer is asked for is one transaction of the server's.
+        with connection.pipeline():
+            for cursor, sql, arguments in runs:
+                cursor.execute(sql, arguments)
 
     def url(self) -> URL:
         check_query(self)
@@ -199,8 +233,20 @@ class PostgreSQLDialect(ServerDialect):
         if write:
             return
         yield SessionStep("session_settings", then=self._set_up_driver)
-        if not self._pooled:
-            yield SessionStep("session_lock_timeout", self._lock_timeout())
+        if self._schema is None:
+            yield SessionStep("session_candidates", then=self._choose_schema)
+        yield self._use_schema("session_schema_once" if self._pooled else "session_schema", lock=not self._pooled)
+
+    def _choose_schema(self, _connection: Any, found: list[dict[str, Any]] | None) -> None:
+        # Kept for all connections: whatever schemas are made later, this database is the one that was opened.
+        self._schema = choose([Candidate(**each) for each in found or ()])
+
+    def _use_schema(self, statement: str, *, lock: bool) -> SessionStep:
+        params = {"schema": self._schema, **(self._lock_timeout() if lock else {})}
+        return SessionStep(statement, params, then=self._check_schema)
+
+    def _check_schema(self, _connection: Any, usable: bool | None) -> None:
+        check_usable(self._schema or "", usable)
 
     def _set_up_driver(self, connection: Any, server_pid: int) -> None:
         # The dumper that is registered last is used. Arrays in binary form are made, and read, in half the time.
@@ -216,9 +262,9 @@ class PostgreSQLDialect(ServerDialect):
 
     def begin_steps(self, *, write: bool) -> Sequence[SessionStep]:
         begin = super().begin_steps(write=write)
-        if write and self._pooled:
-            return (*begin, SessionStep("transaction_settings", self._lock_timeout()))
-        return begin
+        if not self._pooled:
+            return begin
+        return (*begin, self._use_schema("transaction_settings" if write else "session_schema_once", lock=write))
 
     def identify(self, connection: Any) -> Server:
         number = connection.info.server_version  # 150004 for 15.4
@@ -261,6 +307,10 @@ class PostgreSQLDialect(ServerDialect):
         while True:
             session.begin(write=True)
             session.one("migration_timeouts", lock_ms=str(min(lock, _SLICE_MS)), statement_ms=str(statement))
+            # It may have been dropped since the connection was made; then new tables would become temporary ones.
+            if self._schema is not None:
+                row = session.one("session_schema_once", schema=self._schema)
+                self._check_schema(None, row and row.usable)
             try:
                 session.scalar("migration_lock")  # of the transaction: freed with it, and so with a killed process
             except QueryError as exc:
@@ -294,6 +344,7 @@ class PostgreSQLDialect(ServerDialect):
                 session.one("session_timeouts", lock_ms=self._lock_timeout()["milliseconds"], statement_ms=before)
 
     def lock_holder(self, session: StatementRunner) -> str | None:
+        session.begin(write=False)
         holder: str | None = session.scalar("migration_lock_holder")
         return holder
 

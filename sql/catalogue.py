@@ -37,6 +37,8 @@ PLANNED = ("SELECT", "WITH", *CHANGES)
 
 _HEADER = re.compile(r"--\s*(name|returns|params|why|own|arrays):\s*(.*?)\s*$")
 _LITERAL = re.compile(r"'[^']*'")
+_BLOCK = re.compile(r"\$\$.*?\$\$", re.DOTALL)
+"""The body of a `DO`, whose statements end with semicolons of their own."""
 _BIND = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
 
@@ -119,7 +121,7 @@ def _statement(headers: Mapping[str, str], body: Iterable[str], source: str) -> 
     sql = "\n".join(body).strip()
     if not sql.endswith(";"):
         raise CatalogueError(f"{where} does not end with ';'.")
-    if ";" in sql[:-1]:
+    if ";" in _BLOCK.sub("", sql)[:-1]:
         raise CatalogueError(f"{where} holds more than one ';'.", "One name, one statement.")
     for literal in _LITERAL.findall(sql):
         if _BIND.search(literal):

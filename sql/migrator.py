@@ -158,7 +158,7 @@ class Migrator:
 
     def adopt(self, session: Session) -> tuple[Migration, ...]:
         """Record what is adoptable, and run no migration; what was recorded."""
-        with self.locked(session):
+        with self.locked(session), self.dialect.migration_settings(session):
             adopted = self.adoptable(session)
             if adopted:
                 history.create(session)

@@ -17,8 +17,15 @@ can say, stands in `sql/<engine>/script.sql`:
     -- part: tables               locks :tables, all of them or none, where that avoids deadlocks; binds :mode
     -- part: end                  commits, and frees what the first part took
 
-In a part, `-- run: NAME param=1 other='text'` stands for a statement of the catalogue, and `-- client: …` for a
-command of the client.
+and, of an engine with schemas in a database, before `start`:
+
+    -- part: before               settings of the client
+    -- part: create_schema        makes the schema "trialstore_namespace", whose place the given name takes
+    -- part: schema               lets all names mean what is in that schema, or stops
+    -- part: found_schema         the same for the schema that the names of our tables are found in
+
+In a part, `-- run: NAME param=1 other='text'` stands for a statement of the catalogue, `-- text: NAME` for its text
+inside another one, and `-- client: …` for a command of the client.
 """
 
 from __future__ import annotations
@@ -40,16 +47,19 @@ from .history import DONE, RUNNING, HistoryRow, library_version
 from .inspection import BASE_TABLES
 from .locks import STOPS, Lock, seconds, worst
 from .migrations import Migration, load_migrations
+from .names import NAMESPACE, check_name, no_schemas, quoted
 from .steps import Action, Step, steps
 
 FILE = "script.sql"
 PARTS = ("usage", "start", "stop", "empty", "begun", "history", "next", "outside", "inside", "tables", "end")
+SCHEMA_PARTS = ("before", "create_schema", "schema", "found_schema")
+"""Those that an engine has besides, if its databases have schemas."""
 GUARDS = ("start", "empty", "begun", "history")
 VALUES = ("started_at", "finished_at")
 CLIENT = "-- client: "
 WIDTH = 120
 
-_DIRECTIVE = re.compile(r"-- (value|part|run|client): (.*)")
+_DIRECTIVE = re.compile(r"-- (value|part|run|text|client): (.*)")
 _PARAM = re.compile(r"(\w+)=(?:'([^']*)'|(\d+))")
 # Nothing that a quote, a backslash or a percent sign could turn into something else, on any engine.
 _PLAIN = re.compile(r"[\w .,:;=+()\n-]*", re.ASCII)
@@ -80,12 +90,21 @@ class Script:
     text: str
 
 
-def make_script(dialect: type[Dialect], start: int = 0, target: int | None = None, statement: int = 1) -> Script:
+def make_script(
+    dialect: type[Dialect],
+    start: int = 0,
+    target: int | None = None,
+    statement: int = 1,
+    *,
+    schema: str | None = None,
+    create_schema: bool = False,
+) -> Script:
     """The script that brings a database from version `start` (0: one without tables) to `target` (None: the newest).
 
-    With a `statement` it goes on with that one of the first migration, after an earlier run has done those before.
+    With a `statement` it goes on with that one of the first migration, after an earlier run has done those before. Its
+    tables are in `schema`, which it makes if `create_schema` says so; None: where they are found, as `apply` does.
     Needs neither a connection nor a driver. Raises ConfigError where there is no such version or statement, where the
-    engine leaves no migration half done, or where there is nothing to do.
+    engine leaves no migration half done, where there is nothing to do, and for a schema that cannot be.
     """
     chain = load_migrations(dialect.migrations_folder)
     last = len(chain) if target is None else target
@@ -96,7 +115,8 @@ def make_script(dialect: type[Dialect], start: int = 0, target: int | None = Non
         )
     if statement > 1:
         _check_statement(dialect, chain[start], statement)
-    writer = _Writer(dialect, chain[:start], chain[start:last], statement - 1)
+    where = _Where(schema, create_schema)
+    writer = _Writer(dialect, chain[:start], chain[start:last], statement - 1, where)
     return Script(dialect.name, start, chain[start:last], "\n".join(writer.lines()) + "\n")
 
 
@@ -139,17 +159,31 @@ def parse_template(source: str, name: str) -> Template:
             current.append(line)
     # The blank lines before the next part belong to neither.
     parts = {part: "\n".join(lines).strip("\n").split("\n") for part, lines in parts.items()}
-    for kind, found, needed in (("values", values, VALUES), ("parts", parts, PARTS)):
+    needed_parts = (*SCHEMA_PARTS, *PARTS) if set(parts) & set(SCHEMA_PARTS) else PARTS
+    for kind, found, needed in (("values", values, VALUES), ("parts", parts, needed_parts)):
         if set(found) != set(needed):
             raise MigrationFileInvalid(f"{name}: its {kind} are not {', '.join(needed)}.")
     return Template(values, parts)
+
+
+@dataclass(frozen=True)
+class _Where:
+    """The schema of the tables (None: where they are found), and whether the script makes it."""
+
+    schema: str | None
+    create: bool
 
 
 class _Writer:
     """Writes one script, line by line."""
 
     def __init__(
-        self, dialect: type[Dialect], before: Sequence[Migration], pending: Sequence[Migration], done: int
+        self,
+        dialect: type[Dialect],
+        before: Sequence[Migration],
+        pending: Sequence[Migration],
+        done: int,
+        where: _Where,
     ) -> None:
         self.dialect = dialect
         self.before = before
@@ -159,11 +193,20 @@ class _Writer:
         self.catalogue = load_catalogue(dialect.sql_folders)
         file = engine_file(dialect, FILE)
         self.template = parse_template(file.read_text(encoding="utf-8"), f"{dialect.name}/{FILE}")
+        self.where = where
+        if where.schema is not None:
+            if "schema" not in self.template.parts:
+                raise no_schemas(dialect)
+            check_name("schema", where.schema)
+            dialect.check_schema(where.schema)
+        elif where.create:
+            raise ConfigError("There is no schema to create.", "Name it by --schema.")
 
     def lines(self) -> Iterator[str]:
         """The whole script."""
         start = len(self.before)
         yield from self._header()
+        yield from self._schema()
         yield from self._part("start")
         if start or self.done:
             yield from self._part("begun", message=self._refusal(start, "has no table trialstore_schema"))
@@ -198,6 +241,18 @@ class _Writer:
         if self.done:
             expected += f" with {self.done} statements of {self.pending[0]} done"
         return f"Nothing was changed: this script is for {expected}, and this one {found}."
+
+    def _schema(self) -> Iterator[str]:
+        """What lets all names mean what is in one schema, where the engine has schemas."""
+        if "schema" not in self.template.parts:
+            return
+        yield from self._part("before")
+        if self.where.schema is None:
+            yield from self._part("found_schema")
+            return
+        for part in ("create_schema", "schema") if self.where.create else ("schema",):
+            for line in self._part(part):
+                yield line.replace(f'"{NAMESPACE}"', quoted(self.where.schema))
 
     def _header(self) -> Iterator[str]:
         start, last = len(self.before), self.pending[-1].version
@@ -292,6 +347,9 @@ class _Writer:
             match = _DIRECTIVE.fullmatch(line)
             if match is None:
                 own.append(line)
+                continue
+            if match[1] == "text":
+                own += self.catalogue[match[2]].sql.splitlines()
                 continue
             yield from self._own(own, params)
             own = []

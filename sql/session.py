@@ -326,6 +326,14 @@ class Session:
             return
         raise error
 
+    def _run_with(self, steps: Sequence[SessionStep], last: tuple[Any, str, Any]) -> None:
+        runs = []
+        for step in steps:
+            ready = self.statements.ready(step.statement)
+            self.statements.notify(ready.sql)
+            runs.append((self.driver_connection.cursor(), ready.sql, ready.arguments(step.params)))
+        self.dialect.run_together(self.driver_connection, [*runs, last])
+
     def _rows(self, ready: Ready, params: Mapping[str, Any]) -> list[Any]:
         cursor = self._run(ready, params)
         rows = self._guarded(ready.name, cursor.fetchall)
@@ -336,7 +344,10 @@ class Session:
         self.statements.notify(ready.sql)
         cursor, arguments = cursor or self._cursor, ready.arguments(params)
         try:
-            cursor.execute(ready.sql, arguments)
+            if self._in_transaction or not (steps := self.dialect.single_steps()):
+                cursor.execute(ready.sql, arguments)
+            else:
+                self._run_with(steps, (cursor, ready.sql, arguments))
         except BaseException as exc:  # noqa: BLE001 - raised below, as it is or translated
             error = self._translated(exc, ready.name)
         else:

@@ -1,3 +1,4 @@
+-- noqa: disable=references.quoting
 -- What a schema script needs beside migrations and bookkeeping; sql/scripts.py explains how this file is read.
 -- value: started_at CURRENT_TIMESTAMP
 -- value: finished_at clock_timestamp()
@@ -15,17 +16,87 @@
 -- that the database is at.
 --
 -- It waits at most 30 seconds for a lock, each time so briefly that nobody queues behind it for long, and no statement
--- may take more than 15 minutes: change that below for very large tables. Tables are made in the first schema of
--- search_path. The line that begins with a backslash is psql's own.
+-- may take more than 15 minutes: change that below for very large tables. The line that begins with a backslash is
+-- psql's own.
 --
 -- Check it afterwards with 'trialstore schema status', or by
 --
 --     SELECT version, slug, state, statements_done FROM trialstore_schema ORDER BY version;
 --
 
--- part: start
+-- part: before
 -- client: \set ON_ERROR_STOP on
-SET client_min_messages = warning;
+SET client_encoding TO 'UTF8';
+SET client_min_messages TO warning;
+SET standard_conforming_strings TO on;
+
+-- part: create_schema
+CREATE SCHEMA IF NOT EXISTS "trialstore_namespace";
+
+-- part: schema
+-- All names below mean what is in this schema.
+SET search_path TO "trialstore_namespace", pg_temp;
+
+DO $$
+BEGIN
+    IF coalesce(left(current_schema(), 7) = 'pg_temp', TRUE) THEN
+        RAISE EXCEPTION USING MESSAGE = concat(
+            'Nothing was changed: there is no such schema, or this user lacks the right USAGE on it; search_path is ',
+            current_setting('search_path')
+        );
+    END IF;
+END
+$$;
+
+-- part: found_schema
+-- All names below mean what is in one schema: the one of search_path in which there are tables of an experiment store,
+-- or if there are none yet, the first that this user may use.
+DO $$
+DECLARE
+    candidates JSON = (
+-- text: session_candidates
+    );
+    holding TEXT[] = ARRAY(
+        SELECT DISTINCT c ->> 'name'
+        FROM json_array_elements(candidates) AS c
+        WHERE CAST(c ->> 'holds' AS BOOLEAN)
+            AND CAST(c ->> 'usable' AS BOOLEAN)
+    );
+    chosen TEXT = (
+        SELECT c.value ->> 'name'
+        FROM json_array_elements(candidates) WITH ORDINALITY AS c (value, position)
+        WHERE CAST(c.value ->> 'exists' AS BOOLEAN)
+            AND left(c.value ->> 'name', 3) <> 'pg_'
+            AND c.value ->> 'name' <> 'information_schema'
+        ORDER BY
+            NOT (CAST(c.value ->> 'holds' AS BOOLEAN) AND CAST(c.value ->> 'usable' AS BOOLEAN)),
+            NOT CAST(c.value ->> 'holds' AS BOOLEAN),
+            NOT CAST(c.value ->> 'usable' AS BOOLEAN),
+            c.position
+        LIMIT 1
+    );
+BEGIN
+    IF cardinality(holding) > 1 THEN
+        RAISE EXCEPTION USING MESSAGE = concat(
+            'Nothing was changed: several schemas hold tables of an experiment store (', array_to_string(holding, ', '),
+            '). Make the script for one of them, by --schema.'
+        );
+    END IF;
+    IF chosen IS NULL THEN
+        RAISE EXCEPTION USING MESSAGE = concat(
+            'Nothing was changed: search_path names no schema that is there, but ', current_setting('search_path')
+        );
+    END IF;
+    IF NOT has_schema_privilege(chosen, 'USAGE') THEN
+        RAISE EXCEPTION USING MESSAGE = concat(
+            'Nothing was changed: this user lacks the right USAGE on the schema ', chosen
+        );
+    END IF;
+    PERFORM set_config('search_path', concat(quote_ident(chosen), ', pg_temp'), FALSE);
+END
+$$;
+
+-- part: start
 -- run: begin_write
 -- run: migration_timeouts lock_ms='30000' statement_ms='900000'
 -- run: migration_lock

@@ -72,6 +72,7 @@ def _status_dict(found: SchemaStatus) -> dict[str, Any]:
     trouble = found.trouble
     return {
         "database": found.label,
+        "schema": found.schema,
         "holds": found.found.name.lower(),
         "version": found.version,
         "newest": found.newest,
@@ -96,7 +97,8 @@ def _status_dict(found: SchemaStatus) -> dict[str, Any]:
 
 
 def _print_status(found: SchemaStatus) -> None:
-    print_sentence(f"{found.label}: {_headline(found)}")
+    named = "" if found.schema is None else f" (schema {found.schema})"
+    print_sentence(f"{found.label}{named}: {_headline(found)}")
     if found.trouble is not None:
         print_sentence(f"Broken: {found.trouble.message}")
         print_sentence(f"Hint: {found.trouble.hint}")
@@ -227,9 +229,10 @@ def _migration_text(planned: PlannedMigration) -> str:
 
 @schema.command()
 @_to
+@click.option("--create-schema", is_flag=True, help="Make the schema of --schema, or of the config, if there is none.")
 @_json
 @storage_options
-def apply(target: Target, to: int | None, as_json: bool) -> None:
+def apply(target: Target, to: int | None, as_json: bool, *, create_schema: bool) -> None:
     """Bring the schema up to date: create it, adopt a database of mlos_bench, or apply what is pending.
 
     Waits for another apply that is at work, and for tables in use, for a limited time, and says who is in the way. Can
@@ -238,7 +241,7 @@ def apply(target: Target, to: int | None, as_json: bool) -> None:
     """
     target.check_named()
     with target.database(schema_policy="update") as database:
-        done = apply_schema(database, to)
+        done = apply_schema(database, to, create_schema=create_schema)
     found = done.status
     if as_json:
         names: dict[str, list[Migration]] = {"adopted": [*done.adopted], "applied": [*done.applied]}

@@ -21,6 +21,8 @@ from .failures import json_option
 from .output import json_text, say
 
 _NAMES = Names()
+_schema = click.option("--schema", metavar="NAME", help="Schema of the tables, in engines that have several.")
+_create_schema = click.option("--create-schema", is_flag=True, help="Make that schema, if there is none.")
 
 
 def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,13 +50,25 @@ def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default=1,
     help="Go on with statement K of the migration after N, where an earlier run was stopped.",
 )
-def script(dialect: str, start: int, target: int | None, statement: int, output: Path | None, *, as_json: bool) -> None:
+@_schema
+@_create_schema
+def script(
+    dialect: str,
+    start: int,
+    target: int | None,
+    statement: int,
+    schema: str | None,
+    output: Path | None,
+    *,
+    create_schema: bool,
+    as_json: bool,
+) -> None:
     """Print a script that the engine's own client applies.
 
     It creates or upgrades the schema and records that, as 'apply' would, and stops before anything is changed if the
     database is at another version than N. Needs neither a database nor a driver. The same every time.
     """
-    made = make_script(engine_class(dialect), start, target, statement)
+    made = make_script(engine_class(dialect), start, target, statement, schema=schema, create_schema=create_schema)
     about = {
         "dialect": made.dialect,
         "from": made.start,
@@ -62,6 +76,8 @@ def script(dialect: str, start: int, target: int | None, statement: int, output:
         "statement": statement,
         "migrations": [str(migration) for migration in made.migrations],
     }
+    if schema is not None:
+        about["schema"] = schema
     _write(made.text, about, output, as_json=as_json)
 
 
@@ -71,18 +87,31 @@ def script(dialect: str, start: int, target: int | None, statement: int, output:
 @click.option("--app", metavar="NAME", default=_NAMES.app, show_default=True, help="Adds and changes rows.")
 @click.option("--reader", metavar="NAME", default=_NAMES.reader, show_default=True, help="Only reads.")
 @click.option("--database", metavar="NAME", default=_NAMES.database, show_default=True, help="The database.")
+@_schema
+@_create_schema
+@click.option("--keep-public", is_flag=True, help="Leave everybody's rights on database and schema (PUBLIC) alone.")
 def grants(
-    dialect: str, owner: str, app: str, reader: str, database: str, output: Path | None, *, as_json: bool
+    dialect: str,
+    schema: str | None,
+    output: Path | None,
+    *,
+    create_schema: bool,
+    keep_public: bool,
+    as_json: bool,
+    **names: str,
 ) -> None:
-    """Print a script that gives three roles their rights.
+    """Print a script that gives three roles their rights, on our own tables only.
 
     The roles are created by the administrator, who alone knows their passwords. Where an account is a name and a host,
     NAME may be NAME@HOST; the host is % otherwise. Names are taken as they are, capitals too. An engine without roles
     has no such script: exit code 1, and what to use instead.
     """
-    names = Names(owner, app, reader, database)
     cls = engine_class(dialect)
-    _write(make_grants(cls, names), {"dialect": cls.name, **vars(names)}, output, as_json=as_json)
+    text = make_grants(cls, Names(**names), schema=schema, create_schema=create_schema, keep_public=keep_public)
+    about = {"dialect": cls.name, **names}
+    if schema is not None:
+        about["schema"] = schema
+    _write(text, about, output, as_json=as_json)
 
 
 @click.command()

@@ -37,7 +37,11 @@ class Target:
     @property
     def words(self) -> tuple[str, ...]:
         """The options as words to be typed after another command; for a URL that may hold a secret, `URL`."""
-        return tuple("URL" if "@" in word or "?" in word else shell_word(word) for word in self.options)
+        before = ("", *self.options)
+        return tuple(
+            "URL" if option == "--url" and ("@" in word or "?" in word) else shell_word(word)
+            for option, word in zip(before, self.options, strict=False)
+        )
 
     @contextmanager
     def open(self, **overrides: Any) -> Iterator[Storage]:
@@ -85,21 +89,31 @@ class Target:
 
 
 def storage_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options --config and --url; it gets what they mean as keyword `target`."""
+    """Give a command the options --config, --url and --schema; it gets what they mean as keyword `target`."""
 
     @click.option(
         "--config", "config_file", metavar="FILE", help="JSON5 file, or JSON5 text, that describes the storage."
     )
     @click.option("--url", metavar="URL", help="Database, such as engine://user:password@host/database.")
+    @click.option(
+        "--schema", metavar="NAME", help="Schema of the database that holds the tables, where there are several."
+    )
     @functools.wraps(command)
-    def with_target(*args: Any, config_file: str | None, url: str | None, **kwargs: Any) -> Any:
-        return command(*args, target=read_target(config_file, url), **kwargs)
+    def with_target(*args: Any, config_file: str | None, url: str | None, schema: str | None, **kwargs: Any) -> Any:
+        return command(*args, target=read_target(config_file, url, schema), **kwargs)
 
     return with_target
 
 
-def read_target(config_file: str | None, url: str | None) -> Target:
-    """The storage that the options name; without either, the default file in the current folder."""
+def read_target(config_file: str | None, url: str | None, schema: str | None = None) -> Target:
+    """The storage that the options name; without a config or URL, the default file in the current folder."""
+    target = _named_target(config_file, url)
+    if schema is None:
+        return target
+    return Target({**target.config, "schema": schema}, (*target.options, "--schema", schema))
+
+
+def _named_target(config_file: str | None, url: str | None) -> Target:
     if config_file is not None and url is not None:
         raise click.UsageError("--config and --url exclude each other: give one of them.")
     if config_file is not None:

@@ -52,9 +52,17 @@ class StorageConfig:
     dialect: Dialect = field(repr=False)
 
     @property
+    def schema(self) -> str | None:
+        """The schema that the config names, if any."""
+        name: str | None = self.dialect.settings.get("schema")
+        return name
+
+    @property
     def label(self) -> str:
-        """`backend:database`, for reprs and logs: no host, no user, no secret, no control characters."""
-        return clean(f"{self.drivername.partition('+')[0]}:{self.database}")
+        """`backend:database`, and the schema if the config names one, for reprs and logs: no host, no user, no secret,
+        no control characters."""
+        schema = "" if self.schema is None else f".{self.schema}"
+        return clean(f"{self.drivername.partition('+')[0]}:{self.database}{schema}")
 
 
 def known_keys(drivername: object) -> Mapping[str, Option]:
@@ -105,6 +113,11 @@ def check_config(config: Mapping[str, Any]) -> StorageConfig:
     settings = {}
     for given, value in config.items():
         key = python_value(given)
+        if key == "schema" and key not in known and value is not None:
+            raise ConfigError(
+                f"config.schema: {drivername.partition('+')[0]} has no schemas within a database to choose from.",
+                "Leave it out; for another store, name another 'database'.",
+            )
         if type(key) is not str or key not in known:
             raise ConfigError(f"config.{key if type(key) is str else shown(key)}: unknown key.", nearest(key, known))
         if value is not None:

@@ -55,9 +55,10 @@ class Checkout:
     _moving = False
     """The connection is between the pool and here."""
 
-    def __init__(self, source: Source, *, for_stream: bool = False) -> None:
+    def __init__(self, source: Source, *, for_stream: bool = False, prepared: bool = True) -> None:
         self._source = source
         self._for_stream = for_stream
+        self._prepared = prepared
         self._engine: Engine | None = None
         self._pool: Pool | None = None
         self._session: Session | None = None
@@ -75,7 +76,8 @@ class Checkout:
                 raise
             self._moving = False
             self._session = session = self._source.start(self._connection, statements)
-            self._source.prepare(session)
+            if self._prepared:
+                self._source.prepare(session)
         except BaseException as exc:
             self._end(exc)
             raise

@@ -173,10 +173,10 @@ class Database:
 
     # --- connections --------------------------------------------------------------------------------------------------
 
-    def session(self, *, for_stream: bool = False) -> Checkout:
-        """A context manager that gives a session on a pooled connection, prepared for reading; whatever is open at the
-        end is rolled back."""
-        return Checkout(self, for_stream=for_stream)
+    def session(self, *, for_stream: bool = False, prepared: bool = True) -> Checkout:
+        """A context manager that gives a session on a pooled connection, prepared for reading (unless the database has
+        yet to be made fit for that); whatever is open at the end is rolled back."""
+        return Checkout(self, for_stream=for_stream, prepared=prepared)
 
     def opened(self, *, for_stream: bool) -> tuple[Engine, Statements]:
         """The engine and its statements; of a stream that may not share its connection, an engine of its own."""
@@ -295,7 +295,15 @@ class Database:
     def read_one(self, function: Callable[[Session], _T]) -> _T:
         """The result of `function`, which runs one statement: that is a snapshot by itself, without a transaction."""
 
-        return self.retry(lambda: self._in_session(function))
+        def attempt(session: Session) -> _T:
+            if not self.dialect.set_up_in_transactions:
+                return function(session)
+            session.begin(write=False)
+            result = function(session)
+            session.end_read()
+            return result
+
+        return self.retry(lambda: self._in_session(attempt))
 
     def _in_session(self, function: Callable[[Session], _T]) -> _T:
         checkout = self.session()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from trialstore.dialects.errors import SchemaError, SchemaMissing
+from trialstore.dialects.errors import ConfigError, ErrorKind, QueryError, SchemaError, SchemaMissing
 from trialstore.sql import history
 from trialstore.sql.catalogue import load_catalogue
 from trialstore.sql.history import HistoryRow
@@ -45,9 +45,11 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class SchemaStatus:
-    """Where a schema stands. `trouble` is the error that any command but `status` would raise."""
+    """Where a schema stands. `trouble` is the error that any command but `status` would raise; `schema` the schema of
+    the database that holds the tables, None where the engine has none."""
 
     label: str
+    schema: str | None
     found: Found
     version: int
     newest: int
@@ -76,8 +78,9 @@ def schema_status(database: Database) -> SchemaStatus:
     if trouble is not None:
         found = Found.OURS if entries else Found.MLOS_BENCH
         state = SchemaState(found, max((entry.version for entry in entries), default=0), ())
+    label, schema = database.config.label, database.dialect.schema
     return SchemaStatus(
-        database.config.label, state.found, state.version, newest, state.pending, state.interrupted, entries, trouble
+        label, schema, state.found, state.version, newest, state.pending, state.interrupted, entries, trouble
     )
 
 
@@ -197,13 +200,17 @@ class Applied:
     continued: Step | None = None
 
 
-def apply_schema(database: Database, to: int | None = None) -> Applied:
-    """Bring the schema up to date, or to version `to`.
+def apply_schema(database: Database, to: int | None = None, *, create_schema: bool = False) -> Applied:
+    """Bring the schema up to date, or to version `to`. With `create_schema`, make the schema that the config names,
+    where the database has none of that name.
 
     Raises MigrationError for a version that the database has passed or that there is not, SchemaDrift,
     MigrationBlocked, which lists what stands in the way of a step, before anything is changed; MigrationLocked,
-    MigrationFailed and PermissionDenied.
+    MigrationFailed and PermissionDenied; ConfigError where the config names no schema to create.
     """
+    if create_schema:
+        check_target(database.migrator.migrations, 0, to)
+        _create_schema(database)
     state, migrations = _checked(database, to)
     adopted = migrations[: state.version] if state.found is Found.MLOS_BENCH else ()
     begun = _begun(database, state)
@@ -218,6 +225,25 @@ def apply_schema(database: Database, to: int | None = None) -> Applied:
 def _begun(database: Database, state: SchemaState) -> HistoryRow | None:
     """The row of the migration that was begun and not finished."""
     return history.unfinished_rows(database.read(history.read))[0] if state.interrupted else None
+
+
+def _create_schema(database: Database) -> None:
+    schema = database.config.schema
+    if schema is None:
+        raise ConfigError("There is no schema to create.", "Name it by 'schema' in the config, or by --schema.")
+
+    def attempt() -> None:
+        with database.session(prepared=False) as session:
+            try:
+                session.begin(write=True)
+                session.scalar("schema_name", schema=schema)
+                session.execute("schema_create")
+                session.commit()
+            except QueryError as exc:
+                if exc.kind not in (ErrorKind.OBJECT_EXISTS, ErrorKind.DUPLICATE):  # another process was faster
+                    raise
+
+    database.retry(attempt)
 
 
 def _checked(database: Database, to: int | None) -> tuple[SchemaState, tuple[Migration, ...]]:

@@ -22,6 +22,9 @@ VARIABLE = "TRIALSTORE_TEST_APP_SERVER"
 NOT_FOR_THE_APP = {
     "test_schema_policy": "It makes and changes tables, and the history, which is what the role must not do.",
     "test_dialect::test_a_table_that_is_there_already_is_told_by_its_kind": "It makes a table.",
+    "test_dialect::test_an_error_of_the_driver_is_told_by_its_kind_and_without_values": (
+        "It reads a table that is not there, on which the role has no rights either: MySQL says that first."
+    ),
     "test_bad_input::test_writing_to_a_trial_that_was_deleted_is_refused": "It deletes rows past the library.",
 }
 """Module, or module::test → why the role cannot run it."""

@@ -63,10 +63,16 @@ def _command(engine: str, config: dict[str, Any]) -> tuple[list[str], dict[str, 
         return ["-bail", config["database"]], {}
     host, port, user = config["host"], str(config["port"]), config["username"]
     if engine == "postgresql":
-        place = f"host={host} port={port} user={user} dbname={config['database']}"
+        given = {"host": host, "port": port, "user": user, "dbname": config["database"]}
+        place = " ".join(f"{key}={_of_connection(value)}" for key, value in given.items())
         return ["--no-psqlrc", "--quiet", "--file=-", place], {"PGPASSWORD": config["password"]}
     words = ["--no-defaults", "--comments", f"--host={host}", f"--port={port}", f"--user={user}", config["database"]]
     return words, {"MYSQL_PWD": config["password"]}
+
+
+def _of_connection(value: str) -> str:
+    """A value in libpq's quotes."""
+    return "'" + value.replace("\\", r"\\").replace("'", r"\'") + "'"
 
 
 def _is_of_the_package(program: Path | None) -> bool:

@@ -21,13 +21,14 @@ from deploy.app_modes import VARIABLE
 from deploy.clients import apply_script
 from deploy.roles import Roles
 from matrix import ENGINES, FILE_MODES
-from trialstore.contract.helpers import execute, finish, make_experiment, query, tables
+from trialstore.contract.helpers import execute, finish, make_experiment, tables
 from trialstore.dialects.errors import ConfigError, ErrorKind, SchemaMissing, StorageError
 from trialstore.dialects.registry import BUILT_IN, engine_class
 from trialstore.sql.catalogue import CHANGES, MANY, load_catalogue
 from trialstore.sql.grants import Names, make_grants
 from trialstore.sql.migrations import load_migrations
 from trialstore.sql.scripts import make_script
+from trialstore.sql.structure import expected_facts
 from trialstore.storage import PermissionDenied, SqlStorage
 from trialstore.storage.cli import main
 from trialstore.storage.cli.exit_codes import PENDING
@@ -78,7 +79,7 @@ def test_the_names_that_are_given_take_the_place_of_all_others(dialect: str) -> 
 
 def test_names_are_quoted_as_the_engine_does_it() -> None:
     text = grants("postgresql", owner='a"; DROP TABLE trial; --', app="x@y", database="my_db%")
-    assert 'CREATE ON SCHEMA public TO "a""; DROP TABLE trial; --";' in text
+    assert 'CREATE ON SCHEMA "public" TO "a""; DROP TABLE trial; --";' in text
     assert 'TO "x@y";' in text
     assert 'ON DATABASE "my_db%"' in text
     text = grants("mariadb", owner="a`b", app="app@10.0.0.%", reader="r@d@host", database="my_db%")
@@ -86,9 +87,10 @@ def test_names_are_quoted_as_the_engine_does_it() -> None:
     assert "TO `app`@`10.0.0.%`;" in text
     assert "TO `r@d`@`host`;" in text
     assert r"ON `my\_db\%`.* TO" in text
+    assert "ON `my_db%`.trial TO `app`@`10.0.0.%`;" in text
 
 
-@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\0", "a\\", "x" * 64, "ä" * 32, "@host", "name@"])
+@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\0", "x" * 64, "ä" * 32, "@host", "name@"])
 @pytest.mark.parametrize("key", ["owner", "app", "reader", "database"])
 def test_a_name_that_cannot_be_quoted_is_refused(key: str, name: str) -> None:
     for dialect in SERVERS:
@@ -130,7 +132,12 @@ def test_the_application_gets_the_verbs_of_the_catalogue_and_no_other(dialect: s
     needed = {verb for one in statements for verb in re.findall(r"\b(?:SELECT|INSERT|UPDATE|DELETE)\b", one.sql)}
     lines = [line for line in grants(dialect, app="A").splitlines() if re.search(r" TO \"?`?A\b", line)]
     granted = {verb for line in lines for verb in re.findall(r"\b[A-Z]+\b", line.partition(" ON ")[0])}
-    assert granted - {"GRANT", "CONNECT", "USAGE"} == needed
+    # Where a right on a table that is not there yet takes CREATE beside it, that is taken back.
+    back = [
+        line for line in grants(dialect, app="A").splitlines() if line.startswith("REVOKE CREATE ON ") and "`A`" in line
+    ]
+    assert len(back) == sum("CREATE" in line for line in lines)
+    assert granted - {"GRANT", "CONNECT", "USAGE", "SEQUENCE", "CREATE"} == needed
 
 
 # --- on real servers --------------------------------------------------------------------------------------------------
@@ -234,10 +241,9 @@ def test_no_statement_of_any_migration_is_allowed(roles: Roles, ready: str, role
 def test_the_application_deletes_nothing_and_leaves_the_history_alone(roles: Roles, ready: str) -> None:
     with opened(roles.config(roles.app, ready)) as storage:
         allowed = [name for name in tables(storage) if may(storage, f"DELETE FROM {name} WHERE 1 = 0")]
-        # MySQL has no right on all tables of a database but one.
         writes = may(storage, "UPDATE trialstore_schema SET version = version WHERE 1 = 0")
     assert allowed == []
-    assert writes == (roles.engine == "mysql")
+    assert not writes
 
 
 def test_the_reader_is_refused_whatever_writes(roles: Roles, ready: str) -> None:
@@ -284,15 +290,40 @@ def test_the_reader_may_look_at_what_is_pending_and_makes_nothing(roles: Roles, 
         assert tables(storage) == []
 
 
-def test_tables_of_later_migrations_are_covered(roles: Roles, fresh: str) -> None:
+def test_tables_of_later_migrations_are_covered_where_the_engine_can_say_so(roles: Roles, fresh: str) -> None:
     with opened(roles.config(roles.owner, fresh)) as storage:
         execute(storage, "CREATE TABLE later (number INTEGER)")
+    covered = roles.engine == "postgresql"  # elsewhere the script of the library that has the migration covers them
     with opened(roles.config(roles.app, fresh)) as storage:
-        execute(storage, "INSERT INTO later VALUES (7)", "UPDATE later SET number = 8")
+        assert may(storage, "INSERT INTO later VALUES (7)") == covered
         assert not may(storage, "DELETE FROM later")
     with opened(roles.config(roles.reader, fresh)) as storage:
-        assert query(storage, "SELECT number FROM later") == [(8,)]
+        assert may(storage, "SELECT number FROM later") == covered
         assert not may(storage, "INSERT INTO later VALUES (9)")
+
+
+@pytest.mark.parametrize("role", ["app", "reader"])
+def test_tables_of_another_application_are_out_of_reach(roles: Roles, fresh: str, role: str) -> None:
+    server = servers.require(roles.engine)
+    server.admin("CREATE TABLE payroll (salary INTEGER)", database=fresh)
+    with SqlStorage({**roles.config(roles.owner, fresh), "schema_policy": "update"}):
+        pass
+    roles.grant(fresh)
+    with SqlStorage(roles.config(getattr(roles, role), fresh)) as storage:
+        assert not may(storage, "SELECT salary FROM payroll")
+        assert not may(storage, "INSERT INTO payroll VALUES (1)")
+        assert storage.experiments == {}
+
+
+@pytest.mark.parametrize("engine", SERVERS)
+def test_each_table_of_the_schema_is_named(engine: str) -> None:
+    folder = engine_class(engine).migrations_folder
+    names = {fact.table for fact in expected_facts(folder, len(load_migrations(folder)))}
+    text = grants(engine)
+    assert names - {
+        name for name in names if re.search(rf"GRANT SELECT, INSERT, UPDATE\b.* ON \S*\b{name} TO", text)
+    } == {"trialstore_schema"}
+    assert re.search(r"GRANT SELECT.* ON \S*\btrialstore_schema TO", text)
 
 
 def test_who_has_no_role_gets_in_nowhere(roles: Roles, ready: str) -> None:
@@ -318,6 +349,94 @@ def test_no_account_without_a_password_comes_into_being(roles: Roles, ready: str
     assert apply_script(roles.engine, config, text).code != 0
     with pytest.raises(StorageError):
         SqlStorage({**roles.config(roles.app, ready), "username": "nobody-1", "password": ""})
+
+
+ODD = ("Größe", 'it\'s "quoted"', "a`b", "$$; DROP", "$trialstore$", "back\\slash", "文字_%", "a:b :'c'")
+
+
+@pytest.mark.parametrize("engine", [pytest.param(name, marks=pytest.mark.engine(name)) for name in SERVERS])
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_names_survive_in_the_hands_of_the_client(engine: str, odd: str) -> None:
+    """Each of the names, database included, is the odd one; and a database that its pattern might match is not."""
+    server = servers.require(engine)
+    quote = '"' if engine == "postgresql" else "`"
+    host = "" if engine == "postgresql" else "@'%'"
+
+    def named(name: str) -> str:
+        return quote + name.replace(quote, quote * 2) + quote
+
+    names = Names(f"{odd} O", f"{odd} A", f"{odd} R", f"{odd} D")
+    roles = (names.owner, names.app, names.reader)
+    try:
+        server.admin(f"CREATE DATABASE {named(names.database)}")
+        for name in roles:
+            create = (
+                "CREATE ROLE {} LOGIN PASSWORD 'pw'" if engine == "postgresql" else "CREATE USER {} IDENTIFIED BY 'pw'"
+            )
+            server.admin(create.format(named(name) + host))
+        config = server.config(names.database)
+        more: dict[str, Any] = {"schema": f"{odd} S", "create_schema": True} if engine == "postgresql" else {}
+        text = make_grants(engine_class(engine), names, **more)
+        for _ in range(2):
+            done = apply_script(engine, config, text)
+            assert (done.code, done.errors) == (0, "")
+        schema = {"schema": more["schema"]} if more else {}
+        login = {"password": "pw", **schema}
+        with SqlStorage({**config, **login, "username": names.owner, "schema_policy": "update"}):
+            pass
+        assert apply_script(engine, config, text).code == 0
+        app = {**config, **login, "username": names.app, "schema_policy": "verify"}
+        with SqlStorage(app) as storage, make_experiment(storage) as experiment:
+            finish(experiment.new_trial({"cache": 2}))
+            assert not may(storage, "UPDATE trialstore_schema SET version = version WHERE 1 = 0")
+            assert not may(storage, "DELETE FROM trial WHERE 1 = 0")
+        with SqlStorage({**app, "username": names.reader}) as storage:
+            assert list(storage.experiments) == ["Exp"]
+            assert not may(storage, "UPDATE trial SET status = status WHERE 1 = 0")
+    finally:
+        server.admin(f"DROP DATABASE IF EXISTS {named(names.database)}")
+        for name in roles:
+            server.admin(f"DROP {'ROLE' if engine == 'postgresql' else 'USER'} IF EXISTS {named(name)}{host}")
+
+
+@pytest.mark.engine("postgresql")
+@pytest.mark.parametrize("keep", [False, True])
+def test_everybody_keeps_their_rights_where_that_is_asked_for(keep: bool) -> None:
+    roles = Roles("postgresql")
+    server = servers.require("postgresql")
+    name = server.create_database()
+    try:
+        names = Names(roles.owner, roles.app, roles.reader, name)
+        text = make_grants(engine_class("postgresql"), names, keep_public=keep)
+        assert ("PUBLIC" in text.replace("(PUBLIC)", "")) != keep
+        server.admin("GRANT USAGE ON SCHEMA public TO PUBLIC", database=name)
+        assert apply_script("postgresql", server.config(name), text).code == 0
+        config = roles.config(roles.outsider, name)
+        if keep:
+            with opened(config) as storage:
+                assert may(storage, "SELECT 1")
+        else:
+            with pytest.raises(StorageError, match="denied"):
+                SqlStorage(config)
+    finally:
+        server.drop_database(name)
+        roles.drop()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("postgresql", "--create-schema"), "no schema to create"),
+        (("mysql", "--keep-public"), "--keep-public"),
+        (("mysql", "--schema", "bench"), "no schemas"),
+        (("postgresql", "--app", "public"), "everybody"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(words: tuple[str, ...], said: str) -> None:
+    result = call("schema", "grants", "--dialect", *words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert said in result.stderr
+    assert "Hint: " in result.stderr
 
 
 @pytest.mark.parametrize("engine", [pytest.param(name, marks=pytest.mark.engine(name)) for name in SERVERS])

@@ -32,7 +32,7 @@ READERS = {
     "mariadb": ("mysql", "mysql", ((_MYSQL_ONLY, ""), (_MARIADB_ONLY, r"\1"))),
 }
 # Of these sqlglot reads the first words only; sqlfluff, the linter, knows them.
-OPAQUE = re.compile(r"(BEGIN|START TRANSACTION|SET|PRAGMA|EXPLAIN|ALTER TABLE \w+\s+CONVERT TO CHARACTER SET)\b")
+OPAQUE = re.compile(r"(BEGIN|DO|START TRANSACTION|SET|PRAGMA|EXPLAIN|ALTER TABLE \w+\s+CONVERT TO CHARACTER SET)\b")
 
 
 def as_read_by(server: str, sql: str) -> str:

@@ -93,6 +93,13 @@ SET
     SESSION /*M!100600 max_statement_time = :statement, SESSION */ innodb_lock_wait_timeout = :lock_wait,
     SESSION lock_wait_timeout = :lock_wait;
 
+-- name: migration_read_only
+-- returns: scalar
+-- params: -
+-- why: Whether the server is set to be read, as replicas are. That stops no administrator, whose changes would part the
+-- why: replica from its primary.
+SELECT CAST(@@GLOBAL.read_only AS CHAR) NOT IN ('0', 'OFF') AS read_only;
+
 -- name: migration_key_rules
 -- returns: scalar
 -- params: -

@@ -1,4 +1,4 @@
--- Only the schema that unqualified names mean is looked at: the first one of search_path.
+-- Only the schema of session_schema is looked at, which is the first of search_path.
 -- own: System catalogues, column types and the statement that asks for a plan differ by engine.
 
 -- name: schema_tables
@@ -247,7 +247,7 @@ FROM (
         AND t.relkind = 'r'
     GROUP BY t.relname
     UNION ALL
-    SELECT 1, x.relname, replace(pg_get_indexdef(i.indexrelid), concat(n.nspname, '.'), '')
+    SELECT 1, x.relname, replace(pg_get_indexdef(i.indexrelid), concat(quote_ident(n.nspname), '.'), '')
     FROM pg_catalog.pg_index AS i
     INNER JOIN pg_catalog.pg_class AS x
         ON x.oid = i.indexrelid

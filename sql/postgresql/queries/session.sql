@@ -45,18 +45,84 @@ SELECT
             THEN set_config('session_replication_role', 'origin', FALSE)
     END AS triggers;
 
--- name: session_lock_timeout
+-- name: session_candidates
+-- returns: scalar
+-- params: -
+-- why: The schemas that search_path names, in its order, those included that are not there or that this user may not
+-- why: use, and whether each holds tables of an experiment store: of names that no other application is likely to have.
+SELECT
+    json_agg(
+        json_build_object(
+            'name', f.name,
+            'exists', n.oid IS NOT NULL,
+            'usable', coalesce(has_schema_privilege(n.oid, 'USAGE'), FALSE),
+            'holds', EXISTS (
+                SELECT 1
+                FROM pg_catalog.pg_class AS t
+                WHERE t.relnamespace = n.oid
+                    AND t.relkind IN ('r', 'p')
+                    AND t.relname IN (
+                        'trialstore_schema', 'config_param', 'trial_param', 'trial_status', 'trial_result',
+                        'trial_telemetry'
+                    )
+            )
+        )
+        ORDER BY f.position
+    ) AS candidates
+FROM (
+    SELECT
+        w.position,
+        CASE
+            WHEN w.words[1] IN ('"$user"', '$user') THEN CAST(current_user AS TEXT)
+            WHEN left(w.words[1], 1) = '"' THEN replace(substr(w.words[1], 2, length(w.words[1]) - 2), '""', '"')
+            ELSE lower(w.words[1])
+        END AS name
+    FROM regexp_matches(current_setting('search_path'), '("([^"]|"")*"|[^",\s]+)', 'g')
+        WITH ORDINALITY AS w (words, position)
+) AS f
+LEFT JOIN pg_catalog.pg_namespace AS n
+    ON n.nspname = f.name;
+
+-- name: session_schema
 -- returns: one
--- params: milliseconds text 30000
--- why: No write waits for another one for ever.
-SELECT set_config('lock_timeout', :milliseconds, FALSE) AS lock_timeout;
+-- params: schema text public, milliseconds text 30000
+-- why: Every name means what is in this schema, whatever others have made elsewhere: neither other schemas nor
+-- why: temporary tables, which come first unless they are named, take the place of ours. The first column is NULL where
+-- why: there is no such schema. And no write waits for another one for ever.
+SELECT
+    (
+        SELECT has_schema_privilege(n.oid, 'USAGE')
+        FROM pg_catalog.pg_namespace AS n
+        WHERE n.nspname = CAST(:schema AS TEXT)
+    ) AS usable,
+    set_config('search_path', concat(quote_ident(CAST(:schema AS TEXT)), ', pg_temp'), FALSE) AS names,
+    set_config('lock_timeout', :milliseconds, FALSE) AS lock_timeout;
+
+-- name: session_schema_once
+-- returns: one
+-- params: schema text public
+-- why: The schema of session_schema for this transaction only, or for the one statement that is sent with it: behind a
+-- why: pooler, which shares its sessions, other clients would get it too.
+SELECT
+    (
+        SELECT has_schema_privilege(n.oid, 'USAGE')
+        FROM pg_catalog.pg_namespace AS n
+        WHERE n.nspname = CAST(:schema AS TEXT)
+    ) AS usable,
+    set_config('search_path', concat(quote_ident(CAST(:schema AS TEXT)), ', pg_temp'), TRUE) AS names;
 
 -- name: transaction_settings
 -- returns: one
--- params: milliseconds text 30000
--- why: session_lock_timeout, and those settings of session_settings that writes depend on and a pooler does not carry
--- why: over, for this transaction only: behind a pooler, which shares its sessions, other clients would get them too.
+-- params: schema text public, milliseconds text 30000
+-- why: As session_schema_once, and for writes: none waits for another one for ever; and those settings of
+-- why: session_settings that writes depend on and a pooler does not carry over.
 SELECT
+    (
+        SELECT has_schema_privilege(n.oid, 'USAGE')
+        FROM pg_catalog.pg_namespace AS n
+        WHERE n.nspname = CAST(:schema AS TEXT)
+    ) AS usable,
+    set_config('search_path', concat(quote_ident(CAST(:schema AS TEXT)), ', pg_temp'), TRUE) AS names,
     set_config('lock_timeout', :milliseconds, TRUE) AS lock_timeout,
     set_config('extra_float_digits', '1', TRUE) AS float_digits,
     set_config('array_nulls', 'on', TRUE) AS array_nulls,
@@ -69,6 +135,24 @@ SELECT
         WHEN current_setting('session_replication_role') <> 'origin'
             THEN set_config('session_replication_role', 'origin', TRUE)
     END AS triggers;
+
+-- name: schema_name
+-- returns: scalar
+-- params: schema text public
+-- why: Says to schema_create, which can take no values, which schema is meant.
+SELECT set_config('trialstore.schema', :schema, TRUE) AS name;
+
+-- name: schema_create
+-- returns: none
+-- params: -
+-- why: Makes the schema that is to hold the tables, when an administrator asks for that by --create-schema.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = current_setting('trialstore.schema')) THEN
+        EXECUTE concat('CREATE SCHEMA ', quote_ident(current_setting('trialstore.schema')));
+    END IF;
+END
+$$ LANGUAGE plpgsql;
 
 -- name: migration_timeouts
 -- returns: one
@@ -83,20 +167,45 @@ SELECT
 -- name: migration_lock
 -- returns: scalar
 -- params: -
--- why: One migrator at a time, in each database; freed with the transaction, and so with a killed process.
-SELECT pg_advisory_xact_lock(1953655156, 1) AS locked;
+-- why: One migrator at a time in each schema, by the number that the server has for it; freed with the transaction,
+-- why: and so with a killed process.
+SELECT
+    pg_advisory_xact_lock(
+        1953655156,
+        (
+            SELECT CAST(CAST(CAST(n.oid AS BIGINT) AS BIT(32)) AS INTEGER)
+            FROM pg_catalog.pg_namespace AS n
+            WHERE n.nspname = current_schema()
+        )
+    ) AS locked;
 
 -- name: migration_lock_of_session
 -- returns: scalar
 -- params: -
 -- why: The same lock, kept beyond the transaction, while an index is built outside of one.
-SELECT pg_advisory_lock(1953655156, 1) AS locked;
+SELECT
+    pg_advisory_lock(
+        1953655156,
+        (
+            SELECT CAST(CAST(CAST(n.oid AS BIGINT) AS BIT(32)) AS INTEGER)
+            FROM pg_catalog.pg_namespace AS n
+            WHERE n.nspname = current_schema()
+        )
+    ) AS locked;
 
 -- name: migration_unlock
 -- returns: scalar
 -- params: -
 -- why: That lock belongs to the connection, which goes back to the pool.
-SELECT pg_advisory_unlock(1953655156, 1) AS freed;
+SELECT
+    pg_advisory_unlock(
+        1953655156,
+        (
+            SELECT CAST(CAST(CAST(n.oid AS BIGINT) AS BIT(32)) AS INTEGER)
+            FROM pg_catalog.pg_namespace AS n
+            WHERE n.nspname = current_schema()
+        )
+    ) AS freed;
 
 -- name: session_statement_timeout
 -- returns: scalar
@@ -149,7 +258,11 @@ FROM (
         AND l.granted
         AND c.relkind IN ('r', 'p')
         AND position(concat(',', c.relname, ',') IN :tables) > 0
-        AND c.relnamespace = CAST(current_schema() AS REGNAMESPACE)
+        AND c.relnamespace = (
+            SELECT n.oid
+            FROM pg_catalog.pg_namespace AS n
+            WHERE n.nspname = current_schema()
+        )
         AND a.datname = current_database()
         AND l.pid <> pg_backend_pid()
     GROUP BY a.pid, a.usename, a.application_name, a.client_addr, a.client_port, a.xact_start
@@ -176,7 +289,11 @@ LEFT JOIN pg_catalog.pg_stat_activity AS a
     ON a.pid = l.pid
 WHERE l.locktype = 'advisory'
     AND l.classid = 1953655156
-    AND l.objid = 1
+    AND l.objid = (
+        SELECT n.oid
+        FROM pg_catalog.pg_namespace AS n
+        WHERE n.nspname = current_schema()
+    )
     AND l.granted
     AND d.datname = current_database()
 ORDER BY l.pid
