@@ -256,11 +256,12 @@ class Migrator:
             pending = self._plan(rows, to)
             if not pending:
                 return None
-            to_do = list(steps(pending[0], transactional=self.dialect.transactional_ddl))
+            beside = self.dialect.runs_outside
+            to_do = list(steps(pending[0], transactional=self.dialect.transactional_ddl)) if beside else []
             outside = [step for step in to_do if step.outside]
-            if not outside or not self.dialect.runs_outside:
+            if not outside:
                 begun = next(iter(unfinished_rows(rows)), None)
-                self._run_migration(session, pending[0], begun, alone=bool(outside))
+                self._run_migration(session, pending[0], begun, alone=not beside)
                 return pending[0]
             self.dialect.keep_migration_lock(session)
         with self.dialect.outside_transactions(session):

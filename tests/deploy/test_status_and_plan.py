@@ -108,6 +108,8 @@ def test_an_interrupted_migration_is_told(empty: Config, state: str, run: Run) -
     migrate_to(empty, 5)
     with bare(empty) as storage:
         execute(storage, f"UPDATE trialstore_schema SET state = '{state}', statements_done = 1 WHERE version = 5")
+        for table in ("trial_param", "trial_result", "trial_telemetry"):  # statements 2 to 4 have not been
+            execute(storage, f"ALTER TABLE {table} DROP COLUMN value_type")
         whole = storage.database.dialect.transactional_ddl
     output = ok(run(empty, "status"), 4)
     assert "0005_typed_values was begun and " in output
@@ -194,7 +196,7 @@ def test_a_login_with_select_only_can_look_and_nothing_else(server_database: Dat
     SqlStorage({**config, "schema_policy": "update"}).dispose()
     with user_of(server_database, secrets.token_hex(8)) as login:
         assert "up to date" in ok(run({**config, **login}, "status"))
-        assert "as the migrations say at version 0011" in ok(run({**config, **login}, "verify", "--strict"))
+        assert f"as the migrations say at version {NEWEST:04d}" in ok(run({**config, **login}, "verify", "--strict"))
 
 
 @on_servers

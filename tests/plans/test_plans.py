@@ -45,6 +45,9 @@ WITHOUT_PLAN: dict[str, set[str]] = {
 }
 """Statements that an engine makes no plan for: settings, transactions, definitions."""
 
+OF_A_PLUGIN = {"migration_holders_listed"}
+"""Statements that read a table which MariaDB has with a plugin only."""
+
 NO_ROWS = {"migration_lock_holder", "claim_event"}
 """Statements that an engine may know to find nothing: because no migrator is at work, or nothing happened just now."""
 
@@ -204,7 +207,9 @@ class Filled:
 
 def checked(filled: Filled) -> list[str]:
     """The statements of the library that have a plan."""
-    return [name for name in filled.catalogue if name not in WITHOUT_PLAN[filled.engine] | set(BAD_STATEMENTS)]
+    return [
+        name for name in filled.catalogue if name not in WITHOUT_PLAN[filled.engine] | OF_A_PLUGIN | set(BAD_STATEMENTS)
+    ]
 
 
 class Databases:
@@ -276,7 +281,7 @@ def test_every_statement_is_checked_or_declared_to_have_no_plan(filled: Filled) 
     library = Catalogue({name: one for name, one in filled.catalogue.items() if name not in BAD_STATEMENTS})
     assert WITHOUT_PLAN[filled.engine] <= set(library)
     assert {name for name in library if not has_plan(library, name)} == WITHOUT_PLAN[filled.engine]
-    assert len(checked(filled)) == len(library) - len(WITHOUT_PLAN[filled.engine])
+    assert len(checked(filled)) == len(library) - len(WITHOUT_PLAN[filled.engine] | OF_A_PLUGIN & set(library))
 
 
 def has_plan(catalogue: Catalogue, name: str) -> bool:
