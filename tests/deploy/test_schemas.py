@@ -17,11 +17,13 @@ from processes.helpers import Child
 from servers import pgbouncer, standby
 from trialstore.contract.helpers import bare, finish, make_experiment, migrate_to
 from trialstore.dialects.registry import engine_class
-from trialstore.sql.scripts import make_script
+from trialstore.sql.scripts import engine_file, make_script
 from trialstore.storage import ConfigError, ConnectError, PermissionDenied, SqlStorage, StorageError
 
 on_postgresql = engines("postgresql")
 READING = ("status", "plan", "verify")
+TABLES = engine_file(engine_class("postgresql"), "schema.sql").read_text(encoding="utf-8").count("CREATE TABLE ")
+"""How many a store has."""
 ODD = ("Größe", 'a"b', "a$$b", "a\\b", "a'b", "a b.c", "public.x", "a:b%s{x}", "🐘", "ä" * 31)
 
 
@@ -141,7 +143,7 @@ def test_a_search_path_of_the_role_is_followed(server_database: Database, run: R
         server_database.admin('CREATE SCHEMA IF NOT EXISTS "Odd, ""one"""')
         server_database.admin(f"ALTER DATABASE {name} SET search_path = {path}")
         ok(run(config, "apply"))
-        assert table_count(server_database) == {expected: 11}
+        assert table_count(server_database) == {expected: TABLES}
         assert json.loads(ok(run(config, "status", "--json")))["schema"] == expected
         server_database.admin(f"DROP SCHEMA {dropped} CASCADE")
 
@@ -168,7 +170,7 @@ def test_a_role_without_usage_is_told_so(server_database: Database, run: Run) ->
                 assert "USAGE on the schema public" in said
         with in_psql(server_database, {**config, **login}, schema="public") as said:
             assert "USAGE" in said
-    assert table_count(server_database) == {"public": 11}
+    assert table_count(server_database) == {"public": TABLES}
 
 
 @on_postgresql
@@ -184,7 +186,7 @@ def test_a_schema_that_is_not_there_is_named_and_made_only_when_asked(server_dat
     assert server_database.admin("SELECT 1 FROM pg_namespace WHERE nspname = 'bench'") == []
     for _ in range(2):
         ok(run(config, "apply", "--create-schema"))
-    assert table_count(server_database) == {"bench": 11}
+    assert table_count(server_database) == {"bench": TABLES}
     assert json.loads(ok(run(config, "status", "--json")))["schema"] == "bench"
     store(config)
     refused(run(server_database.config(), "apply", "--create-schema"), 1, "no schema to create", "--schema")
