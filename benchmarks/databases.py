@@ -19,6 +19,7 @@ from servers import DatabaseServer, ServerMissing, mariadb
 from servers.base import ADMIN
 from servers.postgresql import PostgresqlServer
 from servers.process import ServerProcess
+from servers.unpacked import Release
 from trialstore.dialects.registry import BUILT_IN, engine_class
 
 ENGINES = tuple(sorted({engine_class(name).name for name in BUILT_IN}))
@@ -31,9 +32,9 @@ class DurablePostgresql(PostgresqlServer):
     """The tests' server does without fsync; this one has PostgreSQL's own settings."""
 
     @classmethod
-    def start(cls) -> DatabaseServer:
+    def start(cls, release: Release | None = None) -> DatabaseServer:
         """A private server, with what makes commits durable turned on again."""
-        server = super().start()
+        server = super().start(release)
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             server.admin(f"ALTER SYSTEM SET {setting} = on")
         server.admin("SELECT pg_reload_conf()")
@@ -44,14 +45,14 @@ class DurableMariadb(mariadb.MariadbServer):
     """The tests' server writes without fsync; this one has MariaDB's own settings."""
 
     @classmethod
-    def start(cls) -> DatabaseServer:
+    def start(cls, release: Release | None = None) -> DatabaseServer:
         """A private server with durable commits."""
-        install, program = mariadb.programs()
+        install, program = mariadb.programs(release)
         process = ServerProcess("maria", ("mysql",), farewell=cls.crash)
         with process.closed_on_error():
             url = URL.create("mariadb+pymysql", ADMIN, secrets.token_hex(8))
             options = [
-                *mariadb.prepare(process, url, install),
+                *mariadb.prepare(process, url, install, release),
                 *("--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin", "--max-connections=200"),
                 *("--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=128M"),
                 # The kernel may refuse the memory that io_uring locks.

@@ -115,6 +115,20 @@ except ServerMissing as error:
 """
 
 
+SIGNATURES = """
+import inspect
+from benchmarks.databases import SERVERS, DatabaseServer
+
+for server in SERVERS.values():
+    assert inspect.signature(server.start) == inspect.signature(DatabaseServer.start), server
+"""
+
+
+def test_durable_servers_are_started_as_those_of_the_tests_are() -> None:
+    done = subprocess.run([sys.executable, "-c", SIGNATURES], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 UNUSED = {"trial_lineage", "experiment_attribute", "trial_attribute", "context", "context_value"}
 """Tables of calls that no benchmark makes."""
 
