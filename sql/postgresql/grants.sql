@@ -69,9 +69,24 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE ON config_param TO "trialstore_app";
         GRANT SELECT ON config_param TO "trialstore_reader";
     END IF;
+    IF to_regclass('context') IS NOT NULL THEN
+        GRANT SELECT, INSERT, UPDATE ON context TO "trialstore_app";
+        GRANT SELECT ON context TO "trialstore_reader";
+    END IF;
+    IF to_regclass('context_context_id_seq') IS NOT NULL THEN
+        GRANT USAGE ON SEQUENCE context_context_id_seq TO "trialstore_app";
+    END IF;
+    IF to_regclass('context_value') IS NOT NULL THEN
+        GRANT SELECT, INSERT, UPDATE ON context_value TO "trialstore_app";
+        GRANT SELECT ON context_value TO "trialstore_reader";
+    END IF;
     IF to_regclass('experiment') IS NOT NULL THEN
         GRANT SELECT, INSERT, UPDATE ON experiment TO "trialstore_app";
         GRANT SELECT ON experiment TO "trialstore_reader";
+    END IF;
+    IF to_regclass('experiment_attribute') IS NOT NULL THEN
+        GRANT SELECT, INSERT, UPDATE ON experiment_attribute TO "trialstore_app";
+        GRANT SELECT ON experiment_attribute TO "trialstore_reader";
     END IF;
     IF to_regclass('objectives') IS NOT NULL THEN
         GRANT SELECT, INSERT, UPDATE ON objectives TO "trialstore_app";
@@ -80,6 +95,10 @@ BEGIN
     IF to_regclass('trial') IS NOT NULL THEN
         GRANT SELECT, INSERT, UPDATE ON trial TO "trialstore_app";
         GRANT SELECT ON trial TO "trialstore_reader";
+    END IF;
+    IF to_regclass('trial_attribute') IS NOT NULL THEN
+        GRANT SELECT, INSERT, UPDATE ON trial_attribute TO "trialstore_app";
+        GRANT SELECT ON trial_attribute TO "trialstore_reader";
     END IF;
     IF to_regclass('trial_lineage') IS NOT NULL THEN
         GRANT SELECT, INSERT, UPDATE ON trial_lineage TO "trialstore_app";

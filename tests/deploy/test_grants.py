@@ -27,7 +27,7 @@ from trialstore.dialects.registry import BUILT_IN, engine_class
 from trialstore.sql.catalogue import CHANGES, MANY, load_catalogue
 from trialstore.sql.grants import Names, make_grants
 from trialstore.sql.migrations import load_migrations
-from trialstore.sql.scripts import make_script
+from trialstore.sql.scripts import engine_file, make_script
 from trialstore.sql.structure import expected_facts
 from trialstore.storage import PermissionDenied, SqlStorage
 from trialstore.storage.cli import main
@@ -324,6 +324,14 @@ def test_each_table_of_the_schema_is_named(engine: str) -> None:
         name for name in names if re.search(rf"GRANT SELECT, INSERT, UPDATE\b.* ON \S*\b{name} TO", text)
     } == {"trialstore_schema"}
     assert re.search(r"GRANT SELECT.* ON \S*\btrialstore_schema TO", text)
+
+
+def test_the_application_may_count_on_in_each_sequence() -> None:
+    schema = engine_file(engine_class("postgresql"), "schema.sql").read_text(encoding="utf-8")
+    counted = re.findall(r"CREATE TABLE (\w+) \(\n\s+(\w+) SERIAL", schema)
+    assert len(counted) == schema.count(" SERIAL ")
+    text = grants("postgresql")
+    assert [one for one in counted if 'SEQUENCE {}_{}_seq TO "trialstore_app"'.format(*one) not in text] == []
 
 
 def test_who_has_no_role_gets_in_nowhere(roles: Roles, ready: str) -> None:
