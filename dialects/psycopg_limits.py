@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -33,11 +34,13 @@ class LimitedConnection(psycopg.Connection[Any]):
             return self._result(gen)
         except NoAnswer:
             self.close()
+            _end(gen)
             raise
         except psycopg.Error:
             raise
         except BaseException:
             self._give_up()
+            _end(gen)
             raise
 
     def _result(self, gen: Generator[Any, Any, _T]) -> _T:
@@ -75,6 +78,13 @@ class LimitedConnection(psycopg.Connection[Any]):
             pass  # the cancellation is optional
         finally:
             self.close()
+
+
+def _end(gen: Generator[Any, Any, Any]) -> None:
+    """End a generator whose connection is closed: that of a pipeline would otherwise complain of that on standard error
+    when it is garbage-collected."""
+    with suppress(psycopg.Error, RuntimeError):
+        gen.close()
 
 
 def _wait(fileno: int, wanted: int, seconds: float) -> int:
