@@ -37,6 +37,8 @@ class LimitedConnection(psycopg.Connection[Any]):
             _end(gen)
             raise
         except psycopg.Error:
+            if self.closed:  # the end of a pipeline whose statement was given up
+                _end(gen)
             raise
         except BaseException:
             self._give_up()
