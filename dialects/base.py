@@ -309,6 +309,11 @@ class Dialect(ABC):
         """Flavour and version of the server at the other end of the driver's connection, without a statement where the
         driver knows them already."""
 
+    def identify_behind(self, session: StatementRunner) -> Server | None:
+        """The server itself, by a statement, where what `identify` found is not new enough but may be what a proxy in
+        front of the server says of itself; None where there are no such proxies."""
+        return None
+
     @abstractmethod
     def classify(self, error: BaseException) -> DriverError:
         """What a driver's exception means. The message must be safe to show: no bound value, no password."""
@@ -334,6 +339,12 @@ class Dialect(ABC):
     def outside_transactions(self, session: StatementRunner) -> AbstractContextManager[None]:
         """Entered with the lock kept, and left by freeing it: statements run outside of transactions meanwhile."""
         raise NotImplementedError
+
+    def check_migration(self, session: StatementRunner) -> None:  # noqa: B027 - of most engines, nothing is to be said
+        """Called under the migration lock before anything is written, where something is to be.
+
+        Raises MigrationError where the server is set up so that it would refuse a migration half-way.
+        """
 
     def migration_settings(self, session: StatementRunner) -> AbstractContextManager[None]:
         """Entered under the migration lock, before anything is written, where DDL cannot be rolled back: the server's

@@ -86,6 +86,23 @@ _KIND = {number: kind for kind, numbers in _KINDS.items() for number in numbers}
 _FOREIGN_KEY_EXISTS = 'errno: 121 "Duplicate key'  # 1005 has many reasons
 _TLS = "If the server demands TLS of this user, set 'ssl_ca' (or 'ssl_verify_mode' to 'none') in 'query'."
 _OFFLINE = "The server is in offline mode: ask its administrator."
+_NO_ROOM = (
+    "The table's row format or the server's page size leaves too little room: ALTER TABLE … ROW_FORMAT = DYNAMIC, on a "
+    "server whose innodb_page_size is 16 KB or more."
+)
+_TOO_MANY_VERSIONS = (
+    "Columns of the table were added or dropped at once (ALGORITHM = INSTANT) as often as the server allows. Rebuild "
+    "it, which takes as much time and space as a copy and lets others read and write meanwhile: ALTER TABLE … FORCE, "
+    "ALGORITHM = INPLACE, LOCK = NONE."
+)
+_STATEMENT_LOG = 1665
+_ROW_LOG = "Set 'binlog_format' to ROW (or MIXED) on the server: the library's transactions are READ COMMITTED."
+_UNCHANGED = "Nothing was changed."
+_LEAST_PAGE = 16384  # as in script.sql
+_LARGER_PAGES = (
+    "The keys of the tables need pages of 16 KB, which is the default, or more: use another server. The size is chosen "
+    "when a server's data folder is made."
+)
 _READ_ONLY = (
     "The server takes no writes. Connect to the primary: a replica takes none, nor does a port for reading of a proxy "
     "(ProxySQL, MySQL Router); with 'hosts', name the primary among them."
@@ -106,8 +123,11 @@ _HINTS = {
     REFUSED: SAFE_LOGIN,
     3159: _TLS,
     4226: _TLS,
-    1665: "Set 'binlog_format' to ROW (or MIXED) on the server: the library's transactions are READ COMMITTED.",
+    _STATEMENT_LOG: _ROW_LOG,
     1153: "Write less at once, or let the administrator raise 'max_allowed_packet' on the server.",
+    1038: "Let the administrator raise 'sort_buffer_size' on the server, or read less at once.",
+    **dict.fromkeys((1071, 1118, 1709), _NO_ROOM),
+    4092: _TOO_MANY_VERSIONS,
     1317: "Someone ended the statement (KILL QUERY).",
     **dict.fromkeys((1290, 1836), _READ_ONLY),
     **dict.fromkeys((1820, 1862), _EXPIRED),
@@ -137,6 +157,12 @@ _SYNTAX = 1064  # repeats the statement
 # Of a message that repeats a value: the names behind it.
 _NAMES_BEHIND = re.compile(r"for (?:key|column) .*", re.DOTALL)
 _OWN_WORDS = {
+    1038: "the server has too little memory for sorting (sort_buffer_size)",
+    1071: "a key is too long for the table",
+    1118: "a row is too long for the table",
+    _STATEMENT_LOG: "its binary log takes no transactions that are READ COMMITTED (binlog_format)",
+    1709: "a column of a key is too long for the table",
+    4092: "columns of the table were added or dropped at once too often",
     1153: "it is larger than the server takes at once (max_allowed_packet)",
     1317: "the statement was interrupted",
 }
@@ -151,6 +177,8 @@ _NO_KEYS = (
     "until the schema is up to date, or apply it as a user who has it. Every table has a primary key then."
 )
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+# They greet with a version of their own, or one that they were given.
+_PROXY = re.compile("router|proxysql|maxscale", re.IGNORECASE)
 
 
 DEFAULT_PORT = 3306
@@ -265,11 +293,10 @@ class MySQLDialect(ServerDialect):
 
     def identify(self, connection: Any) -> Server:
         greeting = connection.get_server_info()
-        # MariaDB puts 5.5.5- before its version, for replicas of old MySQL versions.
-        text = greeting.removeprefix("5.5.5-")
-        match = _VERSION.match(text)
-        version = tuple(map(int, match.groups())) if match else (0,)
-        return Server("mariadb" if "mariadb" in text.lower() else "mysql", version)
+        return _server(greeting, proxy=_PROXY.search(greeting) is not None)
+
+    def identify_behind(self, session: StatementRunner) -> Server:
+        return _server(session.scalar("server_version"))
 
     def classify(self, error: BaseException) -> DriverError:
         origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
@@ -317,6 +344,16 @@ class MySQLDialect(ServerDialect):
                 lock_wait = max(1, round(self.lock_wait))
                 session.execute("migration_timeouts", lock_wait=lock_wait, statement=before)
 
+    def check_migration(self, session: StatementRunner) -> None:
+        found = session.one("migration_server")
+        if found is None:
+            return
+        if found.statement_log:
+            raise MigrationError(f"The server's binlog_format is STATEMENT. {_UNCHANGED}", _ROW_LOG)
+        if found.page_size < _LEAST_PAGE:
+            kb = f"{found.page_size // 1024} KB"
+            raise MigrationError(f"The server's pages (innodb_page_size) have {kb}. {_UNCHANGED}", _LARGER_PAGES)
+
     @contextmanager
     def migration_settings(self, session: StatementRunner) -> Iterator[None]:
         if session.scalar("migration_read_only"):
@@ -363,6 +400,15 @@ class MySQLDialect(ServerDialect):
     def lock_holder(self, session: StatementRunner) -> str | None:
         holder: str | None = session.scalar("migration_lock_holder")
         return holder
+
+
+def _server(text: str, *, proxy: bool = False) -> Server:
+    """The server that calls itself so; of a proxy, which is not the server, the version is not known."""
+    # MariaDB puts 5.5.5- before its version, for replicas of old MySQL versions.
+    text = text.removeprefix("5.5.5-")
+    match = None if proxy else _VERSION.match(text)
+    version = tuple(map(int, match.groups())) if match else (0,)
+    return Server("mariadb" if "mariadb" in text.lower() else "mysql", version)
 
 
 def _server_text(kind: ErrorKind, message: str) -> str:

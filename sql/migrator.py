@@ -161,6 +161,7 @@ class Migrator:
         with self.locked(session), self.dialect.migration_settings(session):
             adopted = self.adoptable(session)
             if adopted:
+                self.dialect.check_migration(session)
                 history.create(session)
                 self._carry_out(session, adoption_steps(adopted))
         return adopted
@@ -238,12 +239,16 @@ class Migrator:
         if rows:
             begun = unfinished_rows(rows)
             check_target(self.migrations, rows[-1].version - len(begun), to)
-            self.check_ready(session, self._plan(rows, to), next(iter(begun), None))
+            pending = self._plan(rows, to)
+            if pending:
+                self.dialect.check_migration(session)
+            self.check_ready(session, pending, next(iter(begun), None))
             return rows[-1].version
         found, version = inspect_tables(session, self.migrations)
         if found is Found.MLOS_BENCH:
             check_tables(session, self.dialect.migrations_folder, version)
         check_target(self.migrations, version, to)
+        self.dialect.check_migration(session)
         self.check_ready(session, up_to(self.migrations[version:], to))
         history.create(session)
         self._carry_out(session, adoption_steps(self.migrations[:version]))

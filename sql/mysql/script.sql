@@ -56,11 +56,12 @@ EXECUTE trialstore_set;
 CREATE TEMPORARY TABLE trialstore_guard (passed INTEGER NOT NULL PRIMARY KEY) ENGINE = InnoDB;
 -- run: migration_lock seconds=30
 
-SET @trialstore_why = (
-    SELECT 'Nothing was changed: another connection holds the migration lock.'
-    FROM dual
-    WHERE coalesce(is_used_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))), 0) <> connection_id()
-);
+SET @trialstore_why = CASE
+    WHEN coalesce(is_used_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))), 0) <> connection_id()
+        THEN 'Nothing was changed: another connection holds the migration lock.'
+    WHEN @@GLOBAL.innodb_page_size < 16384
+        THEN 'Nothing was changed: the keys need pages of 16 KB or more (innodb_page_size).'
+END;
 
 -- part: stop
 SET @trialstore_stop = CASE

@@ -229,8 +229,9 @@ class Database:
 
     def start(self, connection: PoolProxiedConnection, statements: Statements) -> Session:
         """A session on a connection whose server is new enough."""
-        self._check_version(connection)
-        return Session(connection, self.dialect, statements)
+        session = Session(connection, self.dialect, statements)
+        self._check_version(session)
+        return session
 
     def prepare(self, session: Session) -> None:
         """Prepare a session for reading."""
@@ -240,10 +241,12 @@ class Database:
             # This is where a file that is no database is first noticed.
             raise exc.with_message(f"{self.config.label}: {exc.message}") from None
 
-    def _check_version(self, connection: PoolProxiedConnection) -> None:
+    def _check_version(self, session: Session) -> None:
         if not self._version_checked:
-            server = self.dialect.identify(connection.dbapi_connection)
+            server = self.dialect.identify(session.driver_connection)
             label = self.config.label
+            if server.version < self.dialect.least_versions[server.flavour]:
+                server = self.dialect.identify_behind(session) or server
             least_version = self.dialect.least_versions[server.flavour]
             if server.version < least_version:
                 least = ".".join(map(str, least_version))

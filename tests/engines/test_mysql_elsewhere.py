@@ -28,6 +28,10 @@ pytestmark = pytest.mark.engine("mysql")
         ("5.5.5-10.3.39-MariaDB-0+deb10u1", Server("mariadb", (10, 3, 39))),
         ("11.4.3-MariaDB-ubu2404", Server("mariadb", (11, 4, 3))),
         ("unknown", Server("mysql", (0,))),
+        # Proxies, whose version says nothing of the server behind them
+        ("9.7.4-router", Server("mysql", (0,))),
+        ("8.0.30 (ProxySQL)", Server("mysql", (0,))),
+        ("5.5.5-10.11.6-MariaDB-maxscale", Server("mariadb", (0,))),
     ],
 )
 def test_servers_that_are_not_here_are_told_apart_by_what_they_say(told: str, expected: Server) -> None:

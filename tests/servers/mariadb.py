@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -39,13 +40,13 @@ class MariadbServer(MysqlFamilyServer):
     variable = "TRIALSTORE_TEST_MARIADB_URL"
 
     @classmethod
-    def start(cls, release: Release | None = None) -> DatabaseServer:
-        """A private MariaDB whose administrator has every right."""
+    def start(cls, release: Release | None = None, options: Sequence[str] = ()) -> DatabaseServer:
+        """A private MariaDB whose administrator has every right; the options are for its data folder, too."""
         install, program = programs(release)
         process = ServerProcess("maria", ("mysql",), farewell=cls.crash)
         with process.closed_on_error():
             url = URL.create("mariadb+pymysql", ADMIN, secrets.token_hex(8))
-            options = prepare(process, url, install, release)
+            options = [*prepare(process, url, install, release, options), *options]
             return cls._launch(
                 process, url, lambda port: [program, "--no-defaults", *options, f"--port={port}", *STORAGE, *SETTINGS]
             )
@@ -58,13 +59,15 @@ def programs(release: Release | None = None) -> tuple[Path, Path]:
     return need_program("mariadb-install-db", "mariadb-server"), need_program("mariadbd", "mariadb-server")
 
 
-def prepare(process: ServerProcess, url: URL, install: Path, release: Release | None = None) -> list[str]:
-    """Make a data folder for the administrator that the URL names: the server's options for it."""
+def prepare(
+    process: ServerProcess, url: URL, install: Path, release: Release | None = None, more: Sequence[str] = ()
+) -> list[str]:
+    """Make a data folder for the administrator that the URL names: the server's options for it, to which more come."""
     data = [f"--datadir={process.folder / 'data'}"]
     if release is not None:
         data.append(f"--basedir={release.folder() / 'usr'}")
     tables = ("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
-    process.run(install, "--no-defaults", *data, *tables, *STORAGE)
+    process.run(install, "--no-defaults", *data, *tables, *more, *STORAGE)
     statements = INIT.format(user=url.username, password=url.password)
     if hostile.wanted():
         settings = {name: value for name, value in hostile.MARIADB.items() if name not in hostile.NOT_FOR_TESTS}

@@ -55,11 +55,13 @@ class Release:
         suite: The name of the suite.
         packages: The packages that bring the server, to which comes all that they depend on.
         programs: The folder of its programs, from the root.
+        libraries: A folder of libraries that are for these programs alone, from the root.
     """
 
     suite: str
     packages: tuple[str, ...]
     programs: str
+    libraries: str = ""
 
     def folder(self) -> Path:
         """The root of the unpacked packages, which are fetched now if they never were; raises ServerMissing."""
@@ -92,7 +94,7 @@ class Release:
             for archive in sorted((work / "cache" / "archives").glob("*.deb")):
                 run("dpkg-deb", "--extract", str(archive), str(growing))
             for programs in {"usr/bin", "usr/sbin", self.programs}:
-                put_behind_scripts(growing, growing / programs, folder)
+                put_behind_scripts(growing, growing / programs, folder, self.libraries)
             growing.chmod(0o755)
             growing.rename(folder)
 
@@ -127,13 +129,15 @@ def mirror() -> str:
     raise ServerMissing(f"this machine's packages are not Debian's, and {MIRROR_VARIABLE} names no mirror")
 
 
-def put_behind_scripts(root: Path, programs: Path, final: Path) -> None:
-    """Replace programs by scripts that start them with the loader and the libraries of the root's future place."""
+def put_behind_scripts(root: Path, programs: Path, final: Path, own: str = "") -> None:
+    """Replace programs by scripts that start them with the loader and the libraries of the root's future place, where
+    `own` is another folder of them."""
     found = _loader(root)
     loader = final / found.relative_to(root)
     # By the name it is called by, Python finds its files and those of a virtual environment. Old loaders keep none.
     name = ' --argv0 "$0"' if b"--argv0" in found.read_bytes() else ""
-    folders = [path for pattern in ("lib/*-linux-gnu", "usr/lib/*-linux-gnu") for path in sorted(root.glob(pattern))]
+    patterns = ("lib/*-linux-gnu", "usr/lib/*-linux-gnu", *([own] if own else []))
+    folders = [path for pattern in patterns for path in sorted(root.glob(pattern))]
     libraries = ":".join(str(final / path.relative_to(root)) for path in folders)
     for program in sorted(programs.iterdir()) if programs.exists() else ():
         if _is_elf(program):

@@ -1,13 +1,21 @@
 -- What a connection runs beside the statements that all engines share.
 -- own: Settings, the opening of transactions and locks without a table differ by engine.
 
+-- name: server_version
+-- returns: scalar
+-- params: -
+-- why: What the server itself says, where a proxy has greeted in its place. ProxySQL answers a plain SELECT version()
+-- why: by itself, so this one is not plain.
+SELECT concat(version(), '') AS version;
+
 -- name: session_settings
 -- returns: none
 -- params: time_zone text, lock_wait int 30
 -- why: Whatever the server's defaults are: values that do not fit are refused, not cut; its clock is read in UTC; no
 -- why: write waits for another one without a limit; no result is cut off, and no statement is refused or changed by a
 -- why: safety setting; keys are checked; neither COMMIT nor a SELECT begins a transaction; and error messages come in
--- why: English. A limit on time that an administrator has set stays.
+-- why: English. Rows with the longest values can be sorted. The catalogue shows primary keys that the server has made
+-- why: (my_row_id). A limit on time that an administrator has set stays.
 SET
     SESSION sql_mode
     = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
@@ -26,7 +34,9 @@ SET
     SESSION div_precision_increment = 4,
     SESSION group_concat_max_len = 1048576,
     SESSION max_sort_length = 1024,
-    SESSION /*M!100600 check_constraint_checks = 1, SESSION sql_if_exists = 0, SESSION */ lc_messages = 'en_US';
+    SESSION sort_buffer_size = CAST(greatest(@@SESSION.sort_buffer_size, 262144) AS UNSIGNED),
+    SESSION /*!80030 show_gipk_in_create_table_and_information_schema = 1, SESSION */
+    /*M!100600 check_constraint_checks = 1, SESSION sql_if_exists = 0, SESSION */ lc_messages = 'en_US';
 
 -- name: session_isolation
 -- returns: none
@@ -99,6 +109,19 @@ SET
 -- why: Whether the server is set to be read, as replicas are. That stops no administrator, whose changes would part the
 -- why: replica from its primary.
 SELECT CAST(@@GLOBAL.read_only AS CHAR) NOT IN ('0', 'OFF') AS read_only;
+
+-- name: migration_server
+-- returns: one
+-- params: -
+-- why: What a server refuses migrations for, and cannot be changed by them: a binary log of statements, which takes
+-- why: no transactions that are READ COMMITTED, and pages that are too small for the keys.
+SELECT
+    coalesce(sum(v.variable_name = 'log_bin' AND v.variable_value = 'ON'), 0) > 0
+    AND coalesce(sum(v.variable_name = 'sql_log_bin' AND v.variable_value = 'ON'), 0) > 0
+    AND coalesce(sum(v.variable_name = 'binlog_format' AND v.variable_value = 'STATEMENT'), 0) > 0 AS statement_log,
+    @@GLOBAL.innodb_page_size AS page_size
+FROM /*!80022 performance_schema. */ /*M!100600 information_schema. */ session_variables AS v
+WHERE v.variable_name IN ('log_bin', 'sql_log_bin', 'binlog_format');
 
 -- name: migration_key_rules
 -- returns: scalar
