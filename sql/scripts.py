@@ -231,16 +231,17 @@ class _Writer:
         if self.done and len(before) == len(self.before):
             states.append((self.pending[0], str(self.done)))
         known = "\n".join(f"{one.version}={one.slug}={one.checksum}={state}," for one, state in states)
-        refusal = self._refusal(len(before), "is at another version, was left halfway, or has another history")
+        refusal = self._refusal(len(before), "is elsewhere or has another history")
         yield from self._part("history", rows=len(states), known=known, message=refusal)
 
     def _refusal(self, at: int, found: str) -> str:
-        expected = f"a database at version {at}" if at else "an empty database"
+        """Why the script stops, in at most 128 characters: of more than that an engine shows the beginning only."""
+        expected = f"version {at}" if at else "an empty database"
         if at > len(self.before):
-            return f"This step was not begun: it is for {expected}, and this one {found}."
+            return f"This step was not begun: it is for {expected}; this database {found}."
         if self.done:
-            expected += f" with {self.done} statements of {self.pending[0]} done"
-        return f"Nothing was changed: this script is for {expected}, and this one {found}."
+            expected += f" and {self.done} statements of {self.pending[0].version:04d}"
+        return f"Nothing was changed: the script is for {expected}; this database {found}."
 
     def _schema(self) -> Iterator[str]:
         """What lets all names mean what is in one schema, where the engine has schemas."""

@@ -1,6 +1,6 @@
 -- name: config_insert
 -- returns: id
--- params: config_hash text
+-- params: config_hash text 7f3a
 -- why: A new config; no row when another process stored the same one first.
 INSERT INTO config (config_hash)
 VALUES (:config_hash)
@@ -9,7 +9,7 @@ RETURNING config_id;
 
 -- name: config_insert_all
 -- returns: count
--- params: config_hash text
+-- params: config_hash text 7f3a
 -- why: Several new configs, whose ids are then found by config_find_all; fewer when another process stored one first.
 INSERT INTO config (config_hash)
 VALUES (:config_hash)
@@ -17,7 +17,7 @@ ON CONFLICT (config_hash) DO NOTHING;
 
 -- name: config_find
 -- returns: scalar
--- params: config_hash text
+-- params: config_hash text 7f3a
 -- why: The config of one hash, if it is stored already.
 SELECT config_id
 FROM config

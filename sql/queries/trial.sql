@@ -9,14 +9,14 @@ WHERE exp_id = :exp_id;
 -- name: trial_insert
 -- returns: count
 -- params: exp_id text, trial_id int, config_id int, trial_runner_id int, ts_start time, ts_end time,
--- params: status text RUNNING, creation_id text
+-- params: status text RUNNING, creation_id text 7f3a
 -- why: A new trial.
 INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)
 VALUES (:exp_id, :trial_id, :config_id, :trial_runner_id, :ts_start, :ts_end, :status, :creation_id);
 
 -- name: trial_created
 -- returns: many
--- params: exp_id text, first_trial_id int, last_trial_id int 0, creation_id text
+-- params: exp_id text, first_trial_id int, last_trial_id int 0, creation_id text 7f3a
 -- why: The trials that an earlier attempt of the same call has created, whose commit got no answer.
 SELECT trial_id, config_id
 FROM trial

@@ -38,7 +38,7 @@ HISTORY = """
 """
 TIMES = "SELECT started_at, finished_at FROM trialstore_schema ORDER BY version"
 DRIVERS = sorted({engine_class(name).driver_module for name in BUILT_IN})
-STOPPED = "Nothing was changed: this script is for "
+STOPPED = "Nothing was changed: the script is for "
 
 
 def script(engine: str, start: int = 0, target: int | None = None) -> str:
@@ -178,11 +178,11 @@ def test_one_for_an_empty_database_stops_at_a_history(engine: str, empty: Config
 @pytest.mark.parametrize("version", [3, 5])
 def test_one_for_an_upgrade_stops_at_another_version(engine: str, empty: Config, version: int) -> None:
     migrate_to(empty, version)
-    stopped(engine, empty, script(engine, 4), f"{STOPPED}a database at version 4", "is at another version")
+    stopped(engine, empty, script(engine, 4), f"{STOPPED}version 4", "is elsewhere")
 
 
 def test_one_for_an_upgrade_stops_at_an_empty_database(engine: str, empty: Config) -> None:
-    stopped(engine, empty, script(engine, 4), f"{STOPPED}a database at version 4", "no table trialstore_schema")
+    stopped(engine, empty, script(engine, 4), f"{STOPPED}version 4", "no table trialstore_schema")
     assert inspected(empty).found is Found.EMPTY
 
 
@@ -194,7 +194,7 @@ def test_one_for_an_upgrade_stops_at_another_history(engine: str, empty: Config,
     migrate_to(empty, 4)
     with bare(empty) as storage:
         execute(storage, f"UPDATE trialstore_schema SET {change} WHERE version = 3")
-    stopped(engine, empty, script(engine, 4), f"{STOPPED}a database at version 4", "has another history")
+    stopped(engine, empty, script(engine, 4), f"{STOPPED}version 4", "has another history")
 
 
 @pytest.mark.parametrize("start", [0, 4])

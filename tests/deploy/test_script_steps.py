@@ -65,7 +65,7 @@ def test_each_step_stops_where_another_migrator_was_in_between(server_database: 
     at = text.index("COMMIT;\n") + len("COMMIT;\n")
     done = apply_script("postgresql", config, text[:at] + between + text[at:])
     assert done.code == 3
-    assert "This step was not begun: it is for a database at version 5" in done.errors
+    assert "This step was not begun: it is for version 5" in done.errors
     with bare(config) as storage:
         assert [row[0] for row in history(storage)] == [1, 2, 3, 4, 5]
 
@@ -139,7 +139,7 @@ def test_a_script_goes_on_at_the_statement_where_another_one_stopped(
     server_database.admin("ALTER TABLE trial_telemetry DROP COLUMN value_type")
     for wrong in (2, 3):
         done = apply_script("mysql", config, script("mysql", 4, wrong))
-        assert f"a database at version 4 with {wrong - 1} statements of 0005_typed_values done" in done.errors
+        assert f"version 4 and {wrong - 1} statements of 0005" in done.errors
     done = apply_script("mysql", config, script("mysql", 4, 4))
     assert (done.code, done.errors) == (0, "")
     with SqlStorage({**config, "schema_policy": "verify"}) as storage:
@@ -163,6 +163,16 @@ def test_a_script_for_an_empty_database_goes_on_in_its_first_migration(
 
 
 @engines("mysql")
+def test_the_longest_reason_to_stop_is_shown_to_its_end(server_database: Database) -> None:
+    config = server_database.config()
+    migrate_to(config, 4)
+    done = apply_script("mysql", config, script("mysql", 9, 12))
+    assert (
+        "is for version 9 and 11 statements of 0010; this database is elsewhere or has another history." in done.errors
+    )
+
+
+@engines("mysql")
 def test_why_a_script_stopped_is_the_whole_of_the_error_where_the_server_can_say_so(server_database: Database) -> None:
     if "MariaDB" not in server_database.server.version:
         pytest.skip("MySQL prepares no SIGNAL: there the reason is part of another error")
@@ -172,8 +182,7 @@ def test_why_a_script_stopped_is_the_whole_of_the_error_where_the_server_can_say
     line = done.errors.splitlines()[-1]
     assert line.startswith("ERROR 1644 (45000)")
     assert line.endswith(
-        ": Nothing was changed: this script is for a database at version 7, and this one is at another version, was "
-        "left halfway, or has another history."
+        ": Nothing was changed: the script is for version 7; this database is elsewhere or has another history."
     )
 
 

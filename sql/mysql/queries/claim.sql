@@ -26,7 +26,7 @@ FOR UPDATE SKIP LOCKED;
 
 -- name: claim_take
 -- returns: none
--- params: exp_id text, ids json, trial_runner_id int, lease_us int 300000000, claim_id text
+-- params: exp_id text, ids json, trial_runner_id int, lease_us int 300000000, claim_id text 7f3a
 -- why: Takes the trials that were found, until the lease ends; each claim of a trial gets the next fencing number.
 UPDATE json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j
 STRAIGHT_JOIN trial AS t
@@ -82,7 +82,7 @@ ON DUPLICATE KEY UPDATE status = :status;
 
 -- name: claim_repeated
 -- returns: many
--- params: exp_id text, ids json, claim_id text
+-- params: exp_id text, ids json, claim_id text 7f3a
 -- why: Which of these trials an earlier attempt of the same call has taken, whose commit got no answer.
 SELECT t.trial_id, t.config_id, t.lease_fence AS fence
 FROM json_table(:ids, '$[*]' COLUMNS (id INTEGER PATH '$')) AS j

@@ -18,7 +18,7 @@ FROM unnest(
 -- name: trial_insert_many
 -- returns: count
 -- params: exp_id text, trial_id int, config_id int, trial_runner_id int, ts_start time, ts_end time,
--- params: status text RUNNING, creation_id text
+-- params: status text RUNNING, creation_id text 7f3a
 -- arrays: trial_id, config_id, trial_runner_id, ts_start, ts_end, status
 -- why: trial_insert for many rows.
 INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)

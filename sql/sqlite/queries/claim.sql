@@ -24,7 +24,7 @@ LIMIT :most;
 
 -- name: claim_take
 -- returns: none
--- params: exp_id text, ids json, trial_runner_id int, lease_us int 300000000, claim_id text
+-- params: exp_id text, ids json, trial_runner_id int, lease_us int 300000000, claim_id text 7f3a
 -- why: Takes the trials that were found, until the lease ends; each claim of a trial gets the next fencing number.
 UPDATE trial
 SET
@@ -87,7 +87,7 @@ ON CONFLICT (exp_id, trial_id, ts) DO UPDATE SET status = excluded.status;
 
 -- name: claim_repeated
 -- returns: many
--- params: exp_id text, ids json, claim_id text
+-- params: exp_id text, ids json, claim_id text 7f3a
 -- why: Which of these trials an earlier attempt of the same call has taken, whose commit got no answer.
 SELECT trial_id, config_id, lease_fence AS fence
 FROM trial
