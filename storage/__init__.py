@@ -50,6 +50,7 @@ from .new_trial import NewTrial
 from .sql_storage import SqlStorage
 from .status import Status
 from .storage_factory import from_config
+from .telemetry_writer import TelemetryWriter
 from .tunables.groups import TunableGroups
 from .writing.leases import KeepLease
 
@@ -86,6 +87,7 @@ __all__ = [
     "Status",
     "Storage",
     "StorageError",
+    "TelemetryWriter",
     "TrialError",
     "TrialHeld",
     "TrialMissing",

@@ -15,6 +15,7 @@ from trialstore.dialects.text import clean
 from .new_trial import NewTrial
 from .objectives import Direction
 from .status import Status
+from .telemetry_writer import TelemetryWriter
 from .tunables.values import Tunables
 from .values.checks import check_mapping
 
@@ -412,3 +413,19 @@ class Storage(ABC):
         ) -> None:
             """Append a status event and `(timestamp, metric, value)` points; points that are there already change
             nothing."""
+
+        @abstractmethod
+        def telemetry_writer(
+            self, flush_every: float = 1.0, at_most: int = 10_000, when_full: Literal["block", "drop"] = "block"
+        ) -> TelemetryWriter:
+            """A context manager whose `add(metric, value, ts=None)` notes a point in some microseconds; a thread with
+            a connection of its own stores them in batches. See `TelemetryWriter`.
+
+            Args:
+                flush_every: Seconds after which points are sent at the latest.
+                at_most: How many points may wait in memory. They are sent earlier when half of them wait.
+                when_full: What becomes of a further point: "block" waits until there is room for it; "drop" drops it,
+                    and `TelemetryWriter.dropped` counts it.
+
+            Raises ValueRejected for arguments that are none of these.
+            """

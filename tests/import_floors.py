@@ -29,6 +29,7 @@ ROOMS: tuple[dict[str, str], ...] = (
         "status": "the states of a trial",
         "config": "the keys of a config, config files, URLs",
         "base_tunable_config_data": "the public interface: a stored config",
+        "telemetry_writer": "telemetry that is sent in batches while a program measures",
     },
     {
         "objectives": "what is optimised, and in which direction",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from trialstore.dialects.errors import (
     AlreadyCompleted,
@@ -21,6 +21,7 @@ from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
 from trialstore.storage.objectives import Direction, is_finite_number
 from trialstore.storage.status import Status
+from trialstore.storage.telemetry_writer import Point, TelemetryWriter
 from trialstore.storage.values import rows
 from trialstore.storage.values.checks import to_utc
 from trialstore.storage.values.encoding import python_value
@@ -203,6 +204,30 @@ class Trial(Storage.Trial):
             add_points(tx, self._key, points)
 
         self.database.write(append, repeatable=True)
+
+    def telemetry_writer(
+        self, flush_every: float = 1.0, at_most: int = 10_000, when_full: Literal["block", "drop"] = "block"
+    ) -> TelemetryWriter:
+        """Send points in batches, without waiting for each; see `Storage.Trial.telemetry_writer`."""
+        encode_ts = self.database.dialect.encode_ts
+
+        def store(points: list[Point]) -> None:
+            encoded = [(encode_ts(ts), metric, text, kind) for ts, metric, text, kind in points]
+
+            def append(tx: Session) -> None:
+                self._check_holder(self._state(tx))
+                add_points(tx, self._key, encoded)
+
+            self.database.write(append, repeatable=True)
+
+        return TelemetryWriter(
+            store,
+            str(self),
+            self.database.dialect.id_length,
+            flush_every=flush_every,
+            at_most=at_most,
+            when_full=when_full,
+        )
 
     # --- leases -------------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ import inherited
 from trialstore.storage import SqlStorage, Status
 from trialstore.storage.base_experiment_data import ExperimentData
 
-if missing := [name for name in ("optuna", "pytest_benchmark") if importlib.util.find_spec(name) is None]:
+if missing := [name for name in ("optuna", "psutil", "pytest_benchmark") if importlib.util.find_spec(name) is None]:
     pytest.skip(f"not installed (extra `examples`): {', '.join(missing)}", allow_module_level=True)
 
 pytestmark = pytest.mark.engine("sqlite")
@@ -32,6 +32,7 @@ PAGE = (EXAMPLES / "README.md").read_text(encoding="utf-8")
 HARNESS = Path("home_made_harness.py")
 STUDY = Path("optuna_study.py")
 WORKER = Path("worker.py")
+SAMPLER = Path("resource_sampler.py")
 BENCHMARKS = EXAMPLES / "pytest_benchmark"
 SQLITE = {"drivername": "sqlite", "database": "examples.sqlite"}
 QUICK = "-p no:cacheprovider --benchmark-max-time=0.02 --benchmark-min-rounds=3"
@@ -53,7 +54,7 @@ def test_failing(benchmark):
 def folder_with_copied_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The current folder is in no git repository, so that what is committed during a test changes nothing."""
     monkeypatch.chdir(tmp_path)
-    for script in (HARNESS, STUDY, WORKER):
+    for script in (HARNESS, STUDY, WORKER, SAMPLER):
         shutil.copy(EXAMPLES / script, tmp_path)
 
 
@@ -196,6 +197,24 @@ def test_a_worker_takes_over_what_another_one_held() -> None:
         experiment.claim_trials(9, lease=timedelta(hours=1))
     time.sleep(0.01)
     assert run_script(WORKER, "2") == "worker 2 ran 1 trials\n"
+
+
+# --- resources --------------------------------------------------------------------------------------------------------
+
+
+def test_the_sampler_stores_the_resources_of_each_trial() -> None:
+    shown = run_script(SAMPLER).splitlines()
+    experiment = stored()[loaded(SAMPLER).EXPERIMENT]
+    assert len(shown) == len(experiment.trials) == 3
+    for line, trial in zip(shown, experiment.trials.values(), strict=True):
+        telemetry = trial.telemetry_df
+        assert f"preset {trial.tunable_config.config_dict['preset']}: {len(telemetry)} points" in line
+        assert trial.status is Status.SUCCEEDED
+        assert trial.ts_end is not None
+        assert set(telemetry["metric"]) <= {"cpu_percent", "rss_bytes"}
+        assert all(trial.ts_start <= ts <= trial.ts_end for ts in telemetry["ts"])
+        assert all(value > 1e6 for value in telemetry["value"][telemetry["metric"] == "rss_bytes"])
+    assert any(len(trial.telemetry_df) for trial in experiment.trials.values())
 
 
 # --- pytest-benchmark -------------------------------------------------------------------------------------------------
