@@ -71,7 +71,7 @@ class TelemetryWriter:
         self._id_length = id_length
         self._flush_every = _check_seconds(flush_every)
         self._at_most = _check_count(at_most)
-        if when_full not in WHEN_FULL:
+        if type(when_full) is not str or when_full not in WHEN_FULL:
             raise ValueRejected("when_full is neither 'block' nor 'drop'.", "Choose what happens to further points.")
         self._drops = when_full == "drop"
         self._wake_at = max(1, self._at_most // 2)
@@ -315,7 +315,7 @@ def _passes(exc: StorageError) -> bool:
 
 def _check_seconds(given: Any) -> float:
     seconds = python_value(given)
-    if type(seconds) not in (int, float) or not math.isfinite(seconds) or seconds <= 0:
+    if type(seconds) not in (int, float) or not 0 < seconds < math.inf:
         raise ValueRejected("flush_every is no positive number.", "Give seconds, such as 1.0.")
     return float(min(seconds, threading.TIMEOUT_MAX))
 

@@ -21,6 +21,7 @@ from trialstore.storage import (
     Status,
     Storage,
     StorageError,
+    TelemetryWriter,
     TunableGroups,
     config_from_url,
     from_config,
@@ -94,6 +95,11 @@ def _opened(source: Any, *more: Any, **kwargs: Any) -> None:
 def _leased(trial: Any, *lease: Any, **more: Any) -> None:
     with KeepLease(trial, *lease, **more):
         pass
+
+
+def _sent(trial: Storage.Trial, *point: Any) -> None:
+    with trial.telemetry_writer() as telemetry:
+        telemetry.add(*point)
 
 
 def _waited(kit: Kit, timeout: Any) -> None:
@@ -253,6 +259,18 @@ TABLE: dict[str, dict[str, list[Argument]]] = {
             Argument(lambda kit, v: kit.trial.update_telemetry(Status.RUNNING, at(1), [(at(1), v, 1)]), ("Metric",)),
             Argument(lambda kit, v: kit.trial.update_telemetry(Status.RUNNING, at(1), [(at(1), "m", v)]), ("'m'",)),
         ],
+        "telemetry_writer.flush_every": [
+            Argument(lambda kit, v: kit.trial.telemetry_writer(flush_every=v), ("flush_every",))
+        ],
+        "telemetry_writer.at_most": [Argument(lambda kit, v: kit.trial.telemetry_writer(at_most=v), ("at_most",))],
+        "telemetry_writer.when_full": [
+            Argument(lambda kit, v: kit.trial.telemetry_writer(when_full=v), ("when_full",))
+        ],
+    },
+    "TelemetryWriter": {
+        "add.metric": [Argument(lambda kit, v: _sent(kit.trial, v, 1), ("Metric",))],
+        "add.value": [Argument(lambda kit, v: _sent(kit.trial, "m", v), ("'m'",))],
+        "add.ts": [Argument(lambda kit, v: _sent(kit.trial, "m", 1, v), ("'m'",))],
     },
     "KeepLease": {
         "__init__.trial": [Argument(lambda kit, v: _leased(v), ("trial",))],
@@ -369,6 +387,7 @@ def _all_arguments(kit: Kit) -> set[str]:
     handed_out = {
         "Experiment": type(kit.experiment),
         "Trial": type(kit.trial),
+        "TelemetryWriter": TelemetryWriter,
         "ExperimentData": type(kit.data),
         "TrialData": type(read),
         "TunableConfigData": type(read.tunable_config),
@@ -376,7 +395,7 @@ def _all_arguments(kit: Kit) -> set[str]:
         # Their parts are read only, and offer nothing but what TunableGroups has.
         "CovariantGroup": CovariantGroup,
     }
-    known: list[Any] = [*made_by_users, from_config, config_from_url]
+    known: list[Any] = [*made_by_users, TelemetryWriter, from_config, config_from_url]
     for name in public.__all__:
         thing = getattr(public, name)
         if isinstance(thing, str):  # the version, which nobody calls
