@@ -71,9 +71,7 @@ class TelemetryWriter:
         self._id_length = id_length
         self._flush_every = _check_seconds(flush_every)
         self._at_most = _check_count(at_most)
-        if type(when_full) is not str or when_full not in WHEN_FULL:
-            raise ValueRejected("when_full is neither 'block' nor 'drop'.", "Choose what happens to further points.")
-        self._drops = when_full == "drop"
+        self._drops = _check_choice(when_full) == "drop"
         self._wake_at = max(1, self._at_most // 2)
         self._state = "new"
         self._begin()
@@ -325,3 +323,10 @@ def _check_count(given: Any) -> int:
     if type(count) is not int or not 1 <= count <= MOST_POINTS:
         raise ValueRejected(f"at_most is no whole number from 1 to {MOST_POINTS}.", "Give a number of points.")
     return count
+
+
+def _check_choice(given: Any) -> str:
+    choice = python_value(given)
+    if type(choice) is not str or choice not in WHEN_FULL:
+        raise ValueRejected("when_full is neither 'block' nor 'drop'.", "Choose what happens to further points.")
+    return choice
