@@ -16,15 +16,15 @@ gone or there for the next. What others have, and which step a server refuses fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from trialstore.dialects.errors import MigrationBlocked, listed
 
 from .lint import load_rules
-from .migrations import Migration
-from .reading import SqlStatement, read_sql
+from .reading import Syntax, read_sql
 from .session import Session
 from .steps import Action, Step
 from .structure import COLUMN, FOREIGN, INDEX, INVALID, INVISIBLE, Fact, expected_facts, read_facts
@@ -96,23 +96,30 @@ def obstacles(session: Session, folder: str | Path, to_do: Sequence[Step]) -> li
         for row in session.many("schema_hindrances")
     ]
     look = _Look(read_facts(session), hindrances)
-    statements = {step.migration: _read(folder, step.migration) for step in to_do}
+    syntax = load_rules(Path(folder).parent).syntax
     found: dict[str, Obstacle] = {}
     for step in to_do:
         version = step.migration.version
-        yields = {_key(fact): fact for fact in expected_facts(folder, version) if fact.kind == COLUMN}
         look.before = expected_facts(folder, version - 1)
-        for what, foreign in look.at(statements[step.migration][step.number - 1], yields):
+        touched, instant = _read(step.migration.statements[step.number - 1], syntax)
+        for what, foreign in look.at(touched, _columns(folder, version), instant=instant):
             # Of a statement that may have been carried out, nobody knows what it still needs.
             if not step.in_doubt:
                 found.setdefault(what, Obstacle(what, step, foreign))
     return list(found.values())
 
 
-def _read(folder: str | Path, migration: Migration) -> Sequence[SqlStatement]:
-    """The statements of a migration, in words."""
-    syntax = load_rules(Path(folder).parent).syntax
-    return [read_sql(statement, syntax).statements[0] for statement in migration.statements]
+@lru_cache(maxsize=1024)
+def _read(text: str, syntax: Syntax) -> tuple[Sequence[Touch], bool]:
+    """What a statement touches, and whether it is refused where it takes long; many databases are made of one text."""
+    statement = read_sql(text, syntax).statements[0]
+    return tuple(touches(statement)), is_instant(statement)
+
+
+@lru_cache(maxsize=128)
+def _columns(folder: str | Path, version: int) -> Mapping[tuple[str, str], Fact]:
+    """The columns that the migrations up to a version yield."""
+    return {_key(fact): fact for fact in expected_facts(folder, version) if fact.kind == COLUMN}
 
 
 def _key(fact: Fact) -> tuple[str, str]:
@@ -143,14 +150,14 @@ class _Look:
         self.made: set[str] = set()
         """Tables that a statement has made: nobody else has been at them."""
 
-    def at(self, statement: SqlStatement, yields: dict[tuple[str, str], Fact]) -> Said:
-        """What is not as a statement needs it; after that all is as the statement leaves it."""
-        for touch in touches(statement):
-            found = list(self._at(touch, yields, instant=is_instant(statement)))
+    def at(self, touched: Sequence[Touch], yields: Mapping[tuple[str, str], Fact], *, instant: bool) -> Said:
+        """What is not as a statement needs it that touches this; after that all is as the statement leaves it."""
+        for touch in touched:
+            found = list(self._at(touch, yields, instant=instant))
             if not touch.lenient:
                 yield from found
 
-    def _at(self, touch: Touch, yields: dict[tuple[str, str], Fact], *, instant: bool) -> Said:
+    def _at(self, touch: Touch, yields: Mapping[tuple[str, str], Fact], *, instant: bool) -> Said:
         if touch.thing in (Thing.TABLE, Thing.SEQUENCE) and touch.does is Does.ADDS:
             yield from self._new(touch.thing.value, touch.table)
             self.made.add(touch.table)
@@ -178,7 +185,7 @@ class _Look:
 
     # --- columns ------------------------------------------------------------------------------------------------------
 
-    def _column(self, touch: Touch, yields: dict[tuple[str, str], Fact]) -> Said:
+    def _column(self, touch: Touch, yields: Mapping[tuple[str, str], Fact]) -> Said:
         if touch.thing is Thing.TEXT:
             for key, fact in list(self.columns.items()):
                 after = yields.get(key, replace(fact, detail=""))
