@@ -100,17 +100,29 @@ def server_modes(server: str) -> list[Mode]:
 def _server_mode(server: str, pooled: bool) -> Mode:
     databases = ServerDatabases(server, pooled)
     name = server.replace("postgresql", "pgbouncer") if pooled else server
-    return Mode(name, databases.create, databases.drop, databases.create_ready)
+    return Mode(name, databases.create, databases.drop, databases.create_ready, variant=pooled)
 
 
 FILE_MODES: dict[str, list[Mode]] = {
     "sqlite": [
         Mode("sqlite-file", file_config("sqlite"), create_ready=FileCopies("sqlite")),
-        Mode("sqlite-memory", lambda _folder: {"drivername": "sqlite"}, reopens=False, many_processes=False),
+        Mode(
+            "sqlite-memory",
+            lambda _folder: {"drivername": "sqlite"},
+            reopens=False,
+            many_processes=False,
+            variant=True,
+        ),
     ],
     "duckdb": [
         Mode("duckdb-file", file_config("duckdb"), create_ready=FileCopies("duckdb"), many_processes=False),
-        Mode("duckdb-memory", lambda _folder: {"drivername": "duckdb"}, reopens=False, many_processes=False),
+        Mode(
+            "duckdb-memory",
+            lambda _folder: {"drivername": "duckdb"},
+            reopens=False,
+            many_processes=False,
+            variant=True,
+        ),
     ],
 }
 """Engine without servers → its modes."""

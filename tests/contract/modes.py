@@ -25,6 +25,8 @@ class Mode:
             migrating an empty one is as fast.
         reopens: A second storage of the same process sees the same database.
         many_processes: So does one of another process, at the same time.
+        variant: Another mode runs the whole suite on the same engine; this one leaves out what is marked
+            `once_per_engine`.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Mode:
     create_ready: Callable[[Path], Config] | None = None
     reopens: bool = True
     many_processes: bool = True
+    variant: bool = False
 
 
 def needs(metafunc: pytest.Metafunc, name: str) -> bool:

@@ -39,6 +39,15 @@ class Hooks:
         """The modes to run the contract suite in."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers",
+        "once_per_engine(reason): how the database is connected to cannot matter to the test: no mode that is a "
+        "variant of another one runs it",
+    )
+
+
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Let the hook be implemented."""
     pluginmanager.add_hookspecs(Hooks)
@@ -48,6 +57,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test once in each mode that its fixtures are for."""
     found = metafunc.config.hook.pytest_trialstore_modes(config=metafunc.config)
     modes = [mode for several in found for mode in several]
+    if metafunc.definition.get_closest_marker("once_per_engine"):
+        modes = [mode for mode in modes if not mode.variant]
     for name, fits in _CONFIGS.items():
         if needs(metafunc, name):
             chosen = [pytest.param(mode, id=mode.name) for mode in modes if fits(mode)]

@@ -9,6 +9,8 @@ import pytest
 from trialstore.contract.helpers import SECRET, Odd, dump, make_experiment, refused
 from trialstore.storage import ConfigError, SqlStorage, StorageError, ValueRejected
 
+pytestmark = pytest.mark.once_per_engine("what is wrong is refused before a connection is used")
+
 LONG = SECRET * 5000
 
 # The config of a storage: refused before a connection is made

@@ -24,6 +24,8 @@ from trialstore.storage import (
     ValueRejected,
 )
 
+pytestmark = pytest.mark.once_per_engine("what is wrong is refused before a connection is used")
+
 LONG = SECRET * 5000
 ASTRAL = "é" * 32_768  # 65,536 bytes in 32,768 characters
 LOOP: list[Any] = []

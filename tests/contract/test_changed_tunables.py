@@ -12,6 +12,8 @@ import pytest
 from trialstore.contract.helpers import GROUPS, MAPPING, T0, at, dump, finish, groups, make_experiment
 from trialstore.storage import SqlStorage, Storage, TrialError, TunableGroups, ValueRejected
 
+pytestmark = pytest.mark.once_per_engine("values and tunables are compared in Python")
+
 
 def narrowed() -> TunableGroups:
     """The groups with a smaller range of `latency`."""

@@ -28,6 +28,8 @@ from trialstore.storage import (
 )
 from trialstore.storage.tunables.groups import CovariantGroup
 
+pytestmark = pytest.mark.once_per_engine("what an argument may be is checked before a connection is used")
+
 LONGEST_MESSAGE = 2_000
 OWN_CODE_FAILS = {"hostile dict", "generator that fails"}
 """Values that can only be read by running their own code, whose errors are the caller's."""

@@ -13,6 +13,8 @@ from trialstore.contract.odd_values import HostileInt, HostileText, Level, Word
 from trialstore.storage import SqlStorage, Status, Storage, TunableGroups, ValueRejected
 from trialstore.storage.tunables.values import config_hash, own_copy
 
+pytestmark = pytest.mark.once_per_engine("names become plain text before they are bound")
+
 
 class Real(float):
     """A float of somebody's own."""

@@ -13,6 +13,8 @@ import pytest
 from trialstore.contract.helpers import UTC, at, finish, make_experiment
 from trialstore.storage import SqlStorage, Status, Storage
 
+pytestmark = pytest.mark.once_per_engine("a frame is made of rows that were read")
+
 OWN = [
     "trial_id",
     "ts_start",

@@ -12,6 +12,8 @@ import pytest
 from trialstore.contract.helpers import MAPPING, at, dump, execute, finish, make_experiment, recorded, refused
 from trialstore.storage import NewTrial, SqlStorage, Status, Storage, TrialError, ValueRejected
 
+pytestmark = pytest.mark.once_per_engine("what cannot be run is found in rows that were read")
+
 UNFIT = 250
 CLAIM = ["claim_find", "config_params_of_trials", "trial_params_of_trials", "claim_take", "claim_event"]
 """The statements of a claim that meets no unfit trial."""

@@ -25,6 +25,8 @@ from trialstore.storage import (
     ValueRejected,
 )
 
+pytestmark = pytest.mark.once_per_engine("what an error says of an id is made of rows that were read")
+
 LARGEST = 2**31 - 1
 MANY = 501
 NAMES = [f"name{number:03}" for number in range(MANY)]

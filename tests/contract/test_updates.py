@@ -180,6 +180,7 @@ class Model:
             self.points.setdefault((moment, metric), value)
 
 
+@pytest.mark.once_per_engine("each step is a call that other tests make in every mode")
 @given(operations=st.lists(UPDATES | REPORTS, max_size=10))
 @settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_interleaving_of_updates_ends_in_a_state_that_the_rules_allow(

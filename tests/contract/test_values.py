@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from trialstore.contract.helpers import at, groups, make_experiment, query, same
 from trialstore.storage import SqlStorage, Status, Storage, TunableGroups
 
+once = pytest.mark.once_per_engine("each kind of value has a test of its own, in every mode")
+
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 LOOKS_LIKE = st.sampled_from(
     [
@@ -134,6 +136,7 @@ def test_a_tricky_value_comes_back_equal_and_typed(
     assert differing(everywhere(storage, experiment, value), value) == []
 
 
+@once
 @given(value=SCALARS)
 @SHARED
 def test_any_value_comes_back_equal_and_typed(storage: SqlStorage, value: Any) -> None:
@@ -141,6 +144,7 @@ def test_any_value_comes_back_equal_and_typed(storage: SqlStorage, value: Any) -
         assert differing(everywhere(storage, experiment, value), value) == []
 
 
+@once
 @given(value=NESTED)
 @SHARED
 def test_any_nested_metadata_comes_back_equal_and_typed(storage: SqlStorage, value: Any) -> None:
@@ -153,6 +157,7 @@ def test_any_nested_metadata_comes_back_equal_and_typed(storage: SqlStorage, val
     assert same(found.config()["added"], value)
 
 
+@once
 @given(
     names=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), max_size=5)
 )

@@ -13,6 +13,8 @@ from trialstore.contract.helpers import MAPPING, SECRET, Odd, at, dump, finish, 
 from trialstore.storage import AlreadyCompleted, SqlStorage, Status, Storage, ValueRejected
 from trialstore.storage.writing.git import GitInfo
 
+pytestmark = pytest.mark.once_per_engine("what deserves a word is found in values and rows, in Python")
+
 GIT = "trialstore.storage.writing.experiment.git_info"
 
 # --- objectives -------------------------------------------------------------------------------------------------------

@@ -25,7 +25,6 @@ NOT_FOR_THE_APP = {
     "test_dialect::test_an_error_of_the_driver_is_told_by_its_kind_and_without_values": (
         "It reads a table that is not there, on which the role has no rights either: MySQL says that first."
     ),
-    "test_bad_input::test_writing_to_a_trial_that_was_deleted_is_refused": "It deletes rows past the library.",
 }
 """Module, or module::test → why the role cannot run it."""
 
@@ -58,14 +57,16 @@ DATABASES = AppDatabases(os.environ.get(VARIABLE, ""))
 def pytest_trialstore_modes(config: pytest.Config) -> list[Mode]:
     """The one mode."""
     servers.choose(DATABASES.server)
-    return [Mode(f"{DATABASES.server}-app", DATABASES.create, DATABASES.drop, DATABASES.create_ready)]
+    name = f"{DATABASES.server}-app"
+    return [Mode(name, DATABASES.create, DATABASES.drop, DATABASES.create_ready, variant=True)]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the role cannot do by design."""
+    """Leave out what the role cannot do by design, and what no right can matter to."""
     left = [item for item in items if {item.path.stem, _name(item)} & set(NOT_FOR_THE_APP)]
     if not set(NOT_FOR_THE_APP) <= {name for item in left for name in (item.path.stem, _name(item))}:
         raise pytest.UsageError("NOT_FOR_THE_APP names a test that is not there.")
+    left += [item for item in items if item.get_closest_marker("once_per_engine")]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in set(left)]
 

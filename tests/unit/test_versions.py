@@ -29,6 +29,13 @@ def test_the_docs_name_a_version_of_every_engine_and_tox_tests_it() -> None:
     assert set(matrix.ENGINES) <= set(settings("tox.ini")["tox"]["env_list"].split())
 
 
+@pytest.mark.parametrize("server", [*matrix.FILE_MODES, *servers.CHOICES])
+def test_one_mode_of_each_engine_and_server_runs_the_whole_contract_suite(server: str) -> None:
+    modes = matrix.FILE_MODES.get(server) or matrix.SERVER_MODES[server]
+    assert [mode.variant for mode in modes].count(False) == 1
+    assert not modes[0].variant
+
+
 def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
