@@ -29,6 +29,32 @@ def test_the_docs_name_a_version_of_every_engine_and_tox_tests_it() -> None:
     assert set(matrix.ENGINES) <= set(settings("tox.ini")["tox"]["env_list"].split())
 
 
+def test_ci_runs_each_command_of_the_readme() -> None:
+    commands = re.findall(r"<!-- command: (\w+) -->", text("README.md"))
+    assert re.findall(r"^run_command (\w+)$", text(".ci/run"), re.MULTILINE) == commands == ["demo", "test", "long"]
+
+
+def test_the_commands_of_the_readme_run_every_environment_but_those_that_say_that_they_are_not_part_of_them() -> None:
+    tox = settings("tox.ini")
+    label, _, names = tox["tox"]["labels"].strip().partition(" = ")
+    assert f"tox -m {label}\n" in text("README.md")
+    run = [*tox["tox"]["env_list"].split(), *names.split(", ")]
+    parts, others = set(), set()
+    for section in tox.sections():
+        kind, _, name = section.partition(":")
+        if kind == "testenv" and name:
+            (others if "not part of `tox`" in tox[section]["description"] else parts).update(expanded(name))
+    assert len(set(run)) == len(run)
+    assert set(run) == {*parts, "py313"} - {"py310", "py311", "py312"}  # those that a machine may lack
+    assert not others & set(run)
+
+
+def expanded(name: str) -> list[str]:
+    """The environments of a section of tox.ini: `py{310, 311}` is two."""
+    before, brace, rest = name.partition("{")
+    return [f"{before}{one.strip()}" for one in rest.rstrip("}").split(",")] if brace else [name]
+
+
 @pytest.mark.parametrize("server", [*matrix.FILE_MODES, *servers.CHOICES])
 def test_one_mode_of_each_engine_and_server_runs_the_whole_contract_suite(server: str) -> None:
     modes = matrix.FILE_MODES.get(server) or matrix.SERVER_MODES[server]
