@@ -149,3 +149,16 @@ def test_both_sides_leave_the_same_rows_behind(request: pytest.FixtureRequest) -
         assert all(rows[table] for table in filled)
         assert rows["trial_telemetry"] > 2500
         assert set(missing) == filled - {"experiment", "objectives"}
+
+
+def test_the_comparison_with_trackers_runs_and_says_what_it_could_not_measure() -> None:
+    command = [sys.executable, "-m", "benchmarks.trackers", "sqlite", "--values", "3", "--rounds", "1"]
+    done = subprocess.run(
+        [*command, "--python", f"mltraq={sys.executable}"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = done.stdout.splitlines()
+    assert lines[0] == "| | 3 |"
+    assert [line.split("|")[1].split(",")[0].strip() for line in lines[2:]] == ["trialstore", "trialstore", "mltraq"]
+    assert all(" ms |" in line for line in lines[2:4])
+    assert "No module named 'mltraq'" in lines[4]
