@@ -28,6 +28,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -99,8 +100,29 @@ class Server:
         return f"{self.flavour} {'.'.join(map(str, self.version))}"
 
 
+class Patience:
+    """How long a call may still wait for locks that others hold, in seconds; anew after each statement that it got
+    done."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.renew()
+
+    def renew(self) -> None:
+        """Something was done: from here on all of the time may be waited again."""
+        self._late = time.monotonic() + self._seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds that may still be waited."""
+        return max(0.0, self._late - time.monotonic())
+
+
 class StatementRunner(Protocol):
     """What a dialect may ask of a session: a transaction, and statements by what they return."""
+
+    patience: Patience | None
+    """How long a migration may still wait for locks; None: for `migration_lock_timeout` each time."""
 
     def begin(self, *, write: bool) -> None:
         """Open a transaction."""
@@ -266,6 +288,11 @@ class Dialect(ABC):
         """Longest wait of a migration for a lock, in seconds: its own, and those that others hold on tables."""
         return float(self.option("busy_timeout"))
 
+    def lock_patience(self, session: StatementRunner) -> float:
+        """Longest wait of this session for a lock of a migration, from now on, in seconds."""
+        longest = self.migration_lock_timeout
+        return longest if session.patience is None else min(longest, session.patience.left)
+
     @abstractmethod
     def url(self) -> URL:
         """The URL to connect to. Raises ConfigError where the settings cannot name a database (a folder, for
@@ -323,7 +350,7 @@ class Dialect(ABC):
         """Take the migration lock and begin a write transaction; the caller commits it or rolls it back.
 
         The lock must shut out other processes and hosts, vanish when its holder is killed, and be waited for no longer
-        than `migration_lock_timeout`; then Busy is raised. Where DDL cannot be rolled back, the context is entered
+        than `lock_patience`; then Busy is raised. Where DDL cannot be rolled back, the context is entered
         again inside itself, and the lock is released when the outermost one is left.
         """
 

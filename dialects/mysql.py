@@ -326,7 +326,7 @@ class MySQLDialect(ServerDialect):
     @contextmanager
     def begin_migration(self, session: StatementRunner) -> Iterator[None]:
         # The lock is the connection's: DDL ends the transaction. The server frees it when the connection breaks.
-        seconds = max(1, round(self.migration_lock_timeout))
+        seconds = max(1, round(self.lock_patience(session)))
         session.limit_waits(self.migration_wait)
         before = session.scalar("migration_statement_limit")
         if session.scalar("migration_lock", seconds=seconds) != 1:
@@ -334,7 +334,7 @@ class MySQLDialect(ServerDialect):
             raise Busy("Another connection holds the migration lock.", "", ErrorKind.BUSY)
         try:
             limit = float(self.option("migration_statement_timeout"))
-            session.execute("migration_timeouts", lock_wait=max(1, round(self.table_wait)), statement=limit)
+            session.execute("migration_timeouts", lock_wait=max(1, round(self.table_wait(session))), statement=limit)
             session.begin(write=True)
             yield
         finally:

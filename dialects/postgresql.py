@@ -290,7 +290,8 @@ class PostgreSQLDialect(ServerDialect):
     @contextmanager
     def begin_migration(self, session: StatementRunner) -> Iterator[None]:
         # 0 would mean: for ever.
-        lock, table = (max(1, round(wait * 1000)) for wait in (self.migration_lock_timeout, self.table_wait))
+        waits = (self.lock_patience(session), self.table_wait(session))
+        lock, table = (max(1, round(wait * 1000)) for wait in waits)
         statement = round(self.option("migration_statement_timeout") * 1000)
         session.limit_waits(self.migration_wait)
         try:

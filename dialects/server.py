@@ -78,10 +78,9 @@ class ServerDialect(Dialect):
         own = self.option("migration_lock_timeout")
         return super().migration_lock_timeout if own is None else float(own)
 
-    @property
-    def table_wait(self) -> float:
+    def table_wait(self, session: StatementRunner) -> float:
         """Longest single wait of a migration for a table, in seconds; other users of the table queue behind it."""
-        return min(self.migration_lock_timeout, float(self.option("migration_lock_wait")))
+        return min(self.lock_patience(session), float(self.option("migration_lock_wait")))
 
     def blockers(self, session: StatementRunner, tables: Sequence[str]) -> str:
         session.begin(write=False)

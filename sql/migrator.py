@@ -26,7 +26,7 @@ from trialstore.dialects.errors import (
 from trialstore.dialects.text import logger
 
 from . import history
-from .history import FAILED, RUNNING, HistoryRow, unfinished_rows
+from .history import FAILED, HISTORY_TABLE, RUNNING, HistoryRow, unfinished_rows
 from .inspection import BASE_TABLES, Found, SchemaState, built_version, check_mark, check_tables, inspect_tables
 from .migrations import Migration, load_migrations
 from .preflight import check_ready
@@ -221,14 +221,22 @@ class Migrator:
 
     @contextmanager
     def locked(self, session: Session) -> Iterator[None]:
-        """A transaction under the migration lock, committed in the end or undone."""
+        """A transaction under the migration lock, committed in the end or undone. Raises Busy where others hold that
+        lock, and StatementBusy where they hold the history."""
         with self.dialect.begin_migration(session):
             try:
                 yield
                 session.commit()
-            except BaseException:
+            except BaseException as exc:
                 session.rollback()
-                raise
+                if type(exc) is not Busy or self.dialect.in_process:
+                    raise
+                busy = exc
+            else:
+                return
+        error = StatementBusy(f"The table {HISTORY_TABLE} is in use: {busy.message}", _BUSY_HINT, ErrorKind.BUSY)
+        error.tables, error.code = [HISTORY_TABLE], busy.code
+        raise error
 
     def _plan(self, rows: Sequence[HistoryRow], to: int | None = None) -> tuple[Migration, ...]:
         return up_to(plan(self.migrations, rows, resumable=not self.dialect.transactional_ddl), to)
@@ -334,6 +342,8 @@ class Migrator:
             if kind.retryable and kind not in _STOPS:
                 raise
             raise self._refused(step, exc, kind) from None
+        if session.patience is not None:
+            session.patience.renew()
 
     def _refused(self, step: Step, exc: StorageError, kind: ErrorKind) -> StorageError:
         message = f"Migration {step.migration}, {exc.message}"

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
-from trialstore.dialects.base import Dialect, SessionStep
+from trialstore.dialects.base import Dialect, Patience, SessionStep
 from trialstore.dialects.errors import (
     CommitUnknown,
     ConnectError,
@@ -40,6 +40,8 @@ class Session:
         self.in_doubt = False
         """An earlier attempt at this transaction was sent to be committed and got no answer: its changes may be
         stored."""
+        self.patience: Patience | None = None
+        """How long a migration may still wait for locks; None: as long as the config says, each time."""
         self._pooled = connection
         self.driver_connection: Any = connection.dbapi_connection
         """The driver's own connection; None when it was lost."""

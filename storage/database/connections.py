@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool, PoolProxiedConnection, QueuePool
 
+from trialstore.dialects.base import Patience
 from trialstore.dialects.errors import (
     Busy,
     CommitUnknown,
@@ -362,13 +363,14 @@ class Database:
             what = exc.message
         raise CommitUnknown(f"{lost[0].message}; then: {what}", lost[0].hint)
 
-    def retry(self, attempt: Callable[[], _T], within: float | None = None) -> _T:
+    def retry(self, attempt: Callable[[], _T], patience: Patience | None = None) -> _T:
         """The result of `attempt`, run again with growing, jittered waits while the database says it is worth it.
 
-        No new attempt begins `within` seconds (`retry_timeout` of the config) after the first, since each may itself
-        have waited for locks, nor after MAX_ATTEMPTS.
+        No new attempt begins `retry_timeout` of the config after the first, since each may itself have waited for
+        locks, nor after MAX_ATTEMPTS; or, of a migration, when its patience is at an end.
         """
-        deadline = time.monotonic() + (self.config.retry_timeout if within is None else within)
+        most = MAX_ATTEMPTS if patience is None else None
+        patience = Patience(self.config.retry_timeout) if patience is None else patience
         number = 0
         while True:
             number += 1
@@ -376,15 +378,13 @@ class Database:
                 return attempt()
             except (QueryError, ServerUnreachable) as exc:
                 wait = random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(number, 10))
-                if not self._passing(exc, number) or time.monotonic() + wait > deadline:
+                if number == most or not self._passing(exc, number) or wait > patience.left:
                     raise
                 _LOG.info("Attempt %d: %s; again in %.3f s", number, exc.message, wait)
                 time.sleep(wait)
 
     def _passing(self, error: StorageError, attempts: int) -> bool:
         """Whether it may help to try again."""
-        if attempts >= MAX_ATTEMPTS:
-            return False
         if isinstance(error, QueryError):
             # A duplicate that stays one is the caller's, who need not wait for seconds to hear it.
             may_pass = self.dialect.retries_duplicates and attempts <= DUPLICATE_ATTEMPTS

@@ -20,7 +20,7 @@ from trialstore.sql.steps import Action, Step, check_target, steps, up_to
 from trialstore.sql.structure import Difference, differences
 from trialstore.storage.database.connections import Database
 
-from .policy import check_state, exists, lock_explained, migrate, read_state
+from .policy import check_state, exists, migrate, read_state, under_lock
 
 # --- status -----------------------------------------------------------------------------------------------------------
 
@@ -317,10 +317,4 @@ def adopt_schema(database: Database) -> tuple[Migration, ...]:
     if not database.read(database.migrator.adoptable):
         return ()
 
-    def attempt() -> tuple[Migration, ...]:
-        with database.session() as session:
-            session.prepare(write=True)
-            return database.migrator.adopt(session)
-
-    with lock_explained(database):
-        return database.retry(attempt)
+    return under_lock(database, database.migrator.adopt)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
+from trialstore.dialects.base import Patience
 from trialstore.dialects.errors import (
     Busy,
     ConnectError,
@@ -16,6 +18,7 @@ from trialstore.dialects.errors import (
     StorageError,
 )
 from trialstore.dialects.text import logger
+from trialstore.sql.history import HISTORY_TABLE
 from trialstore.sql.inspection import Found, SchemaState
 from trialstore.sql.migrations import Migration
 from trialstore.sql.migrator import StatementBusy
@@ -24,6 +27,7 @@ from trialstore.sql.steps import who_can_run
 from trialstore.storage.database.connections import Database
 
 _LOG = logger(__name__)
+_T = TypeVar("_T")
 _UNSEEN = "are held by somebody whom this login may not see"
 _HELD_HINT = (
     "Wait for it to finish, or end it (on a server its session, by pg_terminate_backend or KILL: ending its program "
@@ -72,7 +76,11 @@ def read_state(database: Database, *, missing_is_empty: bool = False, for_work: 
 
     def attempt() -> SchemaState:
         with database.session() as session:
-            return database.migrator.read_state(session, for_work=for_work)
+            try:
+                return database.migrator.read_state(session, for_work=for_work)
+            except Busy as exc:
+                blockers = _blockers(database, session, [HISTORY_TABLE])
+                raise exc.with_message(f"{database.config.label}: {exc.message}. {blockers}") from None
 
     return database.retry(attempt)
 
@@ -99,30 +107,37 @@ def _settled(database: Database, state: SchemaState) -> SchemaState:
     """
     if state.found in (Found.EMPTY, Found.OTHER):
         return state
-    with lock_explained(database), database.session() as session:
-        database.migrator.wait(session)
+    under_lock(database, database.migrator.wait)
     return read_state(database, for_work=True)
 
 
 def migrate(database: Database, to: int | None = None) -> list[Migration]:
     """Apply what is pending, up to version `to`; the migrations that this call applied. Raises SchemaError."""
     applied: list[Migration] = []
+    under_lock(database, lambda session: database.migrator.apply(session, to, applied))
+    if applied:
+        _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
+    return applied
 
-    def attempt() -> None:
+
+def under_lock(database: Database, function: Callable[[Session], _T]) -> _T:
+    """The result of a function that takes the migration lock. It is run again while others hold that lock, or a table,
+    until `migration_lock_timeout` is over; then MigrationLocked names them."""
+    patience = Patience(database.dialect.migration_lock_timeout)
+
+    def attempt() -> _T:
         with database.session() as session:
+            session.patience = patience
             session.prepare(write=True)
             try:
-                database.migrator.apply(session, to, applied)
+                return function(session)
             except StatementBusy as exc:
                 exc.blockers = _blockers(database, session, exc.tables)
                 _LOG.info("%s. %s", exc.message, exc.blockers)
                 raise
 
-    with lock_explained(database):
-        database.retry(attempt, within=database.dialect.migration_lock_timeout)
-    if applied:
-        _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
-    return applied
+    with _lock_explained(database):
+        return database.retry(attempt, patience)
 
 
 def _blockers(database: Database, session: Session, tables: Sequence[str]) -> str:
@@ -137,7 +152,7 @@ def _blockers(database: Database, session: Session, tables: Sequence[str]) -> st
 
 
 @contextmanager
-def lock_explained(database: Database) -> Iterator[None]:
+def _lock_explained(database: Database) -> Iterator[None]:
     """Turn Busy into MigrationLocked, which names the holder of the migration lock or the statement that waited."""
     try:
         yield

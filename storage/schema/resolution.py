@@ -14,7 +14,7 @@ from trialstore.sql.steps import plan
 from trialstore.sql.structure import Difference, differences
 from trialstore.storage.database.connections import Database
 
-from .policy import lock_explained
+from .policy import under_lock
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,13 @@ def resolve(database: Database, version: int, *, done: bool, force: bool = False
     _refuse(found, done=done, force=force)
     migrator = database.migrator
 
-    def attempt() -> str:
-        with database.session() as session:
-            session.prepare(write=True)
-            with migrator.locked(session):
-                now = _find(session, migrator, version)
-                _refuse(now, done=done, force=force)
-                return _mark_done(session, now) if done else _mark_pending(session, now)
+    def record(session: Session) -> str:
+        with migrator.locked(session):
+            now = _find(session, migrator, version)
+            _refuse(now, done=done, force=force)
+            return _mark_done(session, now) if done else _mark_pending(session, now)
 
-    with lock_explained(database):
-        return database.retry(attempt)
+    return under_lock(database, record)
 
 
 def _refuse(found: Unfinished, *, done: bool, force: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from deploy.commands import Run, ok, refused
 from engines.databases import NOTICED_S, Database, engines, on_servers, user_of
 from trialstore.contract.helpers import bare, migrate_to, query
@@ -61,6 +63,85 @@ def test_a_wait_for_the_first_statement_leaves_nothing_and_names_who_is_waited_f
             assert len(old.experiments) == 0
             assert query(old, "SELECT max(version) FROM trialstore_schema") == [(10,)]
         user("COMMIT")
+    ok(run(config, "apply"))
+
+
+@engines("mysql")
+@pytest.mark.parametrize(
+    ("locks", "on"),
+    [
+        (["LOCK TABLES trial WRITE"], ", on trial"),
+        (["FLUSH TABLES trial WITH READ LOCK"], ", on trial"),
+        (["FLUSH TABLES WITH READ LOCK"], ", on all tables (a backup"),
+        (["LOCK TABLES trialstore_schema READ"], ", on trialstore_schema"),
+        (["START TRANSACTION", "SELECT version FROM trialstore_schema FOR UPDATE"], ", on trialstore_schema"),
+        (["BACKUP STAGE START", "BACKUP STAGE BLOCK_DDL"], ", on all tables (a backup"),
+        (["LOCK INSTANCE FOR BACKUP"], ", on all definitions (a backup"),
+    ],
+)
+def test_who_has_locked_tables_without_a_transaction_is_named(
+    server_database: Database, run: Run, locks: list[str], on: str
+) -> None:
+    config = server_database.config(migration_lock_timeout=1)
+    migrate_to(config, 10)
+    mariadb = server_database.server.name == "mariadb"
+    if ("BACKUP STAGE" in locks[0] and not mariadb) or ("FOR BACKUP" in locks[0] and mariadb):
+        pytest.skip("the other of the two servers knows that")
+    if mariadb:
+        server_database.admin("INSTALL SONAME 'metadata_lock_info'")
+    try:
+        with server_database.other() as user:
+            ((number,),) = user(OWN_ID["mysql"])
+            for statement in locks:
+                user(statement)
+            told = refused(run(config, "apply"), 1, f"The tables are held by connection {number} of user ", on)
+            assert ("idle for" in told) is (locks[0] != "START TRANSACTION")
+            user("ROLLBACK")
+    finally:
+        if mariadb:
+            server_database.admin("UNINSTALL SONAME 'metadata_lock_info'")
+    with bare(config) as storage:
+        assert query(storage, "SELECT max(version) FROM trialstore_schema") == [(10,)]
+    ok(run(config, "apply"))
+
+
+@engines("mysql")
+def test_who_may_have_locked_tables_is_named_where_the_server_does_not_say_who(
+    server_database: Database, run: Run
+) -> None:
+    if server_database.server.name != "mariadb":
+        pytest.skip("MySQL says who")
+    config = server_database.config(migration_lock_timeout=1)
+    migrate_to(config, 10)
+    with server_database.other() as user:
+        ((number,),) = user(OWN_ID["mysql"])
+        user("LOCK TABLES trial WRITE")
+        refused(run(config, "apply"), 1, "The tables may be held by ", f"connection {number} of user ", "idle for")
+    ok(run(config, "apply"))
+
+
+@engines("mysql")
+def test_a_prepared_transaction_whose_client_is_gone_is_told(server_database: Database, run: Run) -> None:
+    if server_database.server.name == "mariadb":
+        pytest.skip("MariaDB's keeps no table from being changed")
+    config = server_database.config(migration_lock_timeout=1)
+    migrate_to(config, 10)
+    name = server_database.name
+    with server_database.other() as user:
+        for statement in (
+            f"XA START '{name}'",
+            "INSERT INTO config (config_hash) VALUES ('x')",
+            "SELECT count(*) FROM trial",
+            f"XA END '{name}'",
+            f"XA PREPARE '{name}'",
+        ):
+            user(statement)
+    try:
+        refused(
+            run(config, "apply"), 1, "The tables are held by a prepared transaction without a connection (XA RECOVER"
+        )
+    finally:
+        server_database.admin(f"XA ROLLBACK '{name}'")
     ok(run(config, "apply"))
 
 

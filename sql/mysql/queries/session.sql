@@ -178,9 +178,10 @@ SELECT utc_timestamp(6) AS server_time;
 -- name: migration_holders
 -- returns: scalar
 -- params: tables text
--- why: Who holds locks on these tables (names between commas), the oldest transaction first: whom a migration waits
--- why: for. Takes the rights PROCESS and SELECT on performance_schema, which MariaDB has switched off by default. Times
--- why: of transactions are in the server's own zone.
+-- why: Who holds locks on these tables (names between commas), or on all of them, the oldest first: whom a migration
+-- why: waits for. A lock on all is one that was asked for (EXPLICIT); every other statement has a weak one. The thread
+-- why: of a transaction that is prepared (XA) may be gone. Takes the rights PROCESS and SELECT on performance_schema,
+-- why: which MariaDB has switched off by default. Times of transactions are in the server's own zone.
 SELECT group_concat(h.holder ORDER BY h.age_s DESC, h.id SEPARATOR ', and ') AS holders
 FROM (
     SELECT
@@ -189,31 +190,54 @@ FROM (
             timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time, 0
         ) AS age_s,
         concat(
-            'connection ', k.id, ' of user ', coalesce(p.user, '?'), ' from ', coalesce(p.host, '?'),
-            ', in a transaction for ',
-            coalesce(
-                timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time, '?'
-            ),
-            ' s, on ', k.held
+            CASE
+                WHEN k.id IS NULL THEN 'a prepared transaction without a connection (XA RECOVER, XA ROLLBACK)'
+                ELSE concat(
+                    'connection ', k.id, ' of user ', coalesce(p.user, '?'), ' from ', coalesce(p.host, '?'),
+                    CASE
+                        WHEN x.trx_started IS NOT NULL THEN ', in a transaction for '
+                        WHEN p.command = 'Sleep' THEN ', idle for '
+                        ELSE ', busy for '
+                    END,
+                    coalesce(
+                        timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')),
+                        p.time, '?'
+                    ),
+                    ' s'
+                )
+            END,
+            ', on ', k.held
         ) AS holder
     FROM (
         SELECT
             t.processlist_id AS id,
-            group_concat(DISTINCT m.object_name SEPARATOR ', ') AS held
+            group_concat(
+                DISTINCT CASE m.object_type
+                    WHEN 'TABLE' THEN m.object_name
+                    WHEN 'BACKUP LOCK' THEN 'all definitions (a backup, LOCK INSTANCE)'
+                    ELSE 'all tables (a backup, FLUSH TABLES WITH READ LOCK)'
+                END
+                SEPARATOR ', '
+            ) AS held
         FROM performance_schema.metadata_locks AS m
-        INNER JOIN performance_schema.threads AS t
+        LEFT JOIN performance_schema.threads AS t
             ON t.thread_id = m.owner_thread_id
-        WHERE m.object_type = 'TABLE'
-            AND m.object_schema = database()
-            AND m.lock_status = 'GRANTED'
-            AND locate(concat(',', lower(m.object_name), ','), :tables) > 0
-        GROUP BY t.processlist_id
+        WHERE m.lock_status = 'GRANTED'
+            AND (t.processlist_id IS NOT NULL OR t.thread_id IS NULL)
+            AND (
+                m.object_type = 'TABLE'
+                AND m.object_schema = database()
+                AND locate(concat(',', lower(m.object_name), ','), :tables) > 0
+                OR m.object_type IN ('GLOBAL', 'COMMIT', 'BACKUP LOCK')
+                AND m.lock_duration = 'EXPLICIT'
+            )
+        GROUP BY m.owner_thread_id, t.processlist_id
     ) AS k
     LEFT JOIN /*!80022 performance_schema. */ /*M!100600 information_schema. */ processlist AS p
         ON p.id = k.id
     LEFT JOIN information_schema.innodb_trx AS x
         ON x.trx_mysql_thread_id = k.id
-    WHERE k.id <> connection_id()
+    WHERE coalesce(k.id, 0) <> connection_id()
     ORDER BY age_s DESC
     LIMIT 5
 ) AS h;
@@ -221,7 +245,8 @@ FROM (
 -- name: migration_holders_listed
 -- returns: scalar
 -- params: tables text
--- why: As migration_holders, on MariaDB with its plugin metadata_lock_info.
+-- why: As migration_holders, on MariaDB with its plugin metadata_lock_info, which tells the stages of a backup by the
+-- why: modes of a lock.
 SELECT group_concat(h.holder ORDER BY h.age_s DESC, h.id SEPARATOR ', and ') AS holders
 FROM (
     SELECT
@@ -230,8 +255,13 @@ FROM (
             timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time, 0
         ) AS age_s,
         concat(
-            'connection ', k.id, ' of user ', coalesce(p.user, '?'), ' from ', coalesce(p.host, '?'),
-            ', in a transaction for ',
+            'connection ', k.id,
+            ' of user ', coalesce(p.user, '?'), ' from ', coalesce(p.host, '?'),
+            CASE
+                WHEN x.trx_started IS NOT NULL THEN ', in a transaction for '
+                WHEN p.command = 'Sleep' THEN ', idle for '
+                ELSE ', busy for '
+            END,
             coalesce(
                 timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time, '?'
             ),
@@ -240,11 +270,21 @@ FROM (
     FROM (
         SELECT
             m.thread_id AS id,
-            group_concat(DISTINCT m.table_name SEPARATOR ', ') AS held
+            group_concat(
+                DISTINCT CASE m.lock_type
+                    WHEN 'Table metadata lock' THEN m.table_name
+                    ELSE 'all tables (a backup, FLUSH TABLES WITH READ LOCK)'
+                END
+                SEPARATOR ', '
+            ) AS held
         FROM information_schema.metadata_lock_info AS m
         WHERE m.lock_type = 'Table metadata lock'
             AND m.table_schema = database()
             AND locate(concat(',', lower(m.table_name), ','), :tables) > 0
+            OR m.lock_mode IN (
+                'MDL_BACKUP_START', 'MDL_BACKUP_FLUSH', 'MDL_BACKUP_WAIT_FLUSH', 'MDL_BACKUP_WAIT_DDL',
+                'MDL_BACKUP_WAIT_COMMIT', 'MDL_BACKUP_FTWRL1', 'MDL_BACKUP_FTWRL2'
+            )
         GROUP BY m.thread_id
     ) AS k
     LEFT JOIN /*!80022 performance_schema. */ /*M!100600 information_schema. */ processlist AS p
@@ -259,24 +299,42 @@ FROM (
 -- name: migration_blockers
 -- returns: scalar
 -- params: -
--- why: Who has a transaction open in this database, the oldest first: one of them is whom a migration waits for, where
--- why: the server does not say who holds which table. Takes the right PROCESS. Times of transactions are in the
--- why: server's own zone.
-SELECT group_concat(h.holder ORDER BY h.age_s DESC, h.id SEPARATOR ', or ') AS holders
+-- why: Who may be whom a migration waits for, where the server does not say who holds which table: those who have a
+-- why: transaction open in this database first, the oldest before the others, then who else is connected, for whoever
+-- why: has said LOCK TABLES, or makes a backup, has no transaction. Takes the right PROCESS. Times of transactions are
+-- why: in the server's own zone.
+SELECT group_concat(h.holder ORDER BY h.place, h.age_s DESC, h.id SEPARATOR ', or ') AS holders
 FROM (
     SELECT
         p.id,
-        timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')) AS age_s,
+        CASE
+            WHEN p.db <> database() OR p.db IS NULL THEN 2
+            WHEN x.trx_started IS NULL THEN 1
+            ELSE 0
+        END AS place,
+        coalesce(
+            timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time
+        ) AS age_s,
         concat(
-            'connection ', p.id, ' of user ', p.user, ' from ', p.host, ', in a transaction for ',
-            timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), ' s'
+            'connection ', p.id,
+            ' of user ', coalesce(p.user, '?'), ' from ', coalesce(p.host, '?'),
+            CASE
+                WHEN x.trx_started IS NOT NULL THEN ', in a transaction for '
+                WHEN p.command = 'Sleep' THEN ', idle for '
+                ELSE ', busy for '
+            END,
+            coalesce(
+                timestampdiff(SECOND, x.trx_started, convert_tz(now(), @@SESSION.time_zone, 'SYSTEM')), p.time, '?'
+            ),
+            ' s'
         ) AS holder
     FROM /*!80022 performance_schema. */ /*M!100600 information_schema. */ processlist AS p
-    INNER JOIN information_schema.innodb_trx AS x
+    LEFT JOIN information_schema.innodb_trx AS x
         ON x.trx_mysql_thread_id = p.id
-    WHERE p.db = database()
-        AND p.id <> connection_id()
-    ORDER BY age_s DESC
+    WHERE p.id <> connection_id()
+        AND p.command NOT IN ('Daemon', 'Binlog Dump', 'Slave_IO', 'Slave_SQL', 'Slave_worker')
+        AND p.user <> 'system user'
+    ORDER BY place, age_s DESC
     LIMIT 5
 ) AS h;
 
@@ -285,7 +343,16 @@ FROM (
 -- params: -
 -- why: Who holds the lock: whom to ask, or what to end. Users without the right PROCESS see only their own connections.
 -- why: Each server has its own list of connections: MySQL is about to remove MariaDB's.
-SELECT concat('connection ', h.id, coalesce(concat(' of user ', p.user, ' from ', p.host), '')) AS holder
+SELECT
+    concat(
+        'connection ', h.id,
+        coalesce(
+            concat(
+                ' of user ', p.user, ' from ', p.host,
+                CASE p.command WHEN 'Sleep' THEN ', idle for ' ELSE ', busy for ' END, p.time, ' s'
+            ), ''
+        )
+    ) AS holder
 FROM (
     SELECT is_used_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))) AS id
 ) AS h
