@@ -31,6 +31,7 @@ def clone(value: Any) -> Any:
 
 # Python 3.12 warns of threads in a process that forks; those here belong to libraries and hold no lock of ours.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+@pytest.mark.once_per_engine("a child connects as its parent does, whose connections other tests look at")
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 def test_a_child_process_can_write_with_what_its_parent_hands_over(process_storage: SqlStorage, method: str) -> None:
     with make_experiment(process_storage) as experiment:

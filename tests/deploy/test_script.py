@@ -272,7 +272,9 @@ def call(*arguments: str) -> Result:
     return CliRunner(**options).invoke(main, ["schema", "script", *arguments])
 
 
-@pytest.mark.parametrize("dialect", BUILT_IN)
+@pytest.mark.parametrize(
+    "dialect", [pytest.param(name, marks=pytest.mark.engine(engine_class(name).name)) for name in BUILT_IN]
+)
 def test_neither_driver_nor_database_is_needed_and_it_is_the_same_every_time(dialect: str, tmp_path: Path) -> None:
     drivers = [name for name in DRIVERS if name != "sqlite3"]
     code = (

@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from trialstore.storage import SqlStorage
+from trialstore.storage.cli import main
 
 
 @pytest.fixture
-def file(shared_config: dict[str, Any], tmp_path: Path) -> Path:
-    """A config file as a user writes it."""
+def file(shared_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A config file as a user writes it, beside which the commands are run."""
+    monkeypatch.chdir(tmp_path)
     found = tmp_path / "storage.jsonc"
     found.write_text("// a storage\n" + json.dumps(shared_config), encoding="utf-8")
     return found
 
 
-def run(*arguments: str, folder: Path) -> str:
-    command = [sys.executable, "-c", "from trialstore.storage.cli import main; main()", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def run(*arguments: str) -> str:
+    # In this process: that the program starts, SQLite's tests say.
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
-def test_demo_list_and_show(file: Path, shared_config: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.once_per_engine("what it does to the database are calls that other tests make in every mode")
+def test_demo_list_and_show(file: Path, shared_config: dict[str, Any]) -> None:
     small = ("--trials", "2", "--repeats", "1", "--seconds", "0.5")
-    run("demo", *small, "--config", str(file), folder=tmp_path)
-    run("demo", *small, "--config", str(file), folder=tmp_path)  # goes on with the same experiment
-    assert "sqlite-autotuning" in run("list", "--config", str(file), folder=tmp_path)
-    assert "elapsed_s" in run("show", "sqlite-autotuning", "--config", str(file), folder=tmp_path)
+    run("demo", *small, "--config", str(file))
+    run("demo", *small, "--config", str(file))  # goes on with the same experiment
+    assert "sqlite-autotuning" in run("list", "--config", str(file))
+    assert "elapsed_s" in run("show", "sqlite-autotuning", "--config", str(file))
     with SqlStorage(shared_config) as storage:
         frame = storage.experiments["sqlite-autotuning"].results_df
         assert list(frame["trial_id"]) == [1, 2, 3, 4]
@@ -42,7 +44,7 @@ def test_demo_list_and_show(file: Path, shared_config: dict[str, Any], tmp_path:
         assert len(storage.experiments["sqlite-autotuning"].trials[1].telemetry_df) > 0
 
 
-def test_schema_apply_says_what_it_did(file: Path, shared_config: dict[str, Any], tmp_path: Path) -> None:
-    assert "up to date" in run("schema", "apply", "--config", str(file), folder=tmp_path)
+def test_schema_apply_says_what_it_did(file: Path, shared_config: dict[str, Any]) -> None:
+    assert "up to date" in run("schema", "apply", "--config", str(file))
     with SqlStorage({**shared_config, "schema_policy": "verify"}) as storage:
         assert storage.experiments == {}

@@ -19,9 +19,17 @@ from trialstore.storage.database.connections import Database
 LIMIT = 60
 """Longest wait for anything, in seconds; what takes longer hangs."""
 
-# A child of the fork server shares nothing with the test's process, and does not import the library again.
+# A child of the fork server shares nothing with the test's process, and imports neither the library nor a driver again,
+# which takes most of a child's time. What is not installed is passed over.
 FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(["trialstore.storage"])
+FORKSERVER.set_forkserver_preload(
+    [
+        "trialstore.contract.helpers",
+        *("trialstore.dialects.sqlite", "sqlalchemy.dialects.sqlite.pysqlite"),
+        *("trialstore.dialects.postgresql", "sqlalchemy.dialects.postgresql.psycopg", "psycopg"),
+        *("trialstore.dialects.mysql", "sqlalchemy.dialects.mysql.pymysql", "pymysql"),
+    ]
+)
 
 
 class Child:
