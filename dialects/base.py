@@ -354,6 +354,15 @@ class Dialect(ABC):
         again inside itself, and the lock is released when the outermost one is left.
         """
 
+    def take_tables(  # noqa: B027 - where one statement cannot hold a table and wait for another, there is no need
+        self, session: StatementRunner, tables: Sequence[str], mode: str, *, referring: bool
+    ) -> None:
+        """In a transaction of `begin_migration`, lock all of the tables or none of them, so that nobody who holds one
+        and wants another meets a deadlock; with `referring`, also others' tables whose foreign keys refer to them.
+
+        Raises QueryError where that cannot be done within `migration_lock_wait`; the transaction cannot go on then.
+        """
+
     @property
     def runs_outside(self) -> bool:
         """Statements of a migration can run outside of a transaction while the migration lock is held."""

@@ -321,6 +321,13 @@ class PostgreSQLDialect(ServerDialect):
             else:
                 return
 
+    def take_tables(self, session: StatementRunner, tables: Sequence[str], mode: str, *, referring: bool) -> None:
+        wait = f"{max(1, round(self.table_wait(session) * 1000))} ms"
+        session.one(
+            "migration_tables", tables=", ".join(tables), mode=mode, wait=wait, referring="on" if referring else "off"
+        )
+        session.execute("migration_tables_lock")
+
     @property
     def runs_outside(self) -> bool:
         # Behind a pooler the next statement may meet another session, which does not hold the lock.

@@ -53,6 +53,11 @@ class Lock:
         return self.effect == REWRITES
 
     @property
+    def remakes_keys(self) -> bool:
+        """Foreign keys that refer to the tables may be made anew."""
+        return self.effect in (INDEXES, REWRITES)
+
+    @property
     def weight(self) -> tuple[bool, int, float, int]:
         """By which the worst of locks is found: one that lasts comes before one that stops more for a moment."""
         lasts = self.seconds_per_million > 0 and self.stops != STOPS[0]

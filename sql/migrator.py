@@ -28,6 +28,7 @@ from trialstore.dialects.text import logger
 from . import history
 from .history import FAILED, HISTORY_TABLE, RUNNING, HistoryRow, unfinished_rows
 from .inspection import BASE_TABLES, Found, SchemaState, built_version, check_mark, check_tables, inspect_tables
+from .locks import STOPS
 from .migrations import Migration, load_migrations
 from .preflight import check_ready
 from .session import Session
@@ -201,6 +202,7 @@ class Migrator:
             applied += first
             while (migration := self._run_next(session, to)) is not None:
                 applied.append(migration)
+                _renew(session)
 
     @contextmanager
     def _lock_held(self, session: Session) -> Iterator[None]:
@@ -274,6 +276,7 @@ class Migrator:
             outside = [step for step in to_do if step.outside]
             if not outside:
                 begun = next(iter(unfinished_rows(rows)), None)
+                self._take_tables(session, pending[0])
                 self._run_migration(session, pending[0], begun, alone=not beside)
                 return pending[0]
             self.dialect.keep_migration_lock(session)
@@ -281,6 +284,7 @@ class Migrator:
             for step in outside:
                 self._run(session, step)
             with self.locked(session):
+                self._take_tables(session, pending[0])
                 self._carry_out(session, [step for step in to_do if not step.outside])
         _LOG.info("Applied migration %s", pending[0])
         return pending[0]
@@ -331,6 +335,24 @@ class Migrator:
             history.mark(session, migration.version, FAILED)
         session.commit()
 
+    def _take_tables(self, session: Session, migration: Migration) -> None:
+        """Lock what a migration of a database in use will lock, where it is more than one table."""
+        locks = [lock for lock in migration.locks if lock.stops != STOPS[0]]
+        if sum(len(lock.tables) for lock in locks) < 2 and not any(lock.remakes_keys for lock in locks):
+            return
+        first = Step(Action.EXECUTE, migration, 1)
+        for lock in locks:
+            try:
+                self.dialect.take_tables(session, lock.tables, lock.mode, referring=lock.remakes_keys)
+            except QueryError as exc:
+                if exc.kind.retryable and exc.kind not in _STOPS:
+                    raise
+                _, _, why = exc.message.partition(": ")
+                error = self._refused(first, exc.with_message(f"{first.position}: {why}"), exc.kind)
+                if isinstance(error, StatementBusy):
+                    error.tables = lock.tables
+                raise error from None
+
     def _run(self, session: Session, step: Step) -> None:
         try:
             session.run_migration(step.statement, step.position)
@@ -342,8 +364,8 @@ class Migrator:
             if kind.retryable and kind not in _STOPS:
                 raise
             raise self._refused(step, exc, kind) from None
-        if session.patience is not None:
-            session.patience.renew()
+        if step.outside or not self.dialect.transactional_ddl:
+            _renew(session)
 
     def _refused(self, step: Step, exc: StorageError, kind: ErrorKind) -> StorageError:
         message = f"Migration {step.migration}, {exc.message}"
@@ -385,6 +407,12 @@ class Migrator:
         if self.dialect.transactional_ddl or (step.number == 1 and not step.in_doubt):
             return f"Applications of schema version {step.migration.version - 1} can go on."
         return who_can_run(step.migration)
+
+
+def _renew(session: Session) -> None:
+    """Something was done that stays: from here on all of the time for locks may be waited again."""
+    if session.patience is not None:
+        session.patience.renew()
 
 
 def _took(step: Step, clock: float) -> int | None:

@@ -14,7 +14,7 @@ can say, stands in `sql/<engine>/script.sql`:
     -- part: next                 between two migrations of a database that is in use: what was done is committed
     -- part: outside              commits, and keeps the lock while statements run outside of a transaction
     -- part: inside               begins a transaction again, in which alone the lock is held
-    -- part: tables               locks :tables, all of them or none, where that avoids deadlocks; binds :mode
+    -- part: tables               locks :tables, all or none, where that avoids deadlocks; binds :mode and :referring
     -- part: end                  commits, and frees what the first part took
 
 and, of an engine with schemas in a database, before `start`:
@@ -24,8 +24,8 @@ and, of an engine with schemas in a database, before `start`:
     -- part: schema               lets all names mean what is in that schema, or stops
     -- part: found_schema         the same for the schema that the names of our tables are found in
 
-In a part, `-- run: NAME param=1 other='text'` stands for a statement of the catalogue, `-- text: NAME` for its text
-inside another one, and `-- client: …` for a command of the client.
+In a part, `-- run: NAME param=1 other='text'` stands for a statement of the catalogue, which gets the part's binds as
+well; `-- text: NAME` for its text inside another one, and `-- client: …` for a command of the client.
 """
 
 from __future__ import annotations
@@ -302,7 +302,8 @@ class _Writer:
         """Lock what the migration will lock, each table for itself or all of them together."""
         for lock in migration.locks:
             if lock.stops != STOPS[0]:
-                yield from self._part("tables", tables=", ".join(lock.tables), mode=lock.mode)
+                referring = "on" if lock.remakes_keys else "off"
+                yield from self._part("tables", tables=", ".join(lock.tables), mode=lock.mode, referring=referring)
 
     def _step(self, step: Step) -> Iterator[str]:
         """A step as the migrator carries it out, so that it can go on where a script stopped.
@@ -358,7 +359,9 @@ class _Writer:
                 yield match[2]
             else:
                 statement, given = _call(match[2])
-                yield from self._statement(statement, **given)
+                declared = self.catalogue[statement].params
+                passed = {name: value for name, value in params.items() if name in declared}
+                yield from self._statement(statement, **passed, **given)
         yield from self._own(own, params)
 
     def _own(self, lines: Sequence[str], params: Mapping[str, Any]) -> Iterator[str]:

@@ -177,32 +177,10 @@ COMMIT;
 -- run: migration_unlock
 
 -- part: tables
--- All of these tables or none of them: who holds one and wants another is let through within the time in which the
--- server calls it a deadlock. That is tried for half a minute.
-DO $$
-DECLARE
-    late TIMESTAMP WITH TIME ZONE := clock_timestamp() + INTERVAL '30 s';
-    wanted TEXT := :tables;
-    patience TEXT := (
-        SELECT CAST(greatest(1, 0.8 * CAST(setting AS INTEGER) / array_length(string_to_array(wanted, ','), 1)) AS TEXT)
-        FROM pg_catalog.pg_settings
-        WHERE name = 'deadlock_timeout'
-    );
-BEGIN
-    LOOP
-        BEGIN
-            PERFORM set_config('lock_timeout', patience, TRUE);
-            EXECUTE concat('LOCK TABLE ', wanted, ' IN ', :mode, ' MODE');
-            EXIT;
-        EXCEPTION WHEN lock_not_available THEN
-            IF clock_timestamp() > late THEN
-                RAISE;
-            END IF;
-            PERFORM pg_sleep(0.05 + 0.1 * random());
-        END;
-    END LOOP;
-END
-$$;
+-- All of the tables that this migration locks, or none of them: whoever holds one and wants another is let through.
+-- That is tried for half a minute.
+-- run: migration_tables wait='30 s'
+-- run: migration_tables_lock
 
 -- part: end
 COMMIT;

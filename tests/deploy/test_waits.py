@@ -7,9 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from deploy.clients import apply_script
 from deploy.commands import Run, ok, refused
 from engines.databases import NOTICED_S, Database, engines, on_servers, user_of
 from trialstore.contract.helpers import bare, migrate_to, query
+from trialstore.dialects.registry import engine_class
+from trialstore.sql.scripts import make_script
 from trialstore.storage import SqlStorage
 
 BEGIN = {"postgresql": "BEGIN", "mysql": "START TRANSACTION"}
@@ -28,6 +31,11 @@ OWNER = {
         "ALTER TABLE trial OWNER TO {user}",
     ],
 }
+
+
+def upgrade(config: dict[str, object]) -> None:
+    with SqlStorage({**config, "schema_policy": "update"}):
+        pass
 
 
 @on_servers
@@ -167,6 +175,51 @@ def test_whoever_wants_the_table_meanwhile_gets_it(server_database: Database) ->
             applying.result()
     with SqlStorage({**config, "schema_policy": "verify"}) as storage:
         assert len(storage.experiments) == 0
+
+
+@engines("postgresql")
+@pytest.mark.parametrize("by_script", [True, False])
+def test_whoever_holds_a_table_that_refers_to_ours_and_wants_ours_gets_it(
+    server_database: Database, by_script: bool
+) -> None:
+    """0010 makes foreign keys anew, and the server locks the tables that have them."""
+    config = server_database.config(migration_lock_timeout=600, retry_timeout=600)
+    migrate_to(config, 9)
+    server_database.admin(
+        "CREATE TABLE dba (exp_id VARCHAR(512), trial_id INTEGER, FOREIGN KEY (exp_id, trial_id) REFERENCES trial)"
+    )
+    with server_database.other() as holder, ThreadPoolExecutor(1) as pool:
+        holder("BEGIN")
+        holder("SELECT count(*) FROM dba")
+        if by_script:
+            text = make_script(engine_class("postgresql"), 9).text.replace("'30 s'", "'600 s'")
+            changing = pool.submit(apply_script, "postgresql", config, text)
+        else:
+            changing = pool.submit(upgrade, config)
+        with server_database.other() as viewer:
+            late = time.monotonic() + NOTICED_S
+            while viewer(WAITING["postgresql"]) == [(0,)]:
+                assert time.monotonic() < late, "the migration does not wait"
+        assert holder("SELECT count(*) FROM trial") == [(0,)]
+        holder("COMMIT")
+        changing.result()
+    assert server_database.admin("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == [(0,)]
+    with SqlStorage({**config, "schema_policy": "verify"}) as storage:
+        assert len(storage.experiments) == 0
+
+
+@engines("postgresql")
+def test_a_statement_that_is_undone_gives_no_time_to_wait_for_the_next_one(
+    server_database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = server_database.config(migration_lock_timeout=1)
+    migrate_to(config, 4)
+    monkeypatch.setattr("trialstore.dialects.postgresql.PostgreSQLDialect.take_tables", lambda *_, **__: None)
+    with server_database.other() as holder:
+        holder("BEGIN")
+        holder("SELECT count(*) FROM trial_param")
+        refused(run(config, "apply"), 1, "0005_typed_values, statement 2 of")
+        holder("COMMIT")
 
 
 @engines("postgresql")  # the others name every host, or do not name the connection

@@ -37,7 +37,7 @@ WITHOUT_PLAN: dict[str, set[str]] = {
         *(*_EVERYWHERE, "session_calendar", "session_default_collation", "session_default_order"),
         "session_preserve_identifier_case",
     },
-    "postgresql": {*_EVERYWHERE, "begin_read", "begin_write", "schema_create"},
+    "postgresql": {*_EVERYWHERE, "begin_read", "begin_write", "schema_create", "migration_tables_lock"},
     "mysql": {
         *(*_EVERYWHERE, "begin_read", "begin_write", "migration_timeouts", "migration_key_rules_set"),
         *("session_causal", "session_group_causal", "session_isolation", "session_settings", "snapshot_next"),

@@ -221,6 +221,68 @@ SELECT
     set_config('lock_timeout', :lock_ms, FALSE) AS lock_timeout,
     set_config('statement_timeout', :statement_ms, FALSE) AS statement_timeout;
 
+-- name: migration_tables
+-- returns: one
+-- params: tables text, mode text, wait text, referring text
+-- why: Says to migration_tables_lock, which can take no values, which tables it is to lock (names between commas), how,
+-- why: and for how long it may try; and whether also tables of others whose foreign keys refer to them.
+SELECT
+    set_config('trialstore.tables', :tables, TRUE) AS tables,
+    set_config('trialstore.lock_mode', :mode, TRUE) AS lock_mode,
+    set_config('trialstore.lock_wait', :wait, TRUE) AS lock_wait,
+    set_config('trialstore.referring', :referring, TRUE) AS referring;
+
+-- name: migration_tables_lock
+-- returns: none
+-- params: -
+-- why: Locks all of these tables or none of them. Who holds one of them and wants another that is locked already is let
+-- why: through within the time in which the server calls it a deadlock; then all of it is tried again. A foreign key
+-- why: that refers to a column with a new type is made anew, for which the server locks the other table, too.
+DO $$
+DECLARE
+    late TIMESTAMP WITH TIME ZONE = clock_timestamp() + CAST(current_setting('trialstore.lock_wait') AS INTERVAL);
+    before TEXT = current_setting('lock_timeout');
+    ours TEXT[] = string_to_array(current_setting('trialstore.tables'), ', ');
+    wanted TEXT[] = ours || ARRAY(
+        SELECT DISTINCT CAST(CAST(f.conrelid AS REGCLASS) AS TEXT)
+        FROM pg_catalog.pg_constraint AS f
+        WHERE f.contype = 'f'
+            AND f.confrelid = ANY(CAST(ours AS REGCLASS[]))
+            AND f.conrelid <> ALL(CAST(ours AS REGCLASS[]))
+            AND current_setting('trialstore.referring') = 'on'
+            AND has_table_privilege(f.conrelid, 'UPDATE, DELETE, TRUNCATE')
+    );
+    patience TEXT = (
+        SELECT
+            CAST(
+                greatest(
+                    1,
+                    least(0.8 * CAST(s.setting AS INTEGER), 1000 * extract(EPOCH FROM late - clock_timestamp()))
+                    / cardinality(wanted)
+                ) AS TEXT
+            )
+        FROM pg_catalog.pg_settings AS s
+        WHERE s.name = 'deadlock_timeout'
+    );
+BEGIN
+    LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', patience, TRUE);
+            EXECUTE concat(
+                'LOCK TABLE ', array_to_string(wanted, ', '), ' IN ', current_setting('trialstore.lock_mode'), ' MODE'
+            );
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            IF clock_timestamp() > late THEN
+                RAISE;
+            END IF;
+            PERFORM pg_sleep(0.05 + 0.1 * random());
+        END;
+    END LOOP;
+    PERFORM set_config('lock_timeout', before, TRUE);
+END
+$$ LANGUAGE plpgsql;
+
 -- name: migration_clock
 -- returns: scalar
 -- params: -
