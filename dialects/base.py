@@ -379,7 +379,8 @@ class Dialect(ABC):
     def check_migration(self, session: StatementRunner) -> None:  # noqa: B027 - of most engines, nothing is to be said
         """Called under the migration lock before anything is written, where something is to be.
 
-        Raises MigrationError where the server is set up so that it would refuse a migration half-way.
+        Raises MigrationError where the server is set up so that it would refuse a migration half-way, PermissionDenied
+        where it is read-only.
         """
 
     def migration_settings(self, session: StatementRunner) -> AbstractContextManager[None]:

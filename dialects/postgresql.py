@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from .base import DriverError, Option, Server, SessionStep, StatementRunner
-from .errors import ErrorKind, QueryError
+from .errors import ErrorKind, PermissionDenied, QueryError
 from .postgresql_columns import PostgreSQLColumns
 from .postgresql_login import check_query, login_arguments
 from .postgresql_schema import Candidate, check_name, check_usable, choose
@@ -61,13 +61,17 @@ _KINDS = {
     "57P05": ErrorKind.DISCONNECTED,  # idle_session_timeout
 }
 
+_READ_ONLY = "25006"
 _NO_SCHEMA = (
     "Check 'search_path', and that the user has the right USAGE on a schema that it names (and CREATE to make tables)."
 )
 
 _HINTS = {
     "3F000": _NO_SCHEMA,
-    "25006": f"If it is a standby, name the primary, or both in 'hosts'. {ASK_FOR_RIGHTS}",
+    _READ_ONLY: (
+        "If it is a standby, name the primary, or both in 'hosts'. If 'default_transaction_read_only' is on for this "
+        "user, the database or the server: turn it off for this user (ALTER ROLE … SET)."
+    ),
     "53300": TOO_MANY,
     "57014": "Someone ended the statement, or it ran into 'statement_timeout' (of role, database or server).",
 }
@@ -320,6 +324,13 @@ class PostgreSQLDialect(ServerDialect):
                 session.rollback()
             else:
                 return
+
+    def check_migration(self, session: StatementRunner) -> None:
+        # Of several hosts another one may take the change: the server's own refusal leads there.
+        if not self.hosts and (why := session.scalar("migration_read_only")):
+            error = PermissionDenied(f"{why}: nothing was changed.", _HINTS[_READ_ONLY], ErrorKind.PERMISSION)
+            error.code = _READ_ONLY
+            raise error
 
     def take_tables(self, session: StatementRunner, tables: Sequence[str], mode: str, *, referring: bool) -> None:
         wait = f"{max(1, round(self.table_wait(session) * 1000))} ms"

@@ -6,6 +6,7 @@ gone or there for the next. What others have, and which step a server refuses fo
 `schema_hindrances` says it in rows of
 
     hinders       table, sequence, index: none can be made of the name `table_name`; name: none of the three
+                  add: the table cannot get a column `part`
                   change: no column `part` of the table can get another type (all columns, where `part` is NULL)
                   key: the key `part` of the table cannot be dropped
                   alter: the table cannot be altered; instant: it cannot be altered at once
@@ -16,6 +17,7 @@ gone or there for the next. What others have, and which step a server refuses fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -27,11 +29,12 @@ from .lint import load_rules
 from .reading import Syntax, read_sql
 from .session import Session
 from .steps import Action, Step
-from .structure import COLUMN, FOREIGN, INDEX, INVALID, INVISIBLE, Fact, expected_facts, read_facts
+from .structure import COLUMN, FOREIGN, INDEX, INVALID, INVISIBLE, UNIQUE, Fact, expected_facts, read_facts
 from .touching import Does, Thing, Touch, is_instant, touches
 
 PRIMARY = "primary key"
 _NAMED = ("table", "sequence", "index", "name")
+_SEQUENCE = re.compile(r"\bnextval\('(\w+)'")
 _NAMES = (
     "Give what was renamed its old name again, and move what has a name of ours out of the way; 'trialstore schema "
     "verify' lists all differences."
@@ -100,7 +103,7 @@ def obstacles(session: Session, folder: str | Path, to_do: Sequence[Step]) -> li
     found: dict[str, Obstacle] = {}
     for step in to_do:
         version = step.migration.version
-        look.before = expected_facts(folder, version - 1)
+        look.before, look.after = (expected_facts(folder, number) for number in (version - 1, version))
         touched, instant = _read(step.migration.statements[step.number - 1], syntax)
         for what, foreign in look.at(touched, _columns(folder, version), instant=instant):
             # Of a statement that may have been carried out, nobody knows what it still needs.
@@ -147,6 +150,8 @@ class _Look:
         self.hindrances = hindrances
         self.before: frozenset[Fact] = frozenset()
         """What the migrations before the statement's yield."""
+        self.after: frozenset[Fact] = frozenset()
+        """The same, with the statement's own."""
         self.made: set[str] = set()
         """Tables that a statement has made: nobody else has been at them."""
 
@@ -160,6 +165,8 @@ class _Look:
     def _at(self, touch: Touch, yields: Mapping[tuple[str, str], Fact], *, instant: bool) -> Said:
         if touch.thing in (Thing.TABLE, Thing.SEQUENCE) and touch.does is Does.ADDS:
             yield from self._new(touch.thing.value, touch.table)
+            if touch.thing is Thing.TABLE:
+                yield from self._named_by_server(touch.table)
             self.made.add(touch.table)
         elif touch.table in self.made:
             if touch.thing is Thing.INDEX and touch.does is Does.ADDS and touch.name:
@@ -176,6 +183,16 @@ class _Look:
     def _new(self, kind: str, name: str) -> Said:
         if one := self.taken.get((kind, name)) or self.taken.get(("name", name)):
             yield f"{_a(one.kind)} {one.name} is there, and {_a(kind)} of that name is to be made", False
+
+    def _named_by_server(self, table: str) -> Said:
+        """What comes with a new table under a name that the server chooses: another one, if that is taken."""
+        for fact in sorted(self.after):
+            if fact.table.upper() != table:
+                continue
+            if fact.kind in (PRIMARY, UNIQUE) and fact.name:
+                yield from self._new("index", fact.name.upper())
+            elif fact.kind == COLUMN and (match := _SEQUENCE.search(fact.detail)):
+                yield from self._new("sequence", match[1].upper())
 
     def _altered(self, touch: Touch, *, instant: bool) -> Said:
         if touch.does is Does.CHANGES:
@@ -195,8 +212,9 @@ class _Look:
             return
         key, table = (touch.table, touch.name), self.tables[touch.table]
         if touch.does is Does.ADDS:
-            if key in self.columns:
-                yield f"there is a column {table}.{touch.name.lower()} already", False
+            there = [f"{table}.{touch.name.lower()}"] if key in self.columns else []
+            there += [one.name for one in self.hindrances if (one.hinders, one.table, one.part) == ("add", *key)]
+            yield from ((f"there is a column {name} already", False) for name in there)
             self.columns[key] = yields.get(key, Fact(table, COLUMN, touch.name.lower()))
         elif key not in self.columns:
             yield f"there is no column {table}.{touch.name.lower()}", False

@@ -53,16 +53,22 @@ $$;
 -- or if there are none yet, the first that this user may use.
 DO $$
 DECLARE
-    candidates JSON = (
+    path pg_catalog.text = pg_catalog.current_setting('search_path');
+    candidates pg_catalog.json = (
 -- text: session_candidates
     );
-    holding TEXT[] = ARRAY(
+    holding pg_catalog.text[];
+    chosen pg_catalog.text;
+BEGIN
+    -- From here on nothing of others can be meant.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', TRUE);
+    holding = ARRAY(
         SELECT DISTINCT c ->> 'name'
         FROM json_array_elements(candidates) AS c
         WHERE CAST(c ->> 'holds' AS BOOLEAN)
             AND CAST(c ->> 'usable' AS BOOLEAN)
     );
-    chosen TEXT = (
+    chosen = (
         SELECT c.value ->> 'name'
         FROM json_array_elements(candidates) WITH ORDINALITY AS c (value, position)
         WHERE CAST(c.value ->> 'exists' AS BOOLEAN)
@@ -75,7 +81,6 @@ DECLARE
             c.position
         LIMIT 1
     );
-BEGIN
     IF cardinality(holding) > 1 THEN
         RAISE EXCEPTION USING MESSAGE = concat(
             'Nothing was changed: several schemas hold tables of an experiment store (', array_to_string(holding, ', '),
@@ -84,7 +89,7 @@ BEGIN
     END IF;
     IF chosen IS NULL THEN
         RAISE EXCEPTION USING MESSAGE = concat(
-            'Nothing was changed: search_path names no schema that is there, but ', current_setting('search_path')
+            'Nothing was changed: search_path names no schema that is there, but ', path
         );
     END IF;
     IF NOT has_schema_privilege(chosen, 'USAGE') THEN

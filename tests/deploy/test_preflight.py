@@ -30,6 +30,20 @@ class Case:
 
 
 FUNCTION = "CREATE FUNCTION dba() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+
+
+def partitioned(by: str) -> tuple[str, str]:
+    """An administrator's own partitions of the telemetry; what was there is kept aside."""
+    return (
+        "ALTER TABLE trial_telemetry RENAME TO kept",
+        (
+            "CREATE TABLE trial_telemetry (exp_id VARCHAR(512) NOT NULL, trial_id INTEGER NOT NULL,"
+            " ts TIMESTAMP WITH TIME ZONE NOT NULL, metric_id VARCHAR(512) NOT NULL, metric_value TEXT,"
+            f" value_type CHAR(1)) PARTITION BY {by}"
+        ),
+    )
+
+
 KEY_OF_STATUS = "trial_status_exp_id_trial_id_ts_key"
 TEXT = "varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
 CASES: dict[str, dict[str, Case]] = {
@@ -75,6 +89,64 @@ CASES: dict[str, dict[str, Case]] = {
             ("CREATE TABLE dba (one trial, many experiment[])",),
             ("column dba.one depends on column trial.exp_id", "column dba.many depends on column experiment.exp_id"),
             ("DROP TABLE dba",),
+        ),
+        "columns of types that hold rows": Case(
+            9,
+            (
+                "CREATE DOMAIN part AS trial",
+                "CREATE TYPE whole AS (parts part[])",
+                "CREATE TABLE dba (one part, another whole)",
+            ),
+            ("column dba.one depends on column trial.exp_id", "column dba.another depends on column trial.exp_id"),
+            ("DROP TABLE dba",),
+        ),
+        "partition key": Case(
+            9,
+            (
+                *partitioned("HASH (lower(exp_id), metric_id)"),
+                "CREATE TABLE dba PARTITION OF trial_telemetry FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+            ),
+            (
+                "the partition key of trial_telemetry depends on column trial_telemetry.exp_id",
+                "the partition key of trial_telemetry depends on column trial_telemetry.metric_id",
+            ),
+            ("DROP TABLE trial_telemetry", "ALTER TABLE kept RENAME TO trial_telemetry"),
+        ),
+        "view of a partition": Case(
+            9,
+            (
+                *partitioned("RANGE (ts)"),
+                "CREATE TABLE part PARTITION OF trial_telemetry DEFAULT",
+                "CREATE VIEW dba AS SELECT metric_id FROM part",
+            ),
+            ("view public.dba depends on column trial_telemetry.metric_id (0010_exact_comparison, statement 8 of 9)",),
+            ("DROP VIEW dba", "DROP TABLE trial_telemetry", "ALTER TABLE kept RENAME TO trial_telemetry"),
+        ),
+        "inherited column": Case(
+            9,
+            ("CREATE TABLE dba (exp_id VARCHAR(512) NOT NULL)", "ALTER TABLE trial INHERIT dba"),
+            ("the table dba depends on column trial.exp_id (0010_exact_comparison, statement 4 of 9)",),
+            ("ALTER TABLE trial NO INHERIT dba",),
+        ),
+        "column of a table that inherits": Case(
+            10,
+            ("CREATE TABLE dba (lease_ends INTEGER) INHERITS (trial)",),
+            ("there is a column dba.lease_ends already (0011_leases, statement 1 of 1)",),
+            ("DROP TABLE dba",),
+        ),
+        "names that the server gives": Case(
+            12,
+            (
+                "CREATE SEQUENCE context_context_id_seq",
+                "CREATE TABLE dba (number INTEGER CONSTRAINT context_pkey PRIMARY KEY)",
+                "CREATE VIEW context_context_hash_key AS SELECT 1 AS one",
+            ),
+            (
+                "a sequence context_context_id_seq is there, and a sequence of that name is to be made",
+                "an index context_pkey is there, and an index of that name is to be made",
+                "a view context_context_hash_key is there, and an index of that name is to be made",
+            ),
+            ("DROP SEQUENCE context_context_id_seq", "DROP TABLE dba", "DROP VIEW context_context_hash_key"),
         ),
         "foreign key to a unique key": Case(
             6,

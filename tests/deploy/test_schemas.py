@@ -318,6 +318,45 @@ def test_views_and_tables_of_others_do_not_shadow_ours(server_database: Database
     ok(run(config, "verify", "--strict"))
 
 
+SHADOWS = (
+    "FUNCTION {0}.set_config(TEXT, TEXT, BOOLEAN) RETURNS TEXT LANGUAGE SQL AS $$ SELECT $1 $$",
+    "FUNCTION {0}.current_setting(TEXT) RETURNS TEXT LANGUAGE SQL AS $$ SELECT $1 $$",
+    "FUNCTION {0}.current_setting(TEXT, BOOLEAN) RETURNS TEXT LANGUAGE SQL AS $$ SELECT $1 $$",
+    "FUNCTION {0}.quote_ident(TEXT) RETURNS TEXT LANGUAGE SQL AS $$ SELECT 'pg_temp'::pg_catalog.text $$",
+    "FUNCTION {0}.has_schema_privilege(OID, TEXT) RETURNS BOOLEAN LANGUAGE SQL AS $$ SELECT FALSE $$",
+    "FUNCTION {0}.concat(TEXT, TEXT) RETURNS TEXT LANGUAGE SQL AS $$ SELECT $1 $$",
+    "FUNCTION {0}.never(NAME, TEXT) RETURNS BOOLEAN LANGUAGE SQL AS $$ SELECT FALSE $$",
+    "FUNCTION {0}.never(TEXT, TEXT) RETURNS BOOLEAN LANGUAGE SQL AS $$ SELECT FALSE $$",
+    "FUNCTION {0}.never(OID, OID) RETURNS BOOLEAN LANGUAGE SQL AS $$ SELECT FALSE $$",
+    "OPERATOR {0}.= (LEFTARG = NAME, RIGHTARG = TEXT, PROCEDURE = {0}.never)",
+    "OPERATOR {0}.= (LEFTARG = TEXT, RIGHTARG = TEXT, PROCEDURE = {0}.never)",
+    "OPERATOR {0}.= (LEFTARG = OID, RIGHTARG = OID, PROCEDURE = {0}.never)",
+    "DOMAIN {0}.text AS INTEGER",
+    "DOMAIN {0}.json AS INTEGER",
+)
+
+
+@on_postgresql
+@pytest.mark.parametrize("by_script", [False, True])
+def test_functions_operators_and_types_of_others_do_not_stand_for_the_servers(
+    server_database: Database, run: Run, by_script: bool
+) -> None:
+    config = server_database.config()
+    migrate_to(config, 5)
+    server_database.admin("CREATE SCHEMA other")
+    for shadow in SHADOWS:
+        server_database.admin(f"CREATE {shadow.format('other')}")
+    server_database.admin(f"ALTER DATABASE {server_database.name} SET search_path = other, pg_catalog, public")
+    if by_script:
+        done = apply_script("postgresql", config, make_script(engine_class("postgresql"), 5).text)
+        assert (done.code, done.errors) == (0, "")
+    else:
+        ok(run(config, "apply"))
+    ok(run(config, "verify", "--strict"))
+    store(config)
+    assert table_count(server_database) == {"public": TABLES}
+
+
 @pytest.mark.engine("postgresql")
 def test_a_database_in_recovery_is_named_and_left_alone(run: Run) -> None:
     pair = standby.require()
@@ -339,6 +378,19 @@ def test_a_database_in_recovery_is_named_and_left_alone(run: Run) -> None:
         ok(run(config, "verify", "--strict"))
     finally:
         pair.primary.drop_database(name)
+
+
+@on_postgresql
+def test_a_user_whose_transactions_are_read_only_is_told_which_setting_it_is(
+    server_database: Database, run: Run
+) -> None:
+    config = server_database.config()
+    migrate_to(config, 5)
+    before = snapshot(config)
+    server_database.admin(f"ALTER DATABASE {server_database.name} SET default_transaction_read_only = on")
+    ok(run(config, "status"), 3)
+    refused(run(config, "apply"), 1, "default_transaction_read_only", "nothing was changed")
+    assert snapshot(config) == before
 
 
 @engines("mysql")

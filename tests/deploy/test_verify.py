@@ -158,6 +158,20 @@ DRIFTS: dict[str, dict[str, Drift]] = {
         "unlogged table": Drift(
             "extra: storage of trial_telemetry (unlogged)", statement="ALTER TABLE trial_telemetry SET UNLOGGED"
         ),
+        "rows of another table": Drift(
+            "extra: inheritance of trial (dba)",
+            statement="CREATE TABLE dba () INHERITS (trial)",
+            also=("extra: table dba",),
+        ),
+        "collation of the same name": Drift(
+            column(
+                "trial_lineage.source_exp_id",
+                "character varying(512) not null collate C",
+                "character varying(512) not null collate public.C",
+            ),
+            statement='CREATE COLLATION "C" FROM "POSIX"; '
+            'ALTER TABLE trial_lineage ALTER COLUMN source_exp_id TYPE VARCHAR(512) COLLATE public."C"',
+        ),
         "partial index": Drift(
             f"different: {NO_INDEX.removeprefix('missing: ')}: expected , found where (trial_id > 0)",
             statement=f"DROP INDEX ix_trial_due; CREATE INDEX ix_trial_due ON trial {DUE} WHERE trial_id > 0",

@@ -18,7 +18,16 @@ SELECT
     CAST(t.relname AS TEXT) AS table_name, CAST(c.attname AS TEXT) AS column_name,
     format_type(c.atttypid, c.atttypmod) AS data_type, NOT c.attnotnull AS is_nullable,
     CASE WHEN c.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS column_default,
-    CASE WHEN c.attcollation <> y.typcollation THEN CAST(o.collname AS TEXT) END AS collation_name,
+    CASE
+        WHEN c.attcollation <> y.typcollation
+            THEN concat(
+                CASE
+                    WHEN o.collnamespace <> CAST('pg_catalog' AS REGNAMESPACE)
+                        THEN concat(CAST(o.collnamespace AS REGNAMESPACE), '.')
+                END,
+                o.collname
+            )
+    END AS collation_name,
     concat(
         CASE WHEN c.attgenerated <> '' THEN concat('generated as ', pg_get_expr(d.adbin, d.adrelid)) END,
         CASE WHEN c.attidentity <> '' THEN 'generated as identity' END
@@ -62,7 +71,17 @@ SELECT
     concat(CASE WHEN i.indisunique AND f.oid IS NULL THEN 'index ' END, x.relname) AS lasting_name, k.position,
     concat(
         pg_get_indexdef(i.indexrelid, CAST(k.position AS INTEGER), TRUE),
-        CASE WHEN i.indcollation[k.position - 1] <> c.attcollation THEN concat(' collate ', l.collname) END,
+        CASE
+            WHEN i.indcollation[k.position - 1] <> c.attcollation
+                THEN concat(
+                    ' collate ',
+                    CASE
+                        WHEN l.collnamespace <> CAST('pg_catalog' AS REGNAMESPACE)
+                            THEN concat(CAST(l.collnamespace AS REGNAMESPACE), '.')
+                    END,
+                    l.collname
+                )
+        END,
         CASE WHEN NOT o.opcdefault THEN concat(' ', o.opcname) END,
         CASE i.indoption[k.position - 1]
             WHEN 1 THEN ' desc nulls last' WHEN 2 THEN ' nulls first' WHEN 3 THEN ' desc'
@@ -149,7 +168,8 @@ ORDER BY 1, 2, 3, 5;
 -- returns: many
 -- params: -
 -- why: What no migration makes, and what decides which rows a table takes or shows, or whether it keeps them: checks,
--- why: triggers, rules, policies, row-level security, tables that a crash empties.
+-- why: triggers, rules, policies, row-level security, tables that a crash empties, tables whose rows show among ours
+-- why: since they inherit from them.
 SELECT
     CAST(t.relname AS TEXT) AS table_name, r.kind, CAST(r.name AS TEXT) AS name, r.detail,
     CASE WHEN r.kind = 'check constraint' THEN CAST(r.name AS TEXT) END AS lasting_name
@@ -182,6 +202,11 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT 'storage', 'unlogged', NULL
     WHERE t.relpersistence = 'u'
+    UNION ALL
+    SELECT 'inheritance', CAST(CAST(h.inhrelid AS REGCLASS) AS TEXT), NULL
+    FROM pg_catalog.pg_inherits AS h
+    WHERE h.inhparent = t.oid
+        AND t.relkind = 'r'
 ) AS r
 WHERE n.nspname = current_schema()
     AND t.relkind IN ('r', 'p')

@@ -24,25 +24,26 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 -- why: carries TimeZone, DateStyle and standard_conforming_strings over to its server connections. If a pooler stands
 -- why: between, the server's process id differs from the one that the driver knows.
 SELECT
-    pg_backend_pid() AS server_pid,
-    set_config('TimeZone', 'UTC', FALSE) AS time_zone,
-    set_config('DateStyle', 'ISO, YMD', FALSE) AS date_style,
-    set_config('IntervalStyle', 'postgres', FALSE) AS interval_style,
-    set_config('standard_conforming_strings', 'on', FALSE) AS standard_strings,
-    set_config('extra_float_digits', '1', FALSE) AS float_digits,
-    set_config('bytea_output', 'hex', FALSE) AS bytes_as,
-    set_config('array_nulls', 'on', FALSE) AS array_nulls,
-    set_config('transform_null_equals', 'off', FALSE) AS null_equals,
-    set_config('quote_all_identifiers', 'off', FALSE) AS quoted_names,
-    set_config('plan_cache_mode', 'auto', FALSE) AS plan_cache,
-    set_config('client_min_messages', 'warning', FALSE) AS least_message,
-    set_config('exit_on_error', 'off', FALSE) AS ends,
+    pg_catalog.pg_backend_pid() AS server_pid,
+    pg_catalog.set_config('TimeZone', 'UTC', FALSE) AS time_zone,
+    pg_catalog.set_config('DateStyle', 'ISO, YMD', FALSE) AS date_style,
+    pg_catalog.set_config('IntervalStyle', 'postgres', FALSE) AS interval_style,
+    pg_catalog.set_config('standard_conforming_strings', 'on', FALSE) AS standard_strings,
+    pg_catalog.set_config('extra_float_digits', '1', FALSE) AS float_digits,
+    pg_catalog.set_config('bytea_output', 'hex', FALSE) AS bytes_as,
+    pg_catalog.set_config('array_nulls', 'on', FALSE) AS array_nulls,
+    pg_catalog.set_config('transform_null_equals', 'off', FALSE) AS null_equals,
+    pg_catalog.set_config('quote_all_identifiers', 'off', FALSE) AS quoted_names,
+    pg_catalog.set_config('plan_cache_mode', 'auto', FALSE) AS plan_cache,
+    pg_catalog.set_config('client_min_messages', 'warning', FALSE) AS least_message,
+    pg_catalog.set_config('exit_on_error', 'off', FALSE) AS ends,
     CASE
-        WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', FALSE)
+        WHEN pg_catalog.texteq(pg_catalog.current_setting('synchronous_commit'), 'off')
+            THEN pg_catalog.set_config('synchronous_commit', 'on', FALSE)
     END AS commits,
     CASE
-        WHEN current_setting('session_replication_role') <> 'origin'
-            THEN set_config('session_replication_role', 'origin', FALSE)
+        WHEN pg_catalog.textne(pg_catalog.current_setting('session_replication_role'), 'origin')
+            THEN pg_catalog.set_config('session_replication_role', 'origin', FALSE)
     END AS triggers;
 
 -- name: session_candidates
@@ -50,21 +51,26 @@ SELECT
 -- params: -
 -- why: The schemas that search_path names, in its order, those included that are not there or that this user may not
 -- why: use, and whether each holds tables of an experiment store: of names that no other application is likely to have.
+-- why: Functions, types and operators are named with their schema, as in all that runs up to session_schema: others
+-- why: may have some of the same name in a schema that search_path has first.
 SELECT
-    json_agg(
-        json_build_object(
+    pg_catalog.json_agg(
+        pg_catalog.json_build_object(
             'name', f.name,
             'exists', n.oid IS NOT NULL,
-            'usable', coalesce(has_schema_privilege(n.oid, 'USAGE'), FALSE),
+            'usable', coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), FALSE),
             'holds', EXISTS (
                 SELECT 1
                 FROM pg_catalog.pg_class AS t
-                WHERE t.relnamespace = n.oid
-                    AND t.relkind IN ('r', 'p')
-                    AND t.relname IN (
-                        'trialstore_schema', 'config_param', 'trial_param', 'trial_status', 'trial_result',
-                        'trial_telemetry'
-                    )
+                WHERE t.relnamespace OPERATOR (pg_catalog.=) n.oid
+                    AND (pg_catalog.chareq(t.relkind, 'r') OR pg_catalog.chareq(t.relkind, 'p'))
+                    AND pg_catalog.array_position(
+                        CAST(
+                            '{trialstore_schema,config_param,trial_param,trial_status,trial_result,trial_telemetry}'
+                            AS PG_CATALOG.TEXT[]
+                        ),
+                        CAST(t.relname AS PG_CATALOG.TEXT)
+                    ) IS NOT NULL
             )
         )
         ORDER BY f.position
@@ -73,15 +79,20 @@ FROM (
     SELECT
         w.position,
         CASE
-            WHEN w.words[1] IN ('"$user"', '$user') THEN CAST(current_user AS TEXT)
-            WHEN left(w.words[1], 1) = '"' THEN replace(substr(w.words[1], 2, length(w.words[1]) - 2), '""', '"')
-            ELSE lower(w.words[1])
+            WHEN pg_catalog.btrim(w.words[1], '"') OPERATOR (pg_catalog.=) '$user'
+                THEN CAST(current_user AS PG_CATALOG.TEXT)
+            WHEN pg_catalog.left(w.words[1], 1) OPERATOR (pg_catalog.=) '"'
+                THEN pg_catalog.replace(
+                    pg_catalog.substr(w.words[1], 2, pg_catalog.int4mi(pg_catalog.length(w.words[1]), 2)), '""', '"'
+                )
+            ELSE pg_catalog.lower(w.words[1])
         END AS name
-    FROM regexp_matches(current_setting('search_path'), '("([^"]|"")*"|[^",\s]+)', 'g')
-        WITH ORDINALITY AS w (words, position)
+    FROM pg_catalog.regexp_matches(
+        pg_catalog.current_setting('search_path'), '("([^"]|"")*"|[^",\s]+)', 'g'
+    ) WITH ORDINALITY AS w (words, position)
 ) AS f
 LEFT JOIN pg_catalog.pg_namespace AS n
-    ON n.nspname = f.name;
+    ON n.nspname OPERATOR (pg_catalog.=) f.name;
 
 -- name: session_schema
 -- returns: one
@@ -91,12 +102,14 @@ LEFT JOIN pg_catalog.pg_namespace AS n
 -- why: there is no such schema. And no write waits for another one for ever.
 SELECT
     (
-        SELECT has_schema_privilege(n.oid, 'USAGE')
+        SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
         FROM pg_catalog.pg_namespace AS n
-        WHERE n.nspname = CAST(:schema AS TEXT)
+        WHERE n.nspname OPERATOR (pg_catalog.=) CAST(:schema AS PG_CATALOG.TEXT)
     ) AS usable,
-    set_config('search_path', concat(quote_ident(CAST(:schema AS TEXT)), ', pg_temp'), FALSE) AS names,
-    set_config('lock_timeout', :milliseconds, FALSE) AS lock_timeout;
+    pg_catalog.set_config(
+        'search_path', pg_catalog.concat(pg_catalog.quote_ident(CAST(:schema AS PG_CATALOG.TEXT)), ', pg_temp'), FALSE
+    ) AS names,
+    pg_catalog.set_config('lock_timeout', :milliseconds, FALSE) AS lock_timeout;
 
 -- name: session_schema_once
 -- returns: one
@@ -105,11 +118,13 @@ SELECT
 -- why: pooler, which shares its sessions, other clients would get it too.
 SELECT
     (
-        SELECT has_schema_privilege(n.oid, 'USAGE')
+        SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
         FROM pg_catalog.pg_namespace AS n
-        WHERE n.nspname = CAST(:schema AS TEXT)
+        WHERE n.nspname OPERATOR (pg_catalog.=) CAST(:schema AS PG_CATALOG.TEXT)
     ) AS usable,
-    set_config('search_path', concat(quote_ident(CAST(:schema AS TEXT)), ', pg_temp'), TRUE) AS names;
+    pg_catalog.set_config(
+        'search_path', pg_catalog.concat(pg_catalog.quote_ident(CAST(:schema AS PG_CATALOG.TEXT)), ', pg_temp'), TRUE
+    ) AS names;
 
 -- name: transaction_settings
 -- returns: one
@@ -118,22 +133,25 @@ SELECT
 -- why: session_settings that writes depend on and a pooler does not carry over.
 SELECT
     (
-        SELECT has_schema_privilege(n.oid, 'USAGE')
+        SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
         FROM pg_catalog.pg_namespace AS n
-        WHERE n.nspname = CAST(:schema AS TEXT)
+        WHERE n.nspname OPERATOR (pg_catalog.=) CAST(:schema AS PG_CATALOG.TEXT)
     ) AS usable,
-    set_config('search_path', concat(quote_ident(CAST(:schema AS TEXT)), ', pg_temp'), TRUE) AS names,
-    set_config('lock_timeout', :milliseconds, TRUE) AS lock_timeout,
-    set_config('extra_float_digits', '1', TRUE) AS float_digits,
-    set_config('array_nulls', 'on', TRUE) AS array_nulls,
-    set_config('transform_null_equals', 'off', TRUE) AS null_equals,
-    set_config('exit_on_error', 'off', TRUE) AS ends,
+    pg_catalog.set_config(
+        'search_path', pg_catalog.concat(pg_catalog.quote_ident(CAST(:schema AS PG_CATALOG.TEXT)), ', pg_temp'), TRUE
+    ) AS names,
+    pg_catalog.set_config('lock_timeout', :milliseconds, TRUE) AS lock_timeout,
+    pg_catalog.set_config('extra_float_digits', '1', TRUE) AS float_digits,
+    pg_catalog.set_config('array_nulls', 'on', TRUE) AS array_nulls,
+    pg_catalog.set_config('transform_null_equals', 'off', TRUE) AS null_equals,
+    pg_catalog.set_config('exit_on_error', 'off', TRUE) AS ends,
     CASE
-        WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', TRUE)
+        WHEN pg_catalog.texteq(pg_catalog.current_setting('synchronous_commit'), 'off')
+            THEN pg_catalog.set_config('synchronous_commit', 'on', TRUE)
     END AS commits,
     CASE
-        WHEN current_setting('session_replication_role') <> 'origin'
-            THEN set_config('session_replication_role', 'origin', TRUE)
+        WHEN pg_catalog.textne(pg_catalog.current_setting('session_replication_role'), 'origin')
+            THEN pg_catalog.set_config('session_replication_role', 'origin', TRUE)
     END AS triggers;
 
 -- name: schema_name
@@ -221,6 +239,17 @@ SELECT
     set_config('lock_timeout', :lock_ms, FALSE) AS lock_timeout,
     set_config('statement_timeout', :statement_ms, FALSE) AS statement_timeout;
 
+-- name: migration_read_only
+-- returns: scalar
+-- params: -
+-- why: Whether the server would refuse each change, and why; NULL where it would not. Asked before anything is tried.
+SELECT
+    CASE
+        WHEN pg_is_in_recovery() THEN 'The server is a standby (in recovery), and so read-only'
+        WHEN current_setting('transaction_read_only') = 'on'
+            THEN 'Transactions of this user are read-only (default_transaction_read_only is on)'
+    END AS why;
+
 -- name: migration_tables
 -- returns: one
 -- params: tables text, mode text, wait text, referring text
@@ -250,7 +279,7 @@ DECLARE
             AND f.confrelid = ANY(CAST(ours AS REGCLASS[]))
             AND f.conrelid <> ALL(CAST(ours AS REGCLASS[]))
             AND current_setting('trialstore.referring') = 'on'
-            AND has_table_privilege(f.conrelid, 'UPDATE, DELETE, TRUNCATE')
+            AND has_table_privilege(f.conrelid, 'UPDATE')
     );
     patience TEXT = (
         SELECT
