@@ -46,7 +46,7 @@ def test_what_was_done_before_it_stopped_stays_and_a_script_from_there_goes_on(
     with bare(config) as storage:
         assert [row[:2] for row in history(storage)] == [(version, "done") for version in range(1, 9)]
     done = apply_script("postgresql", config, script("postgresql", 4))
-    assert "Nothing was changed: this script is for a database at version 4" in done.errors
+    assert "Nothing was changed: the script is for version 4" in done.errors
     server_database.admin("DROP TABLE trial_lineage")
     done = apply_script("postgresql", config, script("postgresql", 8))
     assert (done.code, done.errors) == (0, "")
