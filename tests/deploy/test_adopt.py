@@ -254,15 +254,24 @@ def test_a_lost_history_is_recorded_again(engine: str, empty: Config, version: i
     assert "nothing to adopt" in ok(run(empty, "adopt"))
 
 
+def newest_built(engine: str) -> int:
+    """The newest version that differs in structure from the one before, on this engine: no look can tell those after
+    it, which do nothing there, and applying them is free."""
+    return max(one.version for one in load_migrations(f"{engine}/migrations") if not one.nothing)
+
+
 @pytest.mark.parametrize("lost", ["= 1", "= 7", "IN (3, 4, 9)", "> 8"])
-def test_rows_that_the_history_lost_are_recorded_again(empty: Config, lost: str, run: Run) -> None:
+def test_rows_that_the_history_lost_are_recorded_again(engine: str, empty: Config, lost: str, run: Run) -> None:
     migrate_to(empty, NEWEST)
     change(empty, f"DELETE FROM trialstore_schema WHERE version {lost}")
     if ">" not in lost:
         refused(run(empty, "apply"), 4, "lacks version", "'trialstore schema adopt'")
     ok(run(empty, "adopt"))
     with bare(empty) as storage:
-        assert [row[0] for row in history(storage)] == list(range(1, NEWEST + 1))
+        found = [row[0] for row in history(storage)]
+    assert found == list(range(1, len(found) + 1))
+    assert len(found) >= newest_built(engine)
+    ok(run(empty, "apply"))
     assert "up to date" in ok(run(empty, "status"))
 
 
@@ -312,6 +321,7 @@ def test_a_lost_history_is_recorded_again_beside_the_mark_of_another(empty: Conf
     change(empty, *MARKS["of another application"], "DROP TABLE trialstore_schema")
     refused(run(empty, "apply"), 4, "alembic_version", "'trialstore schema adopt'")
     ok(run(empty, "adopt"))
+    ok(run(empty, "apply"))
     assert "up to date" in ok(run(empty, "status"))
 
 
