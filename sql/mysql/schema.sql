@@ -1,5 +1,5 @@
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
--- What a database looks like at schema version 0014.
+-- What a database looks like at schema version 0013.
 
 CREATE TABLE config (
     config_id INT NOT NULL AUTO_INCREMENT,

@@ -1,5 +1,5 @@
 -- Generated from the migrations of this folder; do not edit. The test suite compares it with what the migrations yield.
--- What a database looks like at schema version 0014.
+-- What a database looks like at schema version 0013.
 
 CREATE TABLE config (
     config_id SERIAL NOT NULL,
@@ -161,4 +161,4 @@ CREATE TABLE trialstore_schema (
 
 CREATE INDEX ix_trial_config ON trial USING btree (config_id, exp_id, trial_id);
 
-CREATE INDEX ix_trial_open ON trial USING btree (status, exp_id, ts_start, trial_id) WHERE (ts_end IS NULL);
+CREATE INDEX ix_trial_due ON trial USING btree (exp_id, status, ts_start, trial_id);

@@ -1,13 +1,10 @@
 -- name: trial_last_id
 -- returns: scalar
 -- params: exp_id text
--- why: The greatest trial id of an experiment, if there is one. Not max(): where nothing is known of a table, engines
--- why: may read all trials for that, instead of the last entry of the primary key.
-SELECT trial_id
+-- why: The greatest trial id of an experiment, or NULL; read from the end of the primary key.
+SELECT max(trial_id) AS trial_id
 FROM trial
-WHERE exp_id = :exp_id
-ORDER BY trial_id DESC
-LIMIT 1;
+WHERE exp_id = :exp_id;
 
 -- name: trial_insert
 -- returns: count
@@ -101,12 +98,11 @@ FOR UPDATE;
 -- params: exp_id text, trial_id int, ts_start time, status text RUNNING, fence int
 -- why: Changes the status of a trial that is neither running nor completed, and that no other claim holds; 0 rows
 -- why: otherwise.
--- why: CASE hides from planners that ix_trial_open has the trial too: it is to be found by the primary key.
 UPDATE trial
 SET status = :status, ts_start = :ts_start
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id
-    AND CASE WHEN ts_end IS NULL THEN 0 ELSE 1 END = 0
+    AND ts_end IS NULL
     AND status NOT IN ('RUNNING', 'SUCCEEDED', 'CANCELED', 'FAILED', 'TIMED_OUT')
     AND CASE WHEN lease_ends IS NULL THEN 0 ELSE lease_fence END = :fence;
 
@@ -114,12 +110,11 @@ WHERE exp_id = :exp_id
 -- returns: count
 -- params: exp_id text, trial_id int, ts_end time, status text RUNNING, fence int
 -- why: Completes a trial once, and ends its lease; 0 rows when it is completed already, or another claim holds it.
--- why: CASE hides from planners that ix_trial_open has the trial too: it is to be found by the primary key.
 UPDATE trial
 SET status = :status, ts_end = :ts_end, lease_ends = NULL
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id
-    AND CASE WHEN ts_end IS NULL THEN 0 ELSE 1 END = 0
+    AND ts_end IS NULL
     AND status NOT IN ('SUCCEEDED', 'CANCELED', 'FAILED', 'TIMED_OUT')
     AND CASE WHEN lease_ends IS NULL THEN 0 ELSE lease_fence END = :fence;
 
@@ -169,10 +164,8 @@ WHERE exp_id = :exp_id
             LIMIT 1
         ),
         (
-            SELECT t.trial_id
+            SELECT min(t.trial_id)
             FROM trial AS t
             WHERE t.exp_id = :exp_id
-            ORDER BY t.trial_id
-            LIMIT 1
         )
     );

@@ -78,7 +78,7 @@ def test_an_index_that_an_interruption_has_left_is_made_anew(
         assert (done.code, done.errors) == (0, "")
     else:
         upgrade(config)
-    assert {("ix_trial_open", True), ("ix_trial_config", True)} <= set(server_database.admin(BUILT))
+    assert {("ix_trial_due", True), ("ix_trial_config", True)} <= set(server_database.admin(BUILT))
     with SqlStorage({**config, "schema_policy": "verify"}) as storage:
         assert structure(storage) == fresh
 

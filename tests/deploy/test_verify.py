@@ -42,14 +42,10 @@ NO_PARAM_REFERENCE = "missing: foreign key of config_param (config_id): to confi
 NO_PARAM_KEY = "missing: primary key of trial_param (exp_id, trial_id, param_id)"
 DUE = "(exp_id, status, ts_start, trial_id)"
 NO_INDEX = f"missing: index of trial {DUE}"
-OPEN = "(status, exp_id, ts_start, trial_id)"
-OPEN_INDEX = f"index of trial {OPEN}: where (ts_end IS NULL)"
-NO_OPEN_INDEX = f"missing: {OPEN_INDEX}"
 INVISIBLE = "/*!80022 INVISIBLE */ /*M!100600 IGNORED */"
 RENAMED = (
     "different: name of index of trial (exp_id, status, ts_start, trial_id): expected ix_trial_due, found dba_trial_due"
 )
-RENAMED_OPEN = f"different: name of index of trial {OPEN}: expected ix_trial_open, found dba_trial_due"
 RENAMED_KEY = "different: name of foreign key of config_param (config_id): expected {}, found dba_fk"
 NO_TABLE = Drift("missing: table trial_lineage", statement="DROP TABLE trial_lineage")
 
@@ -117,7 +113,7 @@ DRIFTS: dict[str, dict[str, Drift]] = {
         "missing table": NO_TABLE,
     },
     "postgresql": {
-        "dropped index": Drift(NO_OPEN_INDEX, statement="DROP INDEX ix_trial_open"),
+        "dropped index": Drift(NO_INDEX, statement="DROP INDEX ix_trial_due"),
         "changed type": Drift(
             column("experiment.git_commit", "character varying(40) not null", "character varying(80) not null"), COMMIT
         ),
@@ -177,24 +173,21 @@ DRIFTS: dict[str, dict[str, Drift]] = {
             'ALTER TABLE trial_lineage ALTER COLUMN source_exp_id TYPE VARCHAR(512) COLLATE public."C"',
         ),
         "partial index": Drift(
-            f"different: index of trial {OPEN}: expected where (ts_end IS NULL), found where (trial_id > 0)",
-            statement=f"DROP INDEX ix_trial_open; CREATE INDEX ix_trial_open ON trial {OPEN} WHERE trial_id > 0",
+            f"different: {NO_INDEX.removeprefix('missing: ')}: expected , found where (trial_id > 0)",
+            statement=f"DROP INDEX ix_trial_due; CREATE INDEX ix_trial_due ON trial {DUE} WHERE trial_id > 0",
         ),
         "index sorted otherwise": Drift(
-            NO_OPEN_INDEX,
-            statement="DROP INDEX ix_trial_open; "
-            " CREATE INDEX ix_trial_open ON trial (status DESC, exp_id, ts_start NULLS FIRST, trial_id)"
-            " WHERE ts_end IS NULL",
-            also=(
-                "extra: index of trial (status desc, exp_id, ts_start nulls first, trial_id): where (ts_end IS NULL)",
-            ),
+            NO_INDEX,
+            statement="DROP INDEX ix_trial_due; "
+            " CREATE INDEX ix_trial_due ON trial (exp_id, status DESC, ts_start NULLS FIRST, trial_id)",
+            also=("extra: index of trial (exp_id, status desc, ts_start nulls first, trial_id)",),
         ),
         "index compared otherwise": Drift(
-            NO_OPEN_INDEX,
-            statement="DROP INDEX ix_trial_open; "
-            "CREATE INDEX ix_trial_open ON trial"
-            ' (status COLLATE "POSIX" varchar_pattern_ops, exp_id, ts_start, trial_id) WHERE ts_end IS NULL',
-            also=(f"extra: {OPEN_INDEX.replace('(status', '(status collate POSIX varchar_pattern_ops', 1)}",),
+            NO_INDEX,
+            statement="DROP INDEX ix_trial_due; "
+            "CREATE INDEX ix_trial_due ON trial"
+            ' (exp_id, status COLLATE "POSIX" varchar_pattern_ops, ts_start, trial_id)',
+            also=("extra: index of trial (exp_id, status collate POSIX varchar_pattern_ops, ts_start, trial_id)",),
         ),
         "foreign key that is not enforced": Drift(
             "different: foreign key of config_param (config_id): "
@@ -205,7 +198,7 @@ DRIFTS: dict[str, dict[str, Drift]] = {
             "extra: column trial.dba: integer generated as (trial_id + 1)",
             statement="ALTER TABLE trial ADD dba INTEGER GENERATED ALWAYS AS (trial_id + 1) STORED",
         ),
-        "renamed index": Drift(RENAMED_OPEN, statement="ALTER INDEX ix_trial_open RENAME TO dba_trial_due"),
+        "renamed index": Drift(RENAMED, statement="ALTER INDEX ix_trial_due RENAME TO dba_trial_due"),
         "renamed foreign key": Drift(
             RENAMED_KEY.format("config_param_config_id_fkey"),
             statement="ALTER TABLE config_param RENAME CONSTRAINT config_param_config_id_fkey TO dba_fk",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 
-from trialstore.contract.modes import Config
 from trialstore.storage import SqlStorage
 
 SIZES = (22_000, 18_000, 15_000, 12_000, 10_000, 8_000, 6_000, 5_000, 3_000, 1_000)
@@ -45,20 +43,15 @@ _ANALYZE = {
 }
 
 
-def fill(config: Config, sizes: Sequence[int] = SIZES, before: Sequence[int] = (), first_config: int = 1) -> None:
-    """Fill a database that has an up-to-date schema with experiments of these sizes.
-
-    They get the numbers after those of the sizes that were filled before; the first one is `experiment_0`. Their
-    configs get ids from `first_config` on.
-    """
-    # Connections of its own: what others have prepared stays prepared.
-    with SqlStorage(config) as storage, closing(storage.database.engine.raw_connection()) as connection:
-        engine = storage.database.dialect.name
+def fill(storage: SqlStorage) -> None:
+    """Fill an empty database that has an up-to-date schema."""
+    engine = storage.database.dialect.name
+    with closing(storage.database.engine.raw_connection()) as connection:
         cursor = connection.cursor()
         for statement in _BEFORE[engine]:
             cursor.execute(statement)
         cursor.execute("BEGIN")
-        for statement in _statements(_MOMENT[engine], sizes, before, first_config):
+        for statement in _statements(_MOMENT[engine]):
             cursor.execute(statement)
         cursor.execute("COMMIT")
         cursor.close()
@@ -74,12 +67,9 @@ def analyze(storage: SqlStorage) -> None:
         cursor.close()
 
 
-def _statements(moment: str, sizes: Sequence[int], before: Sequence[int], first_config: int) -> Iterator[str]:
-    if not before:
-        yield "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"  # as in an adopted database
-    yield from _numbers(sizes, before)
-    offset = first_config - sum(before) // REPEATS
-    configs = f"c.n >= {sum(before) // REPEATS} AND c.n < {(sum(before) + sum(sizes)) // REPEATS}"
+def _statements(moment: str) -> Iterator[str]:
+    yield "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"  # as in an adopted database
+    yield from _numbers()
     started, ended = moment.format("s.first + n.n"), moment.format("s.first + n.n + 30")
     yield """
         INSERT INTO experiment (exp_id, description, root_env_config, git_repo, git_commit)
@@ -89,15 +79,12 @@ def _statements(moment: str, sizes: Sequence[int], before: Sequence[int], first_
         INSERT INTO objectives (exp_id, optimization_target, optimization_direction, weight)
         SELECT exp_id, 'latency', 'min', 1 FROM plan_size
         """
-    yield f"""
-        INSERT INTO config (config_id, config_hash)
-        SELECT c.n + {offset}, c.n FROM plan_number c WHERE {configs}
-        """
+    yield f"INSERT INTO config (config_id, config_hash) SELECT n + 1, n FROM plan_number WHERE n < {TRIALS // REPEATS}"
     yield f"""
         INSERT INTO config_param (config_id, param_id, param_value, value_type)
-        SELECT c.n + {offset}, p.name, c.n * p.n, 'i'
+        SELECT c.n + 1, p.name, c.n * p.n, 'i'
         FROM plan_number c INNER JOIN plan_name p ON p.n < 4
-        WHERE {configs}
+        WHERE c.n < {TRIALS // REPEATS}
         ORDER BY c.n, p.n
         """
     yield f"""
@@ -106,7 +93,7 @@ def _statements(moment: str, sizes: Sequence[int], before: Sequence[int], first_
             creation_id, claim_id
         )
         SELECT
-            s.exp_id, n.n + 1, (s.first + n.n - n.n % {REPEATS}) / {REPEATS} + {offset}, {started},
+            s.exp_id, n.n + 1, (s.first + n.n - n.n % {REPEATS}) / {REPEATS} + 1, {started},
             CASE WHEN n.n < s.size - {DUE} THEN {ended} END,
             CASE
                 WHEN n.n >= s.size - {DUE} + 4 THEN 'PENDING'
@@ -117,7 +104,7 @@ def _statements(moment: str, sizes: Sequence[int], before: Sequence[int], first_
             END,
             CASE WHEN n.n % 2 = 0 THEN n.n % 8 END,
             CASE WHEN n.n >= s.size - {DUE} AND n.n < s.size - {DUE} + 4 THEN {ended} END, n.n % 3,
-            '7f3a', '7f3a'
+            '{"0" * 16}', '{"0" * 16}'
         FROM plan_size s INNER JOIN plan_number n ON n.n < s.size
         ORDER BY s.exp_id, n.n
         """
@@ -156,7 +143,7 @@ def _statements(moment: str, sizes: Sequence[int], before: Sequence[int], first_
         yield f"DROP TABLE {table}"
 
 
-def _numbers(sizes: Sequence[int], before: Sequence[int]) -> Iterator[str]:
+def _numbers() -> Iterator[str]:
     """Tables to select from: the numbers below 100,000, some names, and the sizes of the experiments."""
     yield "CREATE TABLE plan_digit (n INTEGER NOT NULL)"
     yield f"INSERT INTO plan_digit VALUES {', '.join(f'({n})' for n in range(10))}"
@@ -171,9 +158,5 @@ def _numbers(sizes: Sequence[int], before: Sequence[int]) -> Iterator[str]:
     yield "CREATE TABLE plan_name (n INTEGER NOT NULL, name VARCHAR(100) NOT NULL)"
     yield f"INSERT INTO plan_name VALUES {', '.join(f'({n}, {chr(39)}name_{n}{chr(39)})' for n in range(20))}"
     yield "CREATE TABLE plan_size (exp_id VARCHAR(100) NOT NULL, first INTEGER NOT NULL, size INTEGER NOT NULL)"
-    firsts = itertools.accumulate(sizes, initial=sum(before))
-    rows = [
-        f"('experiment_{number}', {first}, {size})"
-        for number, (first, size) in enumerate(zip(firsts, sizes, strict=False), len(before))
-    ]
+    rows = [f"('experiment_{number}', {sum(SIZES[:number])}, {size})" for number, size in enumerate(SIZES)]
     yield f"INSERT INTO plan_size VALUES {', '.join(rows)}"

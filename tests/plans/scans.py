@@ -28,18 +28,18 @@ _ALIAS = re.compile(r"\bAS\s+(\w+)")
 
 def names(statement: Statement, name: str) -> bool:
     """Whether a table or anything else is called so in a statement."""
-    return name in tables(statement) or name in _ALIAS.findall(statement.sql)
+    return name in _tables(statement) or name in _ALIAS.findall(statement.sql)
 
 
 def large_table(statement: Statement, name: str) -> str | None:
     """The large table that a plan calls by its name or alias in a statement; None for any other thing that has one."""
     assert names(statement, name), f"{statement.name}: what is {name!r}?"
-    table = tables(statement).get(name)
+    table = _tables(statement).get(name)
     return table if table in LARGE else None
 
 
-def tables(statement: Statement) -> dict[str, str]:
-    """Name or alias → table, of a statement."""
+def _tables(statement: Statement) -> dict[str, str]:
+    """Name or alias → table."""
     found = [(table.rpartition(".")[2], alias) for table, alias in _TABLE.findall(statement.sql)]
     return {alias or table: table for table, alias in found}
 

@@ -254,14 +254,6 @@ DIFFERENCES = (
         "Neither can make a unique key that mlos_bench left into a primary key; the unique key holds all the same.",
     ),
     Difference(
-        ("postgresql",),
-        "trial",
-        "index (exp_id, status, ts_start, trial_id)",
-        "index (status, exp_id, ts_start, trial_id)",
-        "PostgreSQL would look up trials by it that have another index, the primary key, for that; this one leaves out "
-        "those that have ended, too.",
-    ),
-    Difference(
         ("duckdb",),
         "trial",
         "index (exp_id, status, ts_start, trial_id)",

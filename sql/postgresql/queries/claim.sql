@@ -1,9 +1,5 @@
 -- Trials taken by workers. Leases are counted by the server's clock; rows that another worker is taking at the same
--- moment are passed over. Lists of ids come as JSON; each is then looked up by the primary key, whatever PostgreSQL
--- knows of the table, which may read all trials of the experiment where it is left the choice. A subquery with OFFSET 0
--- or FOR UPDATE stays as it is, and LATERAL is run for each id. An UPDATE compares whole keys by >= and <=: only
--- equality could be looked for in another order.
--- noqa: disable=ST05,RF01
+-- moment are passed over. Lists of ids come as JSON.
 -- own: How the clock is read, and how a list of ids is unfolded, differs by engine.
 
 -- name: claim_find
@@ -30,69 +26,54 @@ FOR UPDATE SKIP LOCKED;
 -- returns: none
 -- params: exp_id text, ids json, trial_runner_id int, lease_us int 300000000, claim_id text 7f3a
 -- why: Takes the trials that were found, until the lease ends; each claim of a trial gets the next fencing number.
-UPDATE trial AS t
+UPDATE trial
 SET
     status = 'READY', trial_runner_id = :trial_runner_id, claim_id = :claim_id,
-    lease_fence = coalesce(t.lease_fence, 0) + 1,
+    lease_fence = coalesce(lease_fence, 0) + 1,
     lease_ends = clock_timestamp() + CAST(:lease_us AS DOUBLE PRECISION) * INTERVAL '1 microsecond'
-FROM (
-    SELECT CAST(:exp_id AS VARCHAR) AS exp_id, CAST(j.id AS INTEGER) AS trial_id
-    FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
-    ORDER BY CAST(j.id AS INTEGER)
-    OFFSET 0
-) AS k
-WHERE (t.exp_id, t.trial_id) >= (k.exp_id, k.trial_id)
-    AND (t.exp_id, t.trial_id) <= (k.exp_id, k.trial_id);
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT CAST(j.id AS INTEGER)
+        FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
+    );
 
 -- name: cancel_find
 -- returns: many
 -- params: exp_id text, ids json
 -- why: The status of some trials, and whether a claim holds them, before the free ones are canceled.
-SELECT f.trial_id, f.status, f.held
-FROM (
-    SELECT CAST(j.id AS INTEGER) AS trial_id
-    FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
-    ORDER BY 1
-    OFFSET 0
-) AS k
-CROSS JOIN LATERAL (
-    SELECT t.trial_id, t.status, CASE WHEN t.lease_ends IS NULL THEN 0 ELSE 1 END AS held
-    FROM trial AS t
-    WHERE t.exp_id = :exp_id
-        AND t.trial_id = k.trial_id
-    FOR UPDATE
-) AS f
-ORDER BY f.trial_id;
+SELECT trial_id, status, CASE WHEN lease_ends IS NULL THEN 0 ELSE 1 END AS held
+FROM trial
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT CAST(j.id AS INTEGER)
+        FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
+    )
+ORDER BY trial_id
+FOR UPDATE;
 
 -- name: cancel_take
 -- returns: none
 -- params: exp_id text, ids json
 -- why: Cancels the trials that were found to be free.
-UPDATE trial AS t
+UPDATE trial
 SET status = 'CANCELED', ts_end = clock_timestamp()
-FROM (
-    SELECT CAST(:exp_id AS VARCHAR) AS exp_id, CAST(j.id AS INTEGER) AS trial_id
-    FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
-    ORDER BY CAST(j.id AS INTEGER)
-    OFFSET 0
-) AS k
-WHERE (t.exp_id, t.trial_id) >= (k.exp_id, k.trial_id)
-    AND (t.exp_id, t.trial_id) <= (k.exp_id, k.trial_id);
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT CAST(j.id AS INTEGER)
+        FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
+    );
 
 -- name: lease_release
 -- returns: none
 -- params: exp_id text, ids json
 -- why: Releases trials. Their fencing number stays, so that the next claim gets the next one.
-UPDATE trial AS t
+UPDATE trial
 SET status = 'PENDING', trial_runner_id = NULL, lease_ends = NULL, claim_id = NULL
-FROM (
-    SELECT CAST(:exp_id AS VARCHAR) AS exp_id, CAST(j.id AS INTEGER) AS trial_id
-    FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
-    ORDER BY CAST(j.id AS INTEGER)
-    OFFSET 0
-) AS k
-WHERE (t.exp_id, t.trial_id) >= (k.exp_id, k.trial_id)
-    AND (t.exp_id, t.trial_id) <= (k.exp_id, k.trial_id);
+WHERE exp_id = :exp_id
+    AND trial_id IN (
+        SELECT CAST(j.id AS INTEGER)
+        FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
+    );
 
 -- name: claim_event
 -- returns: none
@@ -107,18 +88,15 @@ ON CONFLICT (exp_id, trial_id, ts) DO UPDATE SET status = excluded.status;
 -- returns: many
 -- params: exp_id text, ids json, claim_id text 7f3a
 -- why: Which of these trials an earlier attempt of the same call has taken, whose commit got no answer.
-SELECT f.trial_id, f.config_id, f.fence
-FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
-CROSS JOIN LATERAL (
-    SELECT t.trial_id, t.config_id, t.lease_fence AS fence
-    FROM trial AS t
-    WHERE t.exp_id = :exp_id
-        AND t.trial_id = CAST(j.id AS INTEGER)
-        AND t.claim_id = :claim_id
-    ORDER BY t.trial_id
-    OFFSET 0
-) AS f
-ORDER BY f.trial_id;
+SELECT trial_id, config_id, lease_fence AS fence
+FROM trial
+WHERE exp_id = :exp_id
+    AND claim_id = :claim_id
+    AND trial_id IN (
+        SELECT CAST(j.id AS INTEGER)
+        FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
+    )
+ORDER BY trial_id;
 
 -- name: lease_renew
 -- returns: count
@@ -135,59 +113,28 @@ WHERE exp_id = :exp_id
 -- returns: many
 -- params: exp_id text, ts time
 -- why: Trials whose lease has ended by the given time, or by the clock if none is given; a trial that its holder is
--- why: writing to at this moment is skipped. Each of the two arrays asks for the order of ix_trial_open, so that no
--- why: other index can do as well.
-SELECT f.trial_id, f.fence
-FROM unnest(
-    array(
-        SELECT r.trial_id
-        FROM trial AS r
-        WHERE r.status = 'READY'
-            AND r.exp_id = :exp_id
-            AND r.ts_end IS NULL
-        ORDER BY r.ts_start, r.trial_id
-    ) || array(
-        SELECT r.trial_id
-        FROM trial AS r
-        WHERE r.status = 'RUNNING'
-            AND r.exp_id = :exp_id
-            AND r.ts_end IS NULL
-        ORDER BY r.ts_start, r.trial_id
-    )
-) AS k (trial_id)
-CROSS JOIN LATERAL (
-    SELECT t.trial_id, t.lease_fence AS fence, t.ts_start
-    FROM trial AS t
-    WHERE t.exp_id = :exp_id
-        AND t.trial_id = k.trial_id
-        AND t.status IN ('READY', 'RUNNING')
-        AND t.lease_ends <= coalesce(:ts, now())
-    FOR UPDATE SKIP LOCKED
-) AS f
-ORDER BY f.ts_start, f.trial_id;
+-- why: writing to at this moment is skipped.
+SELECT trial_id, lease_fence AS fence
+FROM trial
+WHERE exp_id = :exp_id
+    AND status IN ('READY', 'RUNNING')
+    AND lease_ends <= coalesce(:ts, now())
+ORDER BY ts_start, trial_id
+FOR UPDATE SKIP LOCKED;
 
 -- name: config_params_of_trials
 -- returns: many
 -- params: exp_id text, ids json
 -- why: The configs of some trials with their values, in one statement.
 SELECT DISTINCT t.config_id, p.param_id, p.param_value, p.value_type
-FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
-CROSS JOIN LATERAL (
-    SELECT f.config_id
-    FROM trial AS f
-    WHERE f.exp_id = :exp_id
-        AND f.trial_id = CAST(j.id AS INTEGER)
-    ORDER BY f.trial_id
-    OFFSET 0
-) AS t
-LEFT JOIN LATERAL (
-    SELECT v.param_id, v.param_value, v.value_type
-    FROM config_param AS v
-    WHERE v.config_id = t.config_id
-    ORDER BY v.param_id
-    OFFSET 0
-) AS p
-    ON TRUE
+FROM trial AS t
+LEFT JOIN config_param AS p
+    ON p.config_id = t.config_id
+WHERE t.exp_id = :exp_id
+    AND t.trial_id IN (
+        SELECT CAST(j.id AS INTEGER)
+        FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
+    )
 ORDER BY t.config_id, p.param_id;
 
 -- name: trial_params_of_trials
@@ -195,15 +142,12 @@ ORDER BY t.config_id, p.param_id;
 -- params: exp_id text, ids json
 -- why: The metadata of some trials, in one statement.
 SELECT p.trial_id, p.param_id, p.param_value, p.value_type
-FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
-CROSS JOIN LATERAL (
-    SELECT v.trial_id, v.param_id, v.param_value, v.value_type
-    FROM trial_param AS v
-    WHERE v.exp_id = :exp_id
-        AND v.trial_id = CAST(j.id AS INTEGER)
-    ORDER BY v.param_id
-    OFFSET 0
-) AS p
+FROM trial_param AS p
+WHERE p.exp_id = :exp_id
+    AND p.trial_id IN (
+        SELECT CAST(j.id AS INTEGER)
+        FROM json_array_elements_text(CAST(:ids AS JSON)) AS j (id)
+    )
 ORDER BY p.trial_id, p.param_id;
 
 -- name: config_find_all

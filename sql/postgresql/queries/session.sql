@@ -20,11 +20,9 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 -- why: Whatever the defaults of the server, the database or the role are: times come in UTC and in the form that the
 -- why: driver reads; numbers come with all their digits; literals, NULLs and quoted names mean what the statements
 -- why: assume; a commit is on disk when it returns; foreign keys are checked; an error ends the statement, not the
--- why: connection. Plans are kept that were made when a table was empty, also those that check foreign keys: they are
--- why: to look rows up by keys, and are not worth compiling. A limit that an administrator has set (timeouts,
--- why: default_transaction_read_only) stays. A pooler carries TimeZone, DateStyle and standard_conforming_strings over
--- why: to its server connections. If a pooler stands between, the server's process id differs from the one that the
--- why: driver knows.
+-- why: connection. A limit that an administrator has set (timeouts, default_transaction_read_only) stays. A pooler
+-- why: carries TimeZone, DateStyle and standard_conforming_strings over to its server connections. If a pooler stands
+-- why: between, the server's process id differs from the one that the driver knows.
 SELECT
     pg_catalog.pg_backend_pid() AS server_pid,
     pg_catalog.set_config('TimeZone', 'UTC', FALSE) AS time_zone,
@@ -37,8 +35,6 @@ SELECT
     pg_catalog.set_config('transform_null_equals', 'off', FALSE) AS null_equals,
     pg_catalog.set_config('quote_all_identifiers', 'off', FALSE) AS quoted_names,
     pg_catalog.set_config('plan_cache_mode', 'auto', FALSE) AS plan_cache,
-    pg_catalog.set_config('enable_seqscan', 'off', FALSE) AS scans,
-    pg_catalog.set_config('jit', 'off', FALSE) AS compiled,
     pg_catalog.set_config('client_min_messages', 'warning', FALSE) AS least_message,
     pg_catalog.set_config('exit_on_error', 'off', FALSE) AS ends,
     CASE
@@ -128,9 +124,7 @@ SELECT
     ) AS usable,
     pg_catalog.set_config(
         'search_path', pg_catalog.concat(pg_catalog.quote_ident(CAST(:schema AS PG_CATALOG.TEXT)), ', pg_temp'), TRUE
-    ) AS names,
-    pg_catalog.set_config('enable_seqscan', 'off', TRUE) AS scans,
-    pg_catalog.set_config('jit', 'off', TRUE) AS compiled;
+    ) AS names;
 
 -- name: transaction_settings
 -- returns: one
@@ -147,8 +141,6 @@ SELECT
         'search_path', pg_catalog.concat(pg_catalog.quote_ident(CAST(:schema AS PG_CATALOG.TEXT)), ', pg_temp'), TRUE
     ) AS names,
     pg_catalog.set_config('lock_timeout', :milliseconds, TRUE) AS lock_timeout,
-    pg_catalog.set_config('enable_seqscan', 'off', TRUE) AS scans,
-    pg_catalog.set_config('jit', 'off', TRUE) AS compiled,
     pg_catalog.set_config('extra_float_digits', '1', TRUE) AS float_digits,
     pg_catalog.set_config('array_nulls', 'on', TRUE) AS array_nulls,
     pg_catalog.set_config('transform_null_equals', 'off', TRUE) AS null_equals,

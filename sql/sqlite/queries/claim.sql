@@ -153,20 +153,18 @@ ORDER BY p.trial_id, p.param_id;
 -- returns: many
 -- params: hashes json
 -- why: The configs with these hashes, as far as they exist, in one statement. A config that has a parameter was stored
--- why: by another transaction, with all its parameters. CROSS JOIN keeps the order of the two: by statistics that were
--- why: gathered when there were few configs, SQLite would read all of them.
+-- why: by another transaction, with all its parameters.
 SELECT
-    c.config_id, c.config_hash,
+    config_id, config_hash,
     (
         SELECT p.param_id
         FROM config_param AS p
-        WHERE p.config_id = c.config_id
+        WHERE p.config_id = config.config_id
         ORDER BY p.param_id
         LIMIT 1
     ) AS first_param
-FROM (
-    SELECT DISTINCT j.value AS config_hash
-    FROM json_each(:hashes) AS j
-) AS h
-CROSS JOIN config AS c
-WHERE c.config_hash = h.config_hash;
+FROM config
+WHERE config_hash IN (
+        SELECT j.value
+        FROM json_each(:hashes) AS j
+    );

@@ -1,8 +1,0 @@
--- migration: 0014 open_trials
--- purpose: Finding due trials by an index of those alone that have not ended, on engines whose planners may take
--- purpose: another index than the primary key for a look-up by it.
--- serves_from: 0010
--- transaction: on
--- locks: EXCLUSIVE on all tables stops everyone; changes the definition; at once.
--- destructive: no
--- nothing: DuckDB has no such indexes here (0008 says why).

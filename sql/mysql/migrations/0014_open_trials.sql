@@ -1,9 +1,0 @@
--- migration: 0014 open_trials
--- purpose: Finding due trials by an index of those alone that have not ended, on engines whose planners may take
--- purpose: another index than the primary key for a look-up by it.
--- serves_from: 0010
--- transaction: off
--- locks: SHARED_UPGRADABLE on trial stops nobody; changes the definition; at once.
--- destructive: no
--- nothing: InnoDB checks foreign keys by the primary key, and the servers look into an index before they choose it.
--- nothing: Neither has indexes of some rows only.

@@ -1,9 +1,0 @@
--- migration: 0014 open_trials
--- purpose: Finding due trials by an index of those alone that have not ended, on engines whose planners may take
--- purpose: another index than the primary key for a look-up by it.
--- serves_from: 0010
--- transaction: on
--- locks: RESERVED on all tables stops writers; changes the definition; at once.
--- destructive: no
--- nothing: SQLite looks up a whole key by the index of that key, and checks foreign keys so, with and without
--- nothing: statistics.
