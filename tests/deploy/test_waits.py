@@ -24,6 +24,10 @@ WAITING = {
 }
 PATIENCE = {"postgresql": "SET lock_timeout = '120s'", "mysql": "SET lock_wait_timeout = 120"}
 
+SHOW_LOCKS = "INSTALL PLUGIN IF NOT EXISTS metadata_lock_info SONAME 'metadata_lock_info'"
+HIDE_LOCKS = "UNINSTALL PLUGIN IF EXISTS metadata_lock_info"
+"""With this plugin, which comes with it, MariaDB shows metadata locks."""
+
 OWNER = {
     "postgresql": [
         "GRANT ALL ON SCHEMA public TO {user}",
@@ -44,6 +48,8 @@ def test_a_wait_for_the_first_statement_leaves_nothing_and_names_who_is_waited_f
 ) -> None:
     engine, config = server_database.server.engine, server_database.config(migration_lock_timeout=1)
     migrate_to(config, 10)
+    if server_database.server.name == "mariadb":
+        server_database.admin(HIDE_LOCKS)  # other tests have use for it
     with server_database.other() as user:
         user(BEGIN[engine])
         user("SELECT count(*) FROM trial")
@@ -59,11 +65,11 @@ def test_a_wait_for_the_first_statement_leaves_nothing_and_names_who_is_waited_f
                 assert f" {unconcerned} of user" not in told
             else:
                 assert "The tables may be held by" in told
-                server_database.admin("INSTALL SONAME 'metadata_lock_info'")
+                server_database.admin(SHOW_LOCKS)
                 told = refused(
                     run(config, "apply"), 1, f"The tables are held by connection {number} of user ", "on trial"
                 )
-                server_database.admin("UNINSTALL SONAME 'metadata_lock_info'")
+                server_database.admin(HIDE_LOCKS)
                 assert f" {unconcerned} of user" not in told
             bystander("COMMIT")
         with bare({**config, "schema_policy": "verify"}) as old:
@@ -96,7 +102,7 @@ def test_who_has_locked_tables_without_a_transaction_is_named(
     if ("BACKUP STAGE" in locks[0] and not mariadb) or ("FOR BACKUP" in locks[0] and mariadb):
         pytest.skip("the other of the two servers knows that")
     if mariadb:
-        server_database.admin("INSTALL SONAME 'metadata_lock_info'")
+        server_database.admin(SHOW_LOCKS)
     try:
         with server_database.other() as user:
             ((number,),) = user(OWN_ID["mysql"])
@@ -107,7 +113,7 @@ def test_who_has_locked_tables_without_a_transaction_is_named(
             user("ROLLBACK")
     finally:
         if mariadb:
-            server_database.admin("UNINSTALL SONAME 'metadata_lock_info'")
+            server_database.admin(HIDE_LOCKS)
     with bare(config) as storage:
         assert query(storage, "SELECT max(version) FROM trialstore_schema") == [(10,)]
     ok(run(config, "apply"))

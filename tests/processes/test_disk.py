@@ -76,7 +76,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(mode: dict[str, Any], small_dis
 def test_a_disk_that_takes_no_more_is_told_and_nothing_is_lost(mode: dict[str, Any], tmp_path: Path) -> None:
     """By a limit on the size of files, for which no right is needed: the system refuses to write beyond it."""
     path = tmp_path / "trials.sqlite"
-    with Child(fill_until_limit, path, 900_000, mode) as child:
+    with Child(fill_until_limit, path, 650_000, mode) as child:
         acknowledged, told, new = child.result()
     assert_told(told, "QueryError", "disk I/O error", "SQLITE_IOERR")
     assert len(acknowledged) > 10
