@@ -327,15 +327,15 @@ def test_the_study_learns_from_what_is_stored() -> None:
 def test_every_command_of_the_page_runs_in_its_order() -> None:
     shutil.copytree(EXAMPLES, "examples", ignore=shutil.ignore_patterns("__pycache__"))
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == PAGE.count("```") / 2 == 5
+    assert len(blocks) == PAGE.count("```") / 2 == 6
     for block in blocks:
         done = run("bash", "-euo", "pipefail", "-c", block)
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
     on_sqlite, on_duckdb = stored(), stored({"drivername": "duckdb", "database": "examples.duckdb"})
     # The page runs the study twice on SQLite and once on DuckDB.
-    assert sorted(len(experiment.trials) for experiment in on_sqlite.values()) == [1, 4, 6, 8, 30]
+    assert sorted(len(experiment.trials) for experiment in on_sqlite.values()) == [1, 3, 4, 6, 8, 30]
     assert sorted(len(experiment.trials) for experiment in on_duckdb.values()) == [1, 4, 8, 15]
-    assert [name for name in on_sqlite if name != "hash-queue"] == list(on_duckdb)
+    assert [name for name in on_sqlite if name not in ("hash-queue", "lzma-resources")] == list(on_duckdb)
     assert {trial.status for trial in on_sqlite["hash-queue"].trials.values()} == {Status.SUCCEEDED}
 
 
