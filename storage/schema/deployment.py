@@ -223,8 +223,10 @@ def apply_schema(database: Database, to: int | None = None, *, create_schema: bo
 
 
 def _begun(database: Database, state: SchemaState) -> HistoryRow | None:
-    """The row of the migration that was begun and not finished."""
-    return history.unfinished_rows(database.read(history.read))[0] if state.interrupted else None
+    """The row of the migration that was begun and not finished; None also when another process has finished it since
+    `state` was read."""
+    rows = history.unfinished_rows(database.read(history.read)) if state.interrupted else []
+    return rows[0] if rows else None
 
 
 def _create_schema(database: Database) -> None:
