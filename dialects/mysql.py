@@ -31,7 +31,7 @@ _KINDS = {
     ErrorKind.MISSING_REFERENCE: (1216, 1217, 1451, 1452),
     ErrorKind.MISSING_OBJECT: (1051, 1054, 1072, 1091, 1146, 1305, 3821),
     ErrorKind.OBJECT_EXISTS: (1050, 1060, 1061, 1068, 1826),
-    ErrorKind.PERMISSION: (1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836),
+    ErrorKind.PERMISSION: (1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836, 3989),
     ErrorKind.BUSY: (1040, 1203, 1205, 1226, 3572),
     ErrorKind.ENDED: (1317, 1969, 3024),
     ErrorKind.DEADLOCK: (1020, 1213, 1412, 1614, 3101),  # 1412: a table is newer than the snapshot
@@ -103,6 +103,10 @@ _LARGER_PAGES = (
     "The keys of the tables need pages of 16 KB, which is the default, or more: use another server. The size is chosen "
     "when a server's data folder is made."
 )
+_AT_ONCE = (
+    "Let an administrator set it to another value until the schema is up to date: SET GLOBAL "
+    "innodb_instant_alter_column_allowed = add_drop_reorder."
+)
 _READ_ONLY = (
     "The server takes no writes. Connect to the primary: a replica takes none, nor does a port for reading of a proxy "
     "(ProxySQL, MySQL Router); with 'hosts', name the primary among them."
@@ -130,6 +134,7 @@ _HINTS = {
     4092: _TOO_MANY_VERSIONS,
     1317: "Someone ended the statement (KILL QUERY).",
     **dict.fromkeys((1290, 1836), _READ_ONLY),
+    3989: "An administrator has set the database to be read: ALTER SCHEMA … READ ONLY = 0.",
     **dict.fromkeys((1820, 1862), _EXPIRED),
     3032: _OFFLINE,
     6400: _OFFLINE,
@@ -353,6 +358,15 @@ class MySQLDialect(ServerDialect):
         if found.page_size < _LEAST_PAGE:
             kb = f"{found.page_size // 1024} KB"
             raise MigrationError(f"The server's pages (innodb_page_size) have {kb}. {_UNCHANGED}", _LARGER_PAGES)
+        if found.never_at_once:
+            raise MigrationError(f"The server's innodb_instant_alter_column_allowed is never. {_UNCHANGED}", _AT_ONCE)
+        try:
+            session.execute("migration_may_record")
+        except PermissionDenied as exc:
+            raise exc.with_message(f"{exc.message}. {_UNCHANGED}") from None
+        except QueryError as exc:
+            if exc.kind is not ErrorKind.MISSING_OBJECT:
+                raise
 
     @contextmanager
     def migration_settings(self, session: StatementRunner) -> Iterator[None]:

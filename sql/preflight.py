@@ -5,11 +5,14 @@ The statements are gone through in order on what the catalogue says, without run
 gone or there for the next. What others have, and which step a server refuses for it, is the engine's own; its statement
 `schema_hindrances` says it in rows of
 
-    hinders       table, sequence, index: none can be made of the name `table_name`; name: none of the three
+    hinders       table, sequence, index, foreign key: none can be made of the name `table_name`; name: none of the
+                  first three
                   add: the table cannot get a column `part`
                   change: no column `part` of the table can get another type (all columns, where `part` is NULL)
+                  text: the same for a type that has no length
                   key: the key `part` of the table cannot be dropped
-                  alter: the table cannot be altered; instant: it cannot be altered at once
+                  alter: the table cannot be altered; convert: its text cannot be converted
+                  instant: it cannot be altered at once; inplace: nor beside its writers; rebuild: not written anew so
     table_name, part
     kind, name    what it is that stands in the way, for people
     owner         the table that a foreign key belongs to, by which a statement may drop it before
@@ -30,10 +33,11 @@ from .reading import Syntax, read_sql
 from .session import Session
 from .steps import Action, Step
 from .structure import COLUMN, FOREIGN, INDEX, INVALID, INVISIBLE, UNIQUE, Fact, expected_facts, read_facts
-from .touching import Does, Thing, Touch, is_instant, touches
+from .touching import Does, Thing, Touch, algorithm, touches
 
 PRIMARY = "primary key"
-_NAMED = ("table", "sequence", "index", "name")
+_HINDERED = {"": ("alter",), "inplace": ("alter", "inplace"), "instant": ("alter", "inplace", "instant")}
+_NAMED = ("table", "sequence", "index", "name", "foreign key")
 _SEQUENCE = re.compile(r"\bnextval\('(\w+)'")
 _NAMES = (
     "Give what was renamed its old name again, and move what has a name of ours out of the way; 'trialstore schema "
@@ -104,8 +108,8 @@ def obstacles(session: Session, folder: str | Path, to_do: Sequence[Step]) -> li
     for step in to_do:
         version = step.migration.version
         look.before, look.after = (expected_facts(folder, number) for number in (version - 1, version))
-        touched, instant = _read(step.migration.statements[step.number - 1], syntax)
-        for what, foreign in look.at(touched, _columns(folder, version), instant=instant):
+        touched, how = _read(step.migration.statements[step.number - 1], syntax)
+        for what, foreign in look.at(touched, _columns(folder, version), how):
             # Of a statement that may have been carried out, nobody knows what it still needs.
             if not step.in_doubt:
                 found.setdefault(what, Obstacle(what, step, foreign))
@@ -113,10 +117,10 @@ def obstacles(session: Session, folder: str | Path, to_do: Sequence[Step]) -> li
 
 
 @lru_cache(maxsize=1024)
-def _read(text: str, syntax: Syntax) -> tuple[Sequence[Touch], bool]:
-    """What a statement touches, and whether it is refused where it takes long; many databases are made of one text."""
+def _read(text: str, syntax: Syntax) -> tuple[Sequence[Touch], str]:
+    """What a statement touches, and how it is done, or refused; many databases are made of one text."""
     statement = read_sql(text, syntax).statements[0]
-    return tuple(touches(statement)), is_instant(statement)
+    return tuple(touches(statement)), algorithm(statement)
 
 
 @lru_cache(maxsize=128)
@@ -152,37 +156,46 @@ class _Look:
         """What the migrations before the statement's yield."""
         self.after: frozenset[Fact] = frozenset()
         """The same, with the statement's own."""
+        self.algorithm = ""
         self.made: set[str] = set()
         """Tables that a statement has made: nobody else has been at them."""
 
-    def at(self, touched: Sequence[Touch], yields: Mapping[tuple[str, str], Fact], *, instant: bool) -> Said:
+    def at(self, touched: Sequence[Touch], yields: Mapping[tuple[str, str], Fact], how: str) -> Said:
         """What is not as a statement needs it that touches this; after that all is as the statement leaves it."""
+        self.algorithm = how
         for touch in touched:
-            found = list(self._at(touch, yields, instant=instant))
+            found = list(self._at(touch, yields))
             if not touch.lenient:
                 yield from found
 
-    def _at(self, touch: Touch, yields: Mapping[tuple[str, str], Fact], *, instant: bool) -> Said:
+    def _at(self, touch: Touch, yields: Mapping[tuple[str, str], Fact]) -> Said:
         if touch.thing in (Thing.TABLE, Thing.SEQUENCE) and touch.does is Does.ADDS:
             yield from self._new(touch.thing.value, touch.table)
             if touch.thing is Thing.TABLE:
                 yield from self._named_by_server(touch.table)
             self.made.add(touch.table)
         elif touch.table in self.made:
-            if touch.thing is Thing.INDEX and touch.does is Does.ADDS and touch.name:
-                yield from self._new("index", touch.name)
+            kind = {Thing.INDEX: "index", Thing.FOREIGN: "foreign key"}.get(touch.thing)
+            if kind and touch.does is Does.ADDS and touch.name:
+                yield from self._new(kind, touch.name, touch.table)
         elif touch.table and touch.table not in self.tables:
             yield f"there is no table {touch.table.lower()}", False
         elif touch.thing is Thing.TABLE:
-            yield from self._altered(touch, instant=instant)
-        elif touch.thing in (Thing.COLUMN, Thing.TEXT):
+            if touch.does is Does.CHANGES:
+                yield from self._not_so(touch.table, *_HINDERED[self.algorithm])
+        elif touch.thing is Thing.TEXT:
+            yield from self._converted(touch.table, yields)
+        elif touch.thing is Thing.COLUMN:
             yield from self._column(touch, yields)
         else:
             yield from self._of_key(touch)
 
-    def _new(self, kind: str, name: str) -> Said:
-        if one := self.taken.get((kind, name)) or self.taken.get(("name", name)):
-            yield f"{_a(one.kind)} {one.name} is there, and {_a(kind)} of that name is to be made", False
+    def _new(self, kind: str, name: str, table: str = "") -> Said:
+        one = self.taken.get((kind, name)) or self.taken.get(("name", name))
+        # An interrupted run may have made the table, with its foreign keys.
+        if one and not (table and one.owner == table):
+            of = f" of {one.owner.lower()}" if one.owner else ""
+            yield f"{_a(one.kind)} {one.name}{of} is there, and {_a(kind)} of that name is to be made", False
 
     def _named_by_server(self, table: str) -> Said:
         """What comes with a new table under a name that the server chooses: another one, if that is taken."""
@@ -194,22 +207,15 @@ class _Look:
             elif fact.kind == COLUMN and (match := _SEQUENCE.search(fact.detail)):
                 yield from self._new("sequence", match[1].upper())
 
-    def _altered(self, touch: Touch, *, instant: bool) -> Said:
-        if touch.does is Does.CHANGES:
-            for one in self.hindrances:
-                if one.table == touch.table and (one.hinders == "alter" or (instant and one.hinders == "instant")):
-                    yield f"table {self.tables[touch.table]} has {one.kind} {one.name}".rstrip(), True
+    def _not_so(self, table: str, *hinders: str) -> Said:
+        """What keeps a table from being altered in one of these ways."""
+        for one in self.hindrances:
+            if one.table == table and one.hinders in hinders:
+                yield f"table {self.tables[table]} has {one.kind} {one.name}".rstrip(), True
 
     # --- columns ------------------------------------------------------------------------------------------------------
 
     def _column(self, touch: Touch, yields: Mapping[tuple[str, str], Fact]) -> Said:
-        if touch.thing is Thing.TEXT:
-            for key, fact in list(self.columns.items()):
-                after = yields.get(key, replace(fact, detail=""))
-                if key[0] == touch.table and _collation(fact) and _collation(fact) != _collation(after):
-                    yield from self._in_the_way("change", *key)
-                    self.columns[key] = after
-            return
         key, table = (touch.table, touch.name), self.tables[touch.table]
         if touch.does is Does.ADDS:
             there = [f"{table}.{touch.name.lower()}"] if key in self.columns else []
@@ -222,10 +228,20 @@ class _Look:
             after = yields.get(key, self.columns[key])
             if touch.does is Does.SETS or after.detail != self.columns[key].detail:
                 yield from self._in_the_way("change", *key)
+                if _is_text(after) and not _is_text(self.columns[key]):
+                    yield from self._in_the_way("text", *key)
             self.columns[key] = after
         elif touch.does is Does.DROPS:
             yield from self._in_the_way("change", *key)
             del self.columns[key]
+
+    def _converted(self, table: str, yields: Mapping[tuple[str, str], Fact]) -> Said:
+        yield from self._not_so(table, "convert")
+        for key, fact in list(self.columns.items()):
+            after = yields.get(key, replace(fact, detail=""))
+            if key[0] == table and _collation(fact) and _collation(fact) != _collation(after):
+                yield from self._in_the_way("change", *key)
+                self.columns[key] = after
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
@@ -262,6 +278,8 @@ class _Look:
         if touch.thing is Thing.PRIMARY:
             if touch.table in self.primary:
                 yield f"{table} has a primary key already", False
+            elif self.algorithm == "inplace":
+                yield from self._not_so(touch.table, "rebuild")
             self.primary.add(touch.table)
         foreign = touch.thing is Thing.FOREIGN
         if not touch.name:
@@ -270,6 +288,8 @@ class _Look:
             yield f"there is a {touch.thing.value} {touch.name.lower()} of {table} already", False
         elif touch.thing in (Thing.PRIMARY, Thing.INDEX):
             yield from self._new("index", touch.name)
+        elif foreign:
+            yield from self._new("foreign key", touch.name)
         kind = {Thing.PRIMARY: PRIMARY, Thing.FOREIGN: FOREIGN}.get(touch.thing, "unique key")
         self.keys[touch.table, touch.name, foreign] = Fact(table, kind, "", name=touch.name)
 
@@ -279,7 +299,7 @@ class _Look:
                 continue
             if one.owner in self.tables and (one.owner, one.name.upper(), True) not in self.keys:
                 continue  # a foreign key that a statement has dropped before
-            subject = f"column {self.tables[table]}.{part.lower()}" if hinders == "change" else part.lower()
+            subject = f"column {self.tables[table]}.{part.lower()}" if hinders != "key" else part.lower()
             of = f" of {one.owner.lower()}" if one.owner else ""
             yield f"{one.kind} {one.name}{of} depends on {subject}", True
 
@@ -290,6 +310,10 @@ def _a(kind: str) -> str:
 
 def _collation(fact: Fact) -> str:
     return fact.detail.partition(" collate ")[2]
+
+
+def _is_text(fact: Fact) -> bool:
+    return fact.detail.startswith("text")
 
 
 def _means(touch: Touch, key: tuple[object, ...], fact: Fact) -> bool:

@@ -5,12 +5,13 @@ How statements say it is data, in `sql/touching.ini`. A section of it is a rule;
 matches holds:
 
     [drop-column]
-    scope = statement | clause (what ALTER TABLE says between two commas) | element (the same of CREATE TABLE)
+    scope = statement | clause (what ALTER TABLE says between two commas) | element (the same of CREATE TABLE) |
+        reference (a clause or element once more, for the table that it refers to)
     does = adds | drops | changes | sets | uses | renames
     thing = table | sequence | column | text columns | primary key | foreign key | key or index | constraint
     match = a pattern over words in capitals; TABLE_NAME stands for a name. Of its groups, `table`, `name` (or `old`)
         and `to` are names, `columns` a list of columns that are used
-    parts = clause | element: what follows is read by the rules of that scope
+    parts = clause | element | reference: what follows is read by the rules of that scope
 
 Names are in capitals, as in the words of a statement. A statement that no rule knows touches nothing.
 """
@@ -82,7 +83,7 @@ class _Rule:
 _RENAMES = "renames"
 _NAME = r"(?:[^\s().]+ \. )*(?P<table>[^\s().]+)"
 _LENIENT = re.compile(r"\bIF (?:NOT )?EXISTS\b")
-_INSTANT = re.compile(r"\bALGORITHM =? ?INSTANT\b")
+_ALGORITHM = re.compile(r"\bALGORITHM =? ?(INSTANT|INPLACE)\b")
 
 
 def touches(statement: SqlStatement) -> Iterator[Touch]:
@@ -91,9 +92,11 @@ def touches(statement: SqlStatement) -> Iterator[Touch]:
     yield from (replace(touch, lenient=lenient) for touch in _touched(statement, "statement", ""))
 
 
-def is_instant(statement: SqlStatement) -> bool:
-    """Whether the statement is refused where it cannot be done without touching a row."""
-    return _INSTANT.search(statement.text) is not None
+def algorithm(statement: SqlStatement) -> str:
+    """How the statement is done or refused: "instant", without touching a row; "inplace", beside writers; else any
+    way, and empty."""
+    found = _ALGORITHM.search(statement.text)
+    return found[1].lower() if found else ""
 
 
 def _touched(part: SqlStatement, scope: str, table: str) -> Iterator[Touch]:
@@ -128,13 +131,14 @@ def _rules() -> dict[str, Sequence[_Rule]]:
     """The rules of each scope in order. Raises CatalogueError where the file is not as it should be."""
     parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
     parser.read_string((ROOT / FILE).read_text(encoding="utf-8"), FILE)
-    rules: dict[str, list[_Rule]] = {"statement": [], "clause": [], "element": []}
+    rules: dict[str, list[_Rule]] = {scope: [] for scope in ("statement", "clause", "element", "reference")}
     for section in map(parser.__getitem__, parser.sections()):
         try:
             # A long pattern stands on two lines.
             pattern = re.compile("".join(section["match"].splitlines()).replace("TABLE_NAME", _NAME))
             rule = _Rule(section["does"], Thing(section["thing"]), pattern, section.get("parts", ""))
-            rules[section["scope"]].append(rule)
+            for scope in section["scope"].split(", "):
+                rules[scope].append(rule)
         except (KeyError, ValueError, re.error) as exc:
             raise CatalogueError(f"The rule {section.name!r} of {FILE} cannot be read: {exc}.") from None
     return dict(rules)

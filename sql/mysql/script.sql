@@ -59,6 +59,16 @@ CREATE TEMPORARY TABLE trialstore_guard (passed INTEGER NOT NULL PRIMARY KEY) EN
 SET @trialstore_why = CASE
     WHEN coalesce(is_used_lock(concat('trialstore ', left(sha2(lower(database()), 256), 50))), 0) <> connection_id()
         THEN 'Nothing was changed: another connection holds the migration lock.'
+    WHEN CAST(@@GLOBAL.read_only AS CHAR) NOT IN ('0', 'OFF')
+        THEN 'Nothing was changed: the server is read-only, as replicas are.'
+    WHEN
+        EXISTS (
+            SELECT 1
+            FROM /*!80022 performance_schema. */ /*M!100600 information_schema. */ session_variables
+            WHERE variable_name = 'innodb_instant_alter_column_allowed'
+                AND variable_value = 'never'
+        )
+        THEN 'Nothing was changed: innodb_instant_alter_column_allowed is never.'
     WHEN @@GLOBAL.innodb_page_size < 16384
         THEN 'Nothing was changed: the keys need pages of 16 KB or more (innodb_page_size).'
 END;

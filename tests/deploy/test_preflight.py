@@ -276,6 +276,52 @@ CASES: dict[str, dict[str, Case]] = {
                 "ALTER TABLE trial DROP lease_ends",
             ),
         ),
+        "names of foreign keys that are taken": Case(
+            9,
+            (
+                "CREATE TABLE dba_one (i INT PRIMARY KEY)",
+                (
+                    "CREATE TABLE dba (i INT, j INT,"
+                    " CONSTRAINT trial_lineage_ibfk_1 FOREIGN KEY (i) REFERENCES dba_one (i),"
+                    " CONSTRAINT trial_attribute_ibfk_1 FOREIGN KEY (j) REFERENCES dba_one (i))"
+                ),
+            ),
+            (
+                (
+                    "a foreign key trial_lineage_ibfk_1 of dba is there, and a foreign key of that name is to be made "
+                    "(0010_exact_comparison, statement 23 of 23)"
+                ),
+                "a foreign key trial_attribute_ibfk_1 of dba is there, and a foreign key of that name is to be made",
+            ),
+            ("DROP TABLE dba",),
+        ),
+        "unique index on a value": Case(
+            5,
+            ("CREATE UNIQUE INDEX dba ON trial_telemetry (metric_value)",),
+            (
+                "index on its whole length, dba depends on column trial_telemetry.metric_value",
+                "(0006_long_values, statement 4 of 4)",
+            ),
+            ("DROP INDEX dba ON trial_telemetry",),
+        ),
+        "index that four bytes a character make too long": Case(
+            9,
+            (
+                "ALTER TABLE trial ADD one VARCHAR(600) CHARACTER SET latin1",
+                "ALTER TABLE trial ADD two VARCHAR(600) CHARACTER SET latin1, ADD INDEX dba (one, two)",
+            ),
+            ("table trial has an index that utf8mb4 makes too long, dba (0010_exact_comparison, statement 11 of 23)",),
+            ("DROP INDEX dba ON trial", "ALTER TABLE trial DROP one, DROP two"),
+        ),
+        "rows in the old format": Case(
+            9,
+            (
+                "ALTER TABLE config CONVERT TO CHARACTER SET latin1, ROW_FORMAT = COMPACT",
+                "ALTER TABLE config ADD dba VARCHAR(700) CHARACTER SET latin1, ADD INDEX ix_dba (dba)",
+            ),
+            ("table config has an index that utf8mb4 makes too long, ix_dba (0010_exact_comparison, statement 9 of",),
+            ("DROP INDEX ix_dba ON config", "ALTER TABLE config DROP dba, ROW_FORMAT = DYNAMIC"),
+        ),
         "full-text index": Case(
             10,
             ("CREATE FULLTEXT INDEX dba ON trial (exp_id)",),
@@ -379,6 +425,67 @@ def test_what_the_server_changes_by_itself_stands_in_nobodys_way(server_database
         "CREATE POLICY dba ON trial USING (trial_id = 1)",
         "CREATE TABLE child () INHERITS (trial)",
     ):
+        server_database.admin(statement)
+    ok(run(config, "apply"))
+
+
+# What one of the two servers refuses, and the other does.
+OF_ONE = {
+    "mariadb": {
+        "index on a virtual column": Case(
+            10,
+            ("ALTER TABLE trial ADD dba INTEGER AS (trial_id + 1) VIRTUAL, ADD INDEX ix_dba (dba)",),
+            ("table trial has an index on a virtual column, ix_dba (0011_leases, statement 1 of 1)",),
+            ("ALTER TABLE trial DROP INDEX ix_dba, DROP dba",),
+        ),
+        "unique key that is too long for an index": Case(
+            9,
+            ("ALTER TABLE trial_result ADD dba TEXT, ADD UNIQUE INDEX ix_dba (dba)",),
+            ("table trial_result has a unique key that is too long for an index, ix_dba (0010_exact_comparison",),
+            ("ALTER TABLE trial_result DROP INDEX ix_dba, DROP dba",),
+        ),
+    },
+    "mysql": {
+        "index on a value": Case(
+            5,
+            ("CREATE INDEX dba ON trial_result (metric_value)",),
+            ("index on its whole length, dba depends on column trial_result.metric_value (0006_long_values",),
+            ("DROP INDEX dba ON trial_result",),
+        ),
+        "full-text index": Case(
+            6,
+            ("CREATE FULLTEXT INDEX dba ON trial_status (status)",),
+            ("table trial_status has an index of type fulltext dba (0007_event_keys, statement 1 of 2)",),
+            ("DROP INDEX dba ON trial_status", "ALTER TABLE trial_status FORCE"),
+        ),
+        "spatial index": Case(
+            6,
+            ("ALTER TABLE trial_status ADD dba POINT NOT NULL SRID 0, ADD SPATIAL INDEX ix_dba (dba)",),
+            ("table trial_status has an index of type spatial ix_dba (0007_event_keys, statement 1 of 2)",),
+            ("ALTER TABLE trial_status DROP INDEX ix_dba, DROP dba",),
+        ),
+    },
+}
+
+
+@engines("mysql")
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [pytest.param(name, case, id=f"{name}-{what}") for name, cases in OF_ONE.items() for what, case in cases.items()],
+)
+def test_what_one_of_two_servers_refuses_is_named_there_alone(
+    server_database: Database, run: Run, name: str, case: Case
+) -> None:
+    if server_database.server.name != name:
+        pytest.skip(f"{name} refuses it")
+    config = server_database.config()
+    make(config, case.version)
+    for statement in case.does:
+        server_database.admin(statement)
+    before = snapshot(config)
+    refused(run(config, "apply"), 1, "Nothing was changed", *case.says)
+    assert snapshot(config) == before
+    for statement in case.undoes:
         server_database.admin(statement)
     ok(run(config, "apply"))
 

@@ -405,7 +405,55 @@ def test_a_server_that_is_only_read_is_left_alone_by_administrators_too(server_d
         refused(run(config, "apply"), 1, "read_only")
         with pytest.raises(StorageError, match="read_only"):
             SqlStorage({**config, "schema_policy": "update"})
+        text = ok(run(None, "script", "--dialect", "mysql", "--from", "5"))
+        assert "the server is read-only, as replicas are" in apply_script("mysql", config, text).errors
         assert snapshot(config) == before
     finally:
         server_database.admin("SET GLOBAL read_only = 0")
+    ok(run(config, "apply"))
+
+
+@engines("mysql")
+def test_a_server_that_adds_no_column_at_once_is_told_before_anything_is_written(
+    server_database: Database, run: Run
+) -> None:
+    if server_database.server.name != "mariadb":
+        pytest.skip("a setting of MariaDB's")
+    needs_private(server_database.server)
+    config, setting = server_database.config(), "innodb_instant_alter_column_allowed"
+    ((usual,),) = server_database.admin(f"SELECT @@GLOBAL.{setting}")
+    server_database.admin(f"SET GLOBAL {setting} = never")
+    try:
+        refused(run(config, "apply"), 1, f"{setting} is never", "Nothing was changed")
+        done = apply_script("mysql", config, ok(run(None, "script", "--dialect", "mysql")))
+        assert f"{setting} is never" in done.errors
+        assert server_database.tables() == []
+    finally:
+        server_database.admin(f"SET GLOBAL {setting} = {usual}")
+    ok(run(config, "apply"))
+
+
+@engines("mysql")
+def test_a_login_that_may_create_and_not_insert_leaves_nothing(server_database: Database, run: Run) -> None:
+    config = server_database.config()
+    rights = {"mysql": ["GRANT SELECT, CREATE, ALTER, DROP, INDEX, REFERENCES ON {database}.* TO {user}@'%'"]}
+    with user_of(server_database, "a passw0rd", rights) as login:
+        refused(
+            run({**config, **login}, "apply"), 1, "INSERT command denied", "trialstore_schema", "Nothing was changed"
+        )
+    assert server_database.tables() == []
+    ok(run(config, "apply"))
+
+
+@engines("mysql")
+def test_a_database_that_is_set_to_be_read_is_told_in_the_servers_words(server_database: Database, run: Run) -> None:
+    if server_database.server.name == "mariadb":
+        pytest.skip("MariaDB has no such setting")
+    config, name = server_database.config(), server_database.name
+    migrate_to(config, 10)
+    server_database.server.admin(f"ALTER SCHEMA {name} READ ONLY = 1")
+    try:
+        refused(run(config, "apply"), 1, f"Schema '{name}' is in read only mode", "Nothing was changed", "ALTER SCHEMA")
+    finally:
+        server_database.server.admin(f"ALTER SCHEMA {name} READ ONLY = 0")
     ok(run(config, "apply"))

@@ -268,6 +268,10 @@ DRIFTS: dict[str, dict[str, Drift]] = {
             "extra: storage of trialstore_schema (engine MyISAM)",
             statement="ALTER TABLE trialstore_schema ENGINE = MyISAM",
         ),
+        "compressed rows": Drift(
+            "extra: storage of trial_result (compressed rows)",
+            statement="ALTER TABLE trial_result ROW_FORMAT = COMPRESSED",
+        ),
         "time that changes by itself": Drift(
             column("trial.ts_end", "datetime(6)", "datetime(6) on update current_timestamp(6)"),
             statement="ALTER TABLE trial MODIFY COLUMN ts_end DATETIME(6) NULL ON UPDATE CURRENT_TIMESTAMP(6)",

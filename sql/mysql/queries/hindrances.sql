@@ -5,12 +5,21 @@
 -- params: -
 -- why: What pending migrations would be refused for; sql/preflight.py says what the columns mean. A column that a
 -- why: foreign key compares cannot get another type, on either side of it, in whatever database the other side is. At
--- why: once means ALGORITHM = INSTANT, for which tables with a full-text index or compressed rows are too special.
+-- why: once means ALGORITHM = INSTANT, for which tables with a full-text index or compressed rows are too special; some
+-- why: indexes keep a table from being altered beside its writers (INPLACE), or from being written anew so. Names of
+-- why: foreign keys are unique in a database. MariaDB cuts an index that would be too long, but
+-- why: makes a hidden column for a unique one; MySQL refuses both.
 SELECT
     'table' AS hinders, t.table_name AS table_name, NULL AS part, lower(t.table_type) AS kind, t.table_name AS name,
     NULL AS owner
 FROM information_schema.tables AS t
 WHERE t.table_schema = database()
+    AND (@@lower_case_table_names <> 0 OR CAST(t.table_name AS BINARY) = CAST(lower(t.table_name) AS BINARY))
+UNION ALL
+SELECT 'foreign key', k.constraint_name AS taken, NULL, 'foreign key', k.constraint_name, k.table_name AS owner
+FROM information_schema.table_constraints AS k
+WHERE k.constraint_schema = database()
+    AND k.constraint_type = 'FOREIGN KEY'
 UNION ALL
 SELECT
     'change', k.referenced_table_name, k.referenced_column_name, 'foreign key', k.constraint_name,
@@ -40,4 +49,53 @@ SELECT 'alter', t.table_name, NULL, 'system versioning', '', NULL
 FROM information_schema.tables AS t
 WHERE t.table_schema = database()
     AND t.table_type = 'SYSTEM VERSIONED'
+UNION ALL
+SELECT 'rebuild', s.table_name, NULL, concat('an index of type ', lower(s.index_type)), s.index_name, NULL
+FROM information_schema.statistics AS s
+WHERE s.table_schema = database()
+    AND s.index_type IN ('FULLTEXT', 'SPATIAL')
+    AND 0 /*M!100600 + 1 */ = 0
+UNION ALL
+SELECT 'instant', s.table_name, NULL, 'an index on a virtual column,', s.index_name, NULL
+FROM information_schema.statistics AS s
+INNER JOIN information_schema.columns AS c
+    ON c.table_schema = s.table_schema
+    AND c.table_name = s.table_name
+    AND c.column_name = s.column_name
+WHERE s.table_schema = database()
+    AND instr(upper(c.extra), 'VIRTUAL') > 0
+    AND 0 /*M!100600 + 1 */ > 0
+UNION ALL
+SELECT 'inplace', s.table_name, NULL, 'a unique key that is too long for an index,', s.index_name, NULL
+FROM information_schema.statistics AS s
+INNER JOIN information_schema.tables AS t
+    ON t.table_schema = s.table_schema
+    AND t.table_name = s.table_name
+WHERE s.table_schema = database()
+    AND s.index_type = 'HASH'
+    AND t.engine = 'InnoDB'
+UNION ALL
+SELECT 'text', s.table_name, s.column_name, 'index on its whole length,', s.index_name, NULL
+FROM information_schema.statistics AS s
+WHERE s.table_schema = database()
+    AND s.index_type = 'BTREE'
+    AND s.sub_part IS NULL
+    AND (s.non_unique = 0 OR 0 /*M!100600 + 1 */ = 0)
+UNION ALL
+SELECT 'convert', s.table_name, NULL, 'an index that utf8mb4 makes too long,', s.index_name, NULL
+FROM information_schema.statistics AS s
+INNER JOIN information_schema.columns AS c
+    ON c.table_schema = s.table_schema
+    AND c.table_name = s.table_name
+    AND c.column_name = s.column_name
+INNER JOIN information_schema.tables AS t
+    ON t.table_schema = s.table_schema
+    AND t.table_name = s.table_name
+WHERE s.table_schema = database()
+    AND s.index_type = 'BTREE'
+    AND c.character_set_name IS NOT NULL
+GROUP BY s.table_name, s.index_name, t.row_format
+HAVING
+    sum(4 * coalesce(s.sub_part, c.character_maximum_length)) > 3072
+    OR (t.row_format IN ('Compact', 'Redundant') AND max(4 * coalesce(s.sub_part, c.character_maximum_length)) > 767)
 ORDER BY 1, 2, 3, 5;

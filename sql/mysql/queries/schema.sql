@@ -100,8 +100,8 @@ ORDER BY 1, 2, 3, 5;
 -- returns: many
 -- params: -
 -- why: What no migration makes, and what decides which rows a table takes, or whether it keeps them: checks, triggers,
--- why: other engines than InnoDB, which know neither transactions nor foreign keys; and how text of later columns would
--- why: compare.
+-- why: other engines than InnoDB, which know neither transactions nor foreign keys; compressed rows, which migrations
+-- why: cannot change at once; and how text of later columns would compare.
 SELECT
     k.table_name AS table_name, 'check constraint' AS kind, k.constraint_name AS name, c.check_clause AS detail,
     k.constraint_name AS lasting_name
@@ -128,6 +128,11 @@ SELECT t.table_name, 'storage', 'system versioning', NULL, NULL
 FROM information_schema.tables AS t
 WHERE t.table_schema = database()
     AND t.table_type = 'SYSTEM VERSIONED'
+UNION ALL
+SELECT t.table_name, 'storage', 'compressed rows', NULL, NULL
+FROM information_schema.tables AS t
+WHERE t.table_schema = database()
+    AND t.row_format = 'Compressed'
 UNION ALL
 SELECT t.table_name, 'default collation', t.table_collation, NULL, NULL
 FROM information_schema.tables AS t

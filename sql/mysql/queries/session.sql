@@ -114,14 +114,27 @@ SELECT CAST(@@GLOBAL.read_only AS CHAR) NOT IN ('0', 'OFF') AS read_only;
 -- returns: one
 -- params: -
 -- why: What a server refuses migrations for, and cannot be changed by them: a binary log of statements, which takes
--- why: no transactions that are READ COMMITTED, and pages that are too small for the keys.
+-- why: no transactions that are READ COMMITTED, pages that are too small for the keys, and (MariaDB) that no column is
+-- why: to be added at once.
 SELECT
     coalesce(sum(v.variable_name = 'log_bin' AND v.variable_value = 'ON'), 0) > 0
     AND coalesce(sum(v.variable_name = 'sql_log_bin' AND v.variable_value = 'ON'), 0) > 0
     AND coalesce(sum(v.variable_name = 'binlog_format' AND v.variable_value = 'STATEMENT'), 0) > 0 AS statement_log,
-    @@GLOBAL.innodb_page_size AS page_size
+    @@GLOBAL.innodb_page_size AS page_size,
+    coalesce(sum(v.variable_name = 'innodb_instant_alter_column_allowed' AND v.variable_value = 'never'), 0) > 0
+        AS never_at_once
 FROM /*!80022 performance_schema. */ /*M!100600 information_schema. */ session_variables AS v
-WHERE v.variable_name IN ('log_bin', 'sql_log_bin', 'binlog_format');
+WHERE v.variable_name IN ('log_bin', 'sql_log_bin', 'binlog_format', 'innodb_instant_alter_column_allowed');
+
+-- name: migration_may_record
+-- returns: none
+-- params: -
+-- why: Refused where this user may not write to the history, whether there is one or not: rights are looked at first.
+-- why: Otherwise it adds no row, or there is no such table.
+INSERT INTO trialstore_schema (version, slug, checksum, state, statements_done, started_at, library_version)
+SELECT 0, '', '', '', 0, utc_timestamp(6), ''
+FROM dual
+WHERE 1 = 0;
 
 -- name: migration_key_rules
 -- returns: scalar
