@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from trialstore.dialects.text import clean
+
+from .base_attributes import Attributed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from .objectives import Direction
 
 
-class ExperimentData(ABC):
+class ExperimentData(Attributed):
     """A stored experiment, read when asked for."""
 
     RESULT_COLUMN_PREFIX = "result."
@@ -113,3 +116,23 @@ class ExperimentData(ABC):
     def telemetry_arrow(self) -> pa.Table:
         """The telemetry of all trials: a column `trial_id` (int64), then those of `TrialData.telemetry_arrow`; ordered
         by trial, ts and metric."""
+
+    @property
+    @abstractmethod
+    def trial_attributes(self) -> dict[int, dict[str, Any]]:
+        """The attributes of all trials that have any: trial id → name → value, both ascending, as they are stored now;
+        one statement."""
+
+    @abstractmethod
+    def set_trial_attributes(self, trial_ids: Iterable[int], attributes: Mapping[str, Any]) -> None:
+        """Give each of these trials the attributes, in any state of theirs; all of them or none. One statement for any
+        number of trials.
+
+        Raises what `TrialData.set_attributes` raises, also where one of the trials does not exist, and ValueRejected
+        for what is no list of trial ids; nothing is written then.
+        """
+
+    @abstractmethod
+    def delete_trial_attributes(self, trial_ids: Iterable[int], names: Iterable[str]) -> None:
+        """Delete the attributes of these names from each of these trials, in one statement; what is not there is no
+        error. Raises ValueRejected for what is no list of trial ids, and for what can be no name."""

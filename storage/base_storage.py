@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trialstore.dialects.errors import ConfigError, TrialError
 from trialstore.dialects.text import clean
 
+from .base_attributes import Attributed
 from .new_trial import NewTrial
 from .objectives import Direction
 from .status import Status
@@ -102,7 +103,7 @@ class Storage(ABC):
         """A stored experiment, usable as it is (without entering it), or None. For a child process that runs a
         trial."""
 
-    class Experiment(ABC):
+    class Experiment(Attributed):
         """An experiment that can be written to. Entering it creates it, or continues it where it was left."""
 
         def __init__(
@@ -285,14 +286,14 @@ class Storage(ABC):
         @abstractmethod
         def merge(self, experiment_ids: list[str]) -> None:
             """Copy the completed trials of other experiments into this one under new ids, with their metadata,
-            status history, results and telemetry.
+            status history, results, attributes and telemetry.
 
             Merging again adds only what is new. Objectives must be the same; a tunable that a source lacks takes this
             experiment's value. Raises TrialError or ValueRejected, and nothing is written, when a source does not
             exist or does not fit.
             """
 
-    class Trial(ABC):
+    class Trial(Attributed):
         """One run of the benchmark with one tunable config."""
 
         def __init__(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trialstore.dialects.text import clean
 
+from .base_attributes import Attributed
 from .status import Status
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .base_tunable_config_data import TunableConfigData
 
 
-class TrialData(ABC):
+class TrialData(Attributed):
     """A stored trial; equal to another one of the same experiment and id."""
 
     def __init__(

@@ -29,6 +29,7 @@ ROOMS: tuple[dict[str, str], ...] = (
         "status": "the states of a trial",
         "config": "the keys of a config, config files, URLs",
         "base_tunable_config_data": "the public interface: a stored config",
+        "base_attributes": "the public interface: what has attributes",
         "telemetry_writer": "telemetry that is sent in batches while a program measures",
     },
     {
@@ -39,6 +40,7 @@ ROOMS: tuple[dict[str, str], ...] = (
     },
     {
         "new_trial": "a trial that is yet to be made",
+        "attributes": "tags, notes and other values that experiments and trials are given at any time",
         "schema": "what opening does to a schema, deployment, interrupted migrations",
         "base_tunable_config_trial_group_data": "the public interface: trials that share a config, by its own path",
         "base_experiment_data": "the public interface: a stored experiment",

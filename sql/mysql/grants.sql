@@ -23,7 +23,7 @@ SET SESSION sql_mode = concat('STRICT_ALL_TABLES' /*M!100600 , ',NO_AUTO_CREATE_
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE TEMPORARY TABLES
 ON `trialstore\_database`.* TO `trialstore_owner`@`%`;
 
--- The application adds rows and changes them, and never deletes one. Its schema_policy is "verify". The history of the
+-- The application adds rows and changes them, and deletes none but attributes. Its schema_policy is "verify". The history of the
 -- schema is the owner's alone to write. CREATE, which is taken back at once, lets a table be named before it is there.
 GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.config TO `trialstore_app`@`%`;
 REVOKE CREATE ON `trialstore_database`.config FROM `trialstore_app`@`%`;
@@ -35,13 +35,13 @@ GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.context_value TO `
 REVOKE CREATE ON `trialstore_database`.context_value FROM `trialstore_app`@`%`;
 GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.experiment TO `trialstore_app`@`%`;
 REVOKE CREATE ON `trialstore_database`.experiment FROM `trialstore_app`@`%`;
-GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.experiment_attribute TO `trialstore_app`@`%`;
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON `trialstore_database`.experiment_attribute TO `trialstore_app`@`%`;
 REVOKE CREATE ON `trialstore_database`.experiment_attribute FROM `trialstore_app`@`%`;
 GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.objectives TO `trialstore_app`@`%`;
 REVOKE CREATE ON `trialstore_database`.objectives FROM `trialstore_app`@`%`;
 GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.trial TO `trialstore_app`@`%`;
 REVOKE CREATE ON `trialstore_database`.trial FROM `trialstore_app`@`%`;
-GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.trial_attribute TO `trialstore_app`@`%`;
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON `trialstore_database`.trial_attribute TO `trialstore_app`@`%`;
 REVOKE CREATE ON `trialstore_database`.trial_attribute FROM `trialstore_app`@`%`;
 GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.trial_lineage TO `trialstore_app`@`%`;
 REVOKE CREATE ON `trialstore_database`.trial_lineage FROM `trialstore_app`@`%`;

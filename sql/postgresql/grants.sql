@@ -36,7 +36,7 @@ REVOKE ALL ON SCHEMA "trialstore_namespace" FROM PUBLIC;
 GRANT CONNECT ON DATABASE "trialstore_database" TO "trialstore_owner";
 GRANT USAGE, CREATE ON SCHEMA "trialstore_namespace" TO "trialstore_owner";
 
--- The application adds rows and changes them, and never deletes one. Its schema_policy is "verify".
+-- The application adds rows and changes them, and deletes none but attributes. Its schema_policy is "verify".
 GRANT CONNECT ON DATABASE "trialstore_database" TO "trialstore_app";
 GRANT USAGE ON SCHEMA "trialstore_namespace" TO "trialstore_app";
 
@@ -85,7 +85,7 @@ BEGIN
         GRANT SELECT ON experiment TO "trialstore_reader";
     END IF;
     IF to_regclass('experiment_attribute') IS NOT NULL THEN
-        GRANT SELECT, INSERT, UPDATE ON experiment_attribute TO "trialstore_app";
+        GRANT SELECT, INSERT, UPDATE, DELETE ON experiment_attribute TO "trialstore_app";
         GRANT SELECT ON experiment_attribute TO "trialstore_reader";
     END IF;
     IF to_regclass('objectives') IS NOT NULL THEN
@@ -97,7 +97,7 @@ BEGIN
         GRANT SELECT ON trial TO "trialstore_reader";
     END IF;
     IF to_regclass('trial_attribute') IS NOT NULL THEN
-        GRANT SELECT, INSERT, UPDATE ON trial_attribute TO "trialstore_app";
+        GRANT SELECT, INSERT, UPDATE, DELETE ON trial_attribute TO "trialstore_app";
         GRANT SELECT ON trial_attribute TO "trialstore_reader";
     END IF;
     IF to_regclass('trial_lineage') IS NOT NULL THEN

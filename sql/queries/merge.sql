@@ -99,3 +99,20 @@ INNER JOIN trial_telemetry AS s
     AND s.trial_id = coalesce(o.trial_id, l.source_trial_id)
 WHERE l.exp_id = :exp_id
     AND l.trial_id BETWEEN :first_trial_id AND :last_trial_id;
+
+-- name: merge_attributes
+-- returns: none
+-- params: exp_id text, source_exp_id text, first_trial_id int, last_trial_id int 0
+-- why: Attributes of the trials that have just been merged, found by their lineage.
+INSERT INTO trial_attribute (exp_id, trial_id, attribute_id, attribute_value, value_type)
+SELECT l.exp_id, l.trial_id, s.attribute_id, s.attribute_value, s.value_type
+FROM trial_lineage AS l
+LEFT JOIN trial_lineage AS o
+    ON o.exp_id = :source_exp_id
+    AND o.source_exp_id = l.source_exp_id
+    AND o.source_trial_id = l.source_trial_id
+INNER JOIN trial_attribute AS s
+    ON s.exp_id = :source_exp_id
+    AND s.trial_id = coalesce(o.trial_id, l.source_trial_id)
+WHERE l.exp_id = :exp_id
+    AND l.trial_id BETWEEN :first_trial_id AND :last_trial_id;

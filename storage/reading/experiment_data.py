@@ -3,10 +3,12 @@ statements."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trialstore.dialects.errors import ExperimentMissing, TrialMissing
 from trialstore.sql.session import Session
+from trialstore.storage.attributes import ExperimentAttributes, delete_of_trials, of_trials, set_of_trials
 from trialstore.storage.base_experiment_data import ExperimentData
 from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGroupData
 from trialstore.storage.base_tunable_config_data import TunableConfigData
@@ -32,7 +34,7 @@ def read_experiments(database: Database) -> dict[str, ExperimentData]:
     return ById({row.exp_id: SqlExperimentData(database, row) for row in ordered}, "experiment", ExperimentMissing)
 
 
-class SqlExperimentData(ExperimentData):
+class SqlExperimentData(ExperimentAttributes, ExperimentData):
     """A stored experiment."""
 
     def __init__(self, database: Database, row: Any, reader: ValueReader = TYPED) -> None:
@@ -135,3 +137,16 @@ class SqlExperimentData(ExperimentData):
     def telemetry_arrow(self) -> pa.Table:
         """One row per point; one statement. See `ExperimentData.telemetry_arrow`."""
         return telemetry.table(self.database, "telemetry_of_experiment", self._key, ("trial_id",))
+
+    @property
+    def trial_attributes(self) -> dict[int, dict[str, Any]]:
+        """Trial id → attributes; one statement. See `ExperimentData.trial_attributes`."""
+        return of_trials(self.database, self._experiment_id)
+
+    def set_trial_attributes(self, trial_ids: Iterable[int], attributes: Mapping[str, Any]) -> None:
+        """Give trials attributes; see `ExperimentData.set_trial_attributes`."""
+        set_of_trials(self.database, self._experiment_id, trial_ids, attributes)
+
+    def delete_trial_attributes(self, trial_ids: Iterable[int], names: Iterable[str]) -> None:
+        """Delete attributes of trials; see `ExperimentData.delete_trial_attributes`."""
+        delete_of_trials(self.database, self._experiment_id, trial_ids, names)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trialstore.dialects.errors import TrialMissing
 from trialstore.sql.session import Session
+from trialstore.storage.attributes import TrialAttributes
 from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGroupData
 from trialstore.storage.base_tunable_config_data import TunableConfigData
 from trialstore.storage.database.connections import Database
@@ -106,7 +107,7 @@ class SqlTunableConfigTrialGroupData(TunableConfigTrialGroupData):
         return results_frame(*self.database.read(read), self.database.dialect, self.reader)
 
 
-class SqlTrialData(TrialData):
+class SqlTrialData(TrialAttributes, TrialData):
     """A stored trial; its data is read when asked for."""
 
     def __init__(

@@ -10,6 +10,7 @@ from typing import Any
 from trialstore.dialects.errors import ErrorKind, ExperimentMissing, QueryError, ValueRejected, listed
 from trialstore.dialects.text import logger
 from trialstore.sql.session import Session
+from trialstore.storage.attributes import ExperimentAttributes
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
 from trialstore.storage.new_trial import NewTrial
@@ -65,7 +66,7 @@ class _Draft:
     metadata: list[rows.Row]
 
 
-class Experiment(ClaimableTrials):
+class Experiment(ExperimentAttributes, ClaimableTrials):
     """An experiment in a SQL database."""
 
     def __init__(

@@ -19,7 +19,7 @@ from .configs import find_or_create_configs
 
 _LOG = logger(__name__)
 
-_COPIES = ("merge_params", "merge_status", "merge_results", "merge_telemetry")
+_COPIES = ("merge_params", "merge_status", "merge_results", "merge_telemetry", "merge_attributes")
 
 
 def merge_experiments(

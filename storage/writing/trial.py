@@ -17,6 +17,7 @@ from trialstore.dialects.errors import (
 )
 from trialstore.dialects.text import logger
 from trialstore.sql.session import Session
+from trialstore.storage.attributes import TrialAttributes
 from trialstore.storage.base_storage import Storage
 from trialstore.storage.database.connections import Database
 from trialstore.storage.objectives import Direction, is_finite_number
@@ -32,7 +33,7 @@ from .telemetry import add_points, point_rows
 _LOG = logger(__name__)
 
 
-class Trial(Storage.Trial):
+class Trial(TrialAttributes, Storage.Trial):
     """A trial in a SQL database."""
 
     def __init__(

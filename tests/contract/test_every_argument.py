@@ -26,6 +26,7 @@ from trialstore.storage import (
     config_from_url,
     from_config,
 )
+from trialstore.storage.base_attributes import Attributed
 from trialstore.storage.tunables.groups import CovariantGroup
 
 pytestmark = pytest.mark.once_per_engine("what an argument may be is checked before a connection is used")
@@ -115,6 +116,22 @@ class LostLease(KeepLease):
     def __init__(self, trial: Storage.Trial) -> None:
         super().__init__(trial)
         self._lost.set()
+
+
+def _attributes(owner: Callable[[Kit], Attributed]) -> list[Argument]:
+    return [
+        Argument(lambda kit, v: owner(kit).set_attributes(v), ("Attribute",)),
+        Argument(lambda kit, v: owner(kit).set_attributes({"k": v}), ("'k'",)),
+        Argument(lambda kit, v: owner(kit).set_attributes({"k": [{"n": v}]}), ("'k'",)),
+        Argument(lambda kit, v: owner(kit).set_attributes(_key(v)), ("Attribute",)),
+    ]
+
+
+def _names(owner: Callable[[Kit], Attributed]) -> list[Argument]:
+    return [
+        Argument(lambda kit, v: owner(kit).delete_attributes(v), ("names", "Attribute")),
+        Argument(lambda kit, v: owner(kit).delete_attributes([v]), ("Attribute",)),
+    ]
 
 
 TEXT = '{"drivername": "sqlite", "lazy_schema_create": true}'
@@ -223,12 +240,16 @@ TABLE: dict[str, dict[str, list[Argument]]] = {
                 ("trial_runner_assigned",),
             )
         ],
+        "set_attributes.attributes": _attributes(lambda kit: kit.experiment),
+        "delete_attributes.names": _names(lambda kit: kit.experiment),
         "merge.experiment_ids": [
             Argument(lambda kit, v: kit.experiment.merge(v), ("experiment_ids", "Experiment")),
             Argument(lambda kit, v: kit.experiment.merge([v]), ("experiment_ids", "Experiment")),
         ],
     },
     "Trial": {
+        "set_attributes.attributes": _attributes(lambda kit: kit.trial),
+        "delete_attributes.names": _names(lambda kit: kit.trial),
         "config.global_config": [Argument(lambda kit, v: kit.trial.config(v), ("global_config",))],
         "set_trial_runner.trial_runner_id": [
             Argument(lambda kit, v: kit.trial.set_trial_runner(v), ("trial_runner_id",))
@@ -281,11 +302,36 @@ TABLE: dict[str, dict[str, list[Argument]]] = {
         "wait_lost.timeout": [Argument(_waited, ("timeout",))],
     },
     "TrialData": {
+        "set_attributes.attributes": _attributes(lambda kit: kit.trial_data),
+        "delete_attributes.names": _names(lambda kit: kit.trial_data),
         "telemetry_batches.batch_size": [
             Argument(lambda kit, v: list(kit.trial_data.telemetry_batches(v)), ("batch_size",))
         ],
     },
-    "ExperimentData": {},
+    "ExperimentData": {
+        "set_attributes.attributes": _attributes(lambda kit: kit.data),
+        "delete_attributes.names": _names(lambda kit: kit.data),
+        "set_trial_attributes.trial_ids": [
+            Argument(
+                lambda kit, v: kit.data.set_trial_attributes(v, {"k": 1}), ("trial_ids", "no trials of these ids")
+            ),
+            Argument(
+                lambda kit, v: kit.data.set_trial_attributes([v], {"k": 1}), ("trial_ids", "no trials of these ids")
+            ),
+        ],
+        "set_trial_attributes.attributes": [
+            Argument(lambda kit, v: kit.data.set_trial_attributes([1], v), ("Attribute",)),
+            Argument(lambda kit, v: kit.data.set_trial_attributes([1], {"k": v}), ("'k'",)),
+        ],
+        "delete_trial_attributes.trial_ids": [
+            Argument(lambda kit, v: kit.data.delete_trial_attributes(v, ["k"]), ("trial_ids",)),
+            Argument(lambda kit, v: kit.data.delete_trial_attributes([v], ["k"]), ("trial_ids",)),
+        ],
+        "delete_trial_attributes.names": [
+            Argument(lambda kit, v: kit.data.delete_trial_attributes([1], v), ("names", "Attribute")),
+            Argument(lambda kit, v: kit.data.delete_trial_attributes([1], [v]), ("Attribute",)),
+        ],
+    },
     "TunableConfigData": {},
     "TunableConfigTrialGroupData": {},
     "NewTrial": {

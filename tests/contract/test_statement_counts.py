@@ -173,7 +173,7 @@ def test_merging_is_one_transaction_and_as_many_statements_for_any_number_of_tri
     filled(storage, trials)
     with make_experiment(storage, "Other") as other:
         record = one_transaction(storage, lambda: other.merge(["Exp"]))
-        assert len(record.names) == 13
+        assert len(record.names) == 14
         assert len(other.load()[0]) == trials // 2
 
 

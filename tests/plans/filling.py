@@ -17,7 +17,7 @@ DUE = 40
 
 LARGE = (
     *("config", "config_param", "trial", "trial_param", "trial_status", "trial_result", "trial_telemetry"),
-    "trial_lineage",
+    *("trial_lineage", "trial_attribute"),
 )
 """Tables with thousands of rows."""
 
@@ -140,6 +140,18 @@ def _statements(moment: str) -> Iterator[str]:
         SELECT s.exp_id, n.n + 1, 'elsewhere', n.n + 1
         FROM plan_size s INNER JOIN plan_number n ON n.n < s.size AND n.n % 10 = 0
         ORDER BY s.exp_id, n.n
+        """
+    yield """
+        INSERT INTO experiment_attribute (exp_id, attribute_id, attribute_value, value_type)
+        SELECT s.exp_id, k.name, k.n, 'i' FROM plan_size s INNER JOIN plan_name k ON k.n < 2
+        """
+    yield """
+        INSERT INTO trial_attribute (exp_id, trial_id, attribute_id, attribute_value, value_type)
+        SELECT s.exp_id, n.n + 1, k.name, k.n, 'i'
+        FROM plan_size s
+        INNER JOIN plan_number n ON n.n < s.size AND n.n % 10 = 0
+        INNER JOIN plan_name k ON k.n < 2
+        ORDER BY s.exp_id, n.n, k.n
         """
     for table in ("plan_number", "plan_name", "plan_size"):
         yield f"DROP TABLE {table}"

@@ -37,7 +37,13 @@ FITS = {
 IN_VARIABLES = {
     "storage/reading/arrow.py": {"trial_list", "config_params_of_experiment", "results_of_experiment"},
     "storage/reading/telemetry.py": {"telemetry", "telemetry_of_experiment"},
-    "storage/writing/merge.py": {"merge_params", "merge_status", "merge_results", "merge_telemetry"},
+    "storage/writing/merge.py": {
+        "merge_params",
+        "merge_status",
+        "merge_results",
+        "merge_telemetry",
+        "merge_attributes",
+    },
 }
 """Module → the statements that its variables name."""
 
