@@ -113,6 +113,20 @@ class TrialData(Attributed):
 
     @property
     @abstractmethod
+    def status_events(self) -> list[tuple[dt.datetime, Status]]:
+        """What became of the trial: `(timestamp in UTC, status)`, the earliest first.
+
+        There is an event for each change of the status, and one for each call of `Trial.update_telemetry`, which says
+        that the trial still had the status.
+        """
+
+    @property
+    @abstractmethod
+    def status_df(self) -> pd.DataFrame:
+        """The `status_events`, columns `ts` (UTC) and `status` (its name)."""
+
+    @property
+    @abstractmethod
     def telemetry_df(self) -> pd.DataFrame:
         """Telemetry, columns `ts` (UTC), `metric`, `value`, ordered by ts, then metric."""
 

@@ -36,6 +36,16 @@ WHERE p.exp_id = :exp_id
     )
 ORDER BY p.trial_id, p.param_id;
 
+-- name: trial_status_events
+-- returns: many
+-- params: exp_id text, trial_id int
+-- why: What became of a trial, and when.
+SELECT ts, status
+FROM trial_status
+WHERE exp_id = :exp_id
+    AND trial_id = :trial_id
+ORDER BY ts;
+
 -- name: trial_status_put
 -- returns: none
 -- params: exp_id text, trial_id int, ts time, status text RUNNING

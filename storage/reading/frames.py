@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from trialstore.dialects.base import Dialect
 from trialstore.storage.base_experiment_data import ExperimentData
+from trialstore.storage.status import Status
 from trialstore.storage.values.encoding import DECODERS, Unreadable, parse_untyped
 from trialstore.storage.values.readers import TYPED, ValueReader
 from trialstore.storage.values.rows import Stored, group_ids
@@ -25,6 +27,20 @@ def named_values(column: str, values: Mapping[str, Stored]) -> pd.DataFrame:
 
     shown = pd.Series([item.shown for item in values.values()], dtype=object)
     frame: pd.DataFrame = pd.DataFrame({column: pd.Series(list(values), dtype=object), "value": shown})
+    return frame
+
+
+def status_frame(events: Sequence[tuple[dt.datetime, Status]]) -> pd.DataFrame:
+    """A row for each event `(timestamp, status)`, columns `ts` (UTC) and `status`."""
+    import pandas as pd
+
+    times = [ts.replace(tzinfo=None) for ts, _ in events]
+    frame: pd.DataFrame = pd.DataFrame(
+        {
+            "ts": utc_column(pd.Series(times, dtype="datetime64[us]")),
+            "status": pd.Series([status.name for _, status in events], dtype=object),
+        }
+    )
     return frame
 
 

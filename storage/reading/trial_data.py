@@ -17,7 +17,7 @@ from trialstore.storage.values.rows import Stored, plain
 
 from . import telemetry
 from .by_id import ById
-from .frames import named_values, results_frame
+from .frames import named_values, results_frame, status_frame
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -181,6 +181,17 @@ class SqlTrialData(TrialAttributes, TrialData):
     def results_dict(self) -> dict[str, Any]:
         """Final metrics, metric → value."""
         return plain(self._results())
+
+    @property
+    def status_events(self) -> list[tuple[dt.datetime, Status]]:
+        """`(timestamp in UTC, status)`, the earliest first; one statement. See `TrialData.status_events`."""
+        found = self.database.read_one(lambda tx: tx.many("trial_status_events", **self._key))
+        return [(self.database.dialect.decode_ts(row.ts), Status.parse(row.status)) for row in found]
+
+    @property
+    def status_df(self) -> pd.DataFrame:
+        """The same as a frame, columns `ts` (UTC) and `status`; one statement."""
+        return status_frame(self.status_events)
 
     @property
     def telemetry_df(self) -> pd.DataFrame:

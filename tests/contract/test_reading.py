@@ -245,12 +245,30 @@ def test_load_and_load_telemetry_of_ids_beyond_any_column_are_empty(
     assert experiment.load(trial_id)[0] == ([] if trial_id > 0 else [1])
 
 
+def test_status_events_are_told_in_order_with_those_of_telemetry(
+    storage: SqlStorage, experiment: Storage.Experiment
+) -> None:
+    trial = experiment.new_trial({}, ts_start=at(1))
+    data = storage.experiments["Exp"].trials[trial.trial_id]
+    assert data.status_events == []  # it is PENDING since it was made, which is no change
+    trial.update(Status.RUNNING, at(2))
+    trial.update_telemetry(Status.RUNNING, at(3.000001), [])
+    trial.update(Status.FAILED, at(4))
+    events = [(at(2), Status.RUNNING), (at(3.000001), Status.RUNNING), (at(4), Status.FAILED)]
+    assert data.status_events == events
+    frame = data.status_df
+    assert list(frame.columns) == ["ts", "status"]
+    assert str(frame["ts"].dtype) == "datetime64[us, UTC]"
+    assert list(zip(frame["ts"], frame["status"], strict=True)) == [(ts, one.name) for ts, one in events]
+
+
 def test_reading_changes_nothing(storage: SqlStorage, filled: ExperimentData) -> None:
     before = dump(storage)
     for trial in filled.trials.values():
         assert len(trial.results_df) == len(trial.results_dict)
         assert len(trial.telemetry_df) == 0
         assert len(trial.metadata_df) == 1
+        assert len(trial.status_df) == len(trial.status_events)
     for group in filled.tunable_config_trial_groups.values():
         assert len(group.results_df) == len(group.trials)
     assert len(filled.results_df) == 5
