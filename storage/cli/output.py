@@ -246,7 +246,7 @@ def settings(values: Mapping[str, Any], default: Mapping[str, Any], same: str = 
     A value differs if its type does, since such configs are two; None and NaN are values, and a name may be absent.
     """
     differing = [
-        f"{clean(name)}={_setting(value)}"
+        f"{clean(name)}={distinct(value)}"
         for name, value in values.items()
         if name not in default or not _equal(value, default[name])
     ]
@@ -260,7 +260,7 @@ def _equal(one: object, other: object) -> bool:
     return one == other or (one != one and other != other)  # NaN differs from itself
 
 
-def _setting(value: object) -> str:
+def distinct(value: object) -> str:
     """A value as text that stands for no other value: `1` and `'1'`, `None` and `'None'`."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return str(value)

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trialstore.dialects.errors import ExperimentMissing, TrialMissing, nearest
-
 from .csv_file import write_csv
-from .output import console, moment, percent, print_fields, print_sentence, print_table, settings
+from .found import find_experiment, find_trial
+from .output import console, distinct, moment, percent, print_fields, print_sentence, print_table, settings
 from .summary import (
     as_number,
     config_scores,
@@ -72,7 +71,7 @@ def show(
     if csv_plain_text and csv_file is None:
         raise click.UsageError("--csv-plain-text is for --csv.")
     with target.open_to_read() as storage:
-        data = _find(storage.experiments, experiment)
+        data = find_experiment(storage.experiments, experiment)
         if csv_file is not None:
             write_csv(_chosen(data, limit, sort), csv_file, plain_text=csv_plain_text)
         elif trial_id is not None:
@@ -100,13 +99,6 @@ def _order(results: pd.DataFrame, objectives: Mapping[str, str], sort: str) -> l
     return order
 
 
-def _find(experiments: dict[str, ExperimentData], experiment_id: str) -> ExperimentData:
-    if experiment_id not in experiments:
-        hint = nearest(experiment_id, experiments) or "There are no experiments yet."
-        raise ExperimentMissing(f"There is no experiment {experiment_id!r}.", hint)
-    return experiments[experiment_id]
-
-
 # --- an experiment ----------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +117,8 @@ def _show_experiment(out: Console, data: ExperimentData, limit: int, sort: str) 
             "Last activity": moment(last_activity(results)) + " UTC",
         },
     )
+    if attributes := data.attributes:
+        print_fields(out, {name: distinct(value) for name, value in attributes.items()}, "Attributes")
     if results.empty:
         print_sentence("There are no trials yet.")
         return
@@ -222,11 +216,7 @@ def _print_trials(
 
 
 def _show_trial(out: Console, data: ExperimentData, trial_id: int) -> None:
-    trials = data.trials
-    if trial_id not in trials:
-        hint = f"Its trials are {min(trials)} to {max(trials)}." if trials else "It has no trials yet."
-        raise TrialMissing(f"Experiment {data.experiment_id!r} has no trial {trial_id}.", hint)
-    trial = trials[trial_id]
+    trial = find_trial(data, trial_id)
     print_fields(
         out,
         {
@@ -244,6 +234,7 @@ def _show_trial(out: Console, data: ExperimentData, trial_id: int) -> None:
         ("Results", trial.results_dict),
     ):
         print_fields(out, values, title)
+    print_fields(out, {name: distinct(value) for name, value in trial.attributes.items()}, "Attributes")
     _print_telemetry(out, trial)
 
 
