@@ -100,6 +100,30 @@ class ExperimentData(Attributed):
         """
 
     @abstractmethod
+    def find(
+        self,
+        where: str | None = None,
+        *,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[TrialData]:
+        """The trials of this experiment that fulfil a condition, in order; see `Storage.find_trials`."""
+
+    @abstractmethod
+    def find_df(
+        self,
+        where: str | None = None,
+        *,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> pd.DataFrame:
+        """As `find`, the rows of `results_df` after a column `experiment_id`; see `Storage.find_df`."""
+
+    @abstractmethod
     def results_arrow(self) -> pa.Table:
         """`results_df` as an Arrow table, with the same columns, made without pandas; needs the extra `arrow`.
 

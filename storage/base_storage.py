@@ -21,9 +21,11 @@ from .tunables.values import Tunables
 from .values.checks import check_mapping
 
 if TYPE_CHECKING:
+    import pandas as pd
     from typing_extensions import Self
 
     from .base_experiment_data import ExperimentData
+    from .base_trial_data import TrialData
 
 
 class Storage(ABC):
@@ -71,6 +73,49 @@ class Storage(ABC):
     @abstractmethod
     def experiments(self) -> dict[str, ExperimentData]:
         """The stored experiments by id, ascending, for reading."""
+
+    @abstractmethod
+    def find_trials(
+        self,
+        where: str | None = None,
+        *,
+        experiment_id: str | None = None,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[TrialData]:
+        """The trials that fulfil a condition, as `status == "SUCCEEDED" and result.seconds < 1.5`.
+
+        The condition looks like Python, and is never run as such; docs/search.md describes fields and comparisons. It
+        is looked for in the database, by one statement or two, whatever the number of trials.
+
+        Args:
+            where: The condition; None or blanks for all trials.
+            experiment_id: The experiment to search; None for all of them.
+            order_by: A field, as `result.seconds`: numbers come first, then text, then values of other types, trials
+                without a value last; of equal ones the lower experiment id, then trial id. None orders by these alone.
+            descending: Whether the greatest number, and the last text, come first.
+            limit: The most trials to return; None for all.
+            offset: How many of the first ones to leave out.
+
+        Raises:
+            ValueRejected: the condition or another argument is wrong; the message says where, never with its values.
+            ExperimentMissing: there is no experiment of that id.
+        """
+
+    @abstractmethod
+    def find_df(
+        self,
+        where: str | None = None,
+        *,
+        experiment_id: str | None = None,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> pd.DataFrame:
+        """As `find_trials`, a row per trial: `experiment_id`, then the columns of `ExperimentData.results_df`."""
 
     @abstractmethod
     def experiment(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .base_experiment_data import ExperimentData
 from .base_storage import Storage
+from .base_trial_data import TrialData
 from .config.keys import check_config
 from .database.connections import Database
 from .objectives import Direction
 from .reading.experiment_data import read_experiments
+from .reading.search.found import Search
 from .schema.policy import open_schema, update_schema
 from .tunables.values import Tunables
 from .writing.experiment import Experiment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class SqlStorage(Storage):
@@ -71,6 +76,48 @@ class SqlStorage(Storage):
     def experiments(self) -> dict[str, ExperimentData]:
         """The stored experiments by id, ascending, for reading."""
         return read_experiments(self._open())
+
+    def find_trials(
+        self,
+        where: str | None = None,
+        *,
+        experiment_id: str | None = None,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[TrialData]:
+        """The trials that fulfil a condition, in order; see `Storage.find_trials`."""
+        search = Search(
+            where,
+            experiment_id=experiment_id,
+            order_by=order_by,
+            descending=descending,
+            limit=limit,
+            offset=offset,
+        )
+        return search.trials(self._open())
+
+    def find_df(
+        self,
+        where: str | None = None,
+        *,
+        experiment_id: str | None = None,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> pd.DataFrame:
+        """The trials that fulfil a condition as rows of a data frame; see `Storage.find_df`."""
+        search = Search(
+            where,
+            experiment_id=experiment_id,
+            order_by=order_by,
+            descending=descending,
+            limit=limit,
+            offset=offset,
+        )
+        return search.frame(self._open())
 
     def experiment(
         self,

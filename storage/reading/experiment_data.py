@@ -20,6 +20,7 @@ from trialstore.storage.values.rows import group_ids
 from . import telemetry
 from .by_id import ById
 from .frames import results_frame
+from .search.found import Search
 from .trial_data import SqlTrialData, SqlTunableConfigData, SqlTunableConfigTrialGroupData
 
 if TYPE_CHECKING:
@@ -127,6 +128,46 @@ class SqlExperimentData(ExperimentAttributes, ExperimentData):
             )
 
         return results_frame(*self.database.read(read), self.database.dialect, self.reader, exact=exact)
+
+    def find(
+        self,
+        where: str | None = None,
+        *,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[TrialData]:
+        """The trials that fulfil a condition, in order; see `Storage.find_trials`."""
+        search = Search(
+            where,
+            experiment_id=self._experiment_id,
+            order_by=order_by,
+            descending=descending,
+            limit=limit,
+            offset=offset,
+        )
+        return search.trials(self.database, self.reader)
+
+    def find_df(
+        self,
+        where: str | None = None,
+        *,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> pd.DataFrame:
+        """The trials that fulfil a condition as rows of a data frame; see `Storage.find_df`."""
+        search = Search(
+            where,
+            experiment_id=self._experiment_id,
+            order_by=order_by,
+            descending=descending,
+            limit=limit,
+            offset=offset,
+        )
+        return search.frame(self.database, self.reader)
 
     def results_arrow(self) -> pa.Table:
         """One row per trial; three statements. See `ExperimentData.results_arrow`."""

@@ -188,6 +188,24 @@ TABLE: dict[str, dict[str, list[Argument]]] = {
             Argument(lambda kit, v: kit.storage.get_experiment_by_id("Exp", {}, v), ("opt_targets",)),
             Argument(lambda kit, v: kit.storage.get_experiment_by_id("Exp", {}, {"m": v}), ("opt_targets",)),
         ],
+        "find_trials.where": [Argument(lambda kit, v: kit.storage.find_trials(where=v), ("where",))],
+        "find_trials.order_by": [Argument(lambda kit, v: kit.storage.find_trials(order_by=v), ("order_by",))],
+        "find_trials.descending": [
+            Argument(lambda kit, v: kit.storage.find_trials(order_by="trial_id", descending=v), ("descending",))
+        ],
+        "find_trials.limit": [Argument(lambda kit, v: kit.storage.find_trials(limit=v), ("limit",))],
+        "find_trials.offset": [Argument(lambda kit, v: kit.storage.find_trials(offset=v), ("offset",))],
+        "find_trials.experiment_id": [
+            Argument(lambda kit, v: kit.storage.find_trials(experiment_id=v), ("experiment",))
+        ],
+        "find_df.where": [Argument(lambda kit, v: kit.storage.find_df(where=v), ("where",))],
+        "find_df.order_by": [Argument(lambda kit, v: kit.storage.find_df(order_by=v), ("order_by",))],
+        "find_df.descending": [
+            Argument(lambda kit, v: kit.storage.find_df(order_by="trial_id", descending=v), ("descending",))
+        ],
+        "find_df.limit": [Argument(lambda kit, v: kit.storage.find_df(limit=v), ("limit",))],
+        "find_df.offset": [Argument(lambda kit, v: kit.storage.find_df(offset=v), ("offset",))],
+        "find_df.experiment_id": [Argument(lambda kit, v: kit.storage.find_df(experiment_id=v), ("experiment",))],
     },
     "Experiment": {
         "new_trial.tunables": [
@@ -331,6 +349,18 @@ TABLE: dict[str, dict[str, list[Argument]]] = {
             Argument(lambda kit, v: kit.data.delete_trial_attributes([1], v), ("names", "Attribute")),
             Argument(lambda kit, v: kit.data.delete_trial_attributes([1], [v]), ("Attribute",)),
         ],
+        "find.where": [Argument(lambda kit, v: kit.data.find(where=v), ("where",))],
+        "find.order_by": [Argument(lambda kit, v: kit.data.find(order_by=v), ("order_by",))],
+        "find.descending": [Argument(lambda kit, v: kit.data.find(order_by="trial_id", descending=v), ("descending",))],
+        "find.limit": [Argument(lambda kit, v: kit.data.find(limit=v), ("limit",))],
+        "find.offset": [Argument(lambda kit, v: kit.data.find(offset=v), ("offset",))],
+        "find_df.where": [Argument(lambda kit, v: kit.data.find_df(where=v), ("where",))],
+        "find_df.order_by": [Argument(lambda kit, v: kit.data.find_df(order_by=v), ("order_by",))],
+        "find_df.descending": [
+            Argument(lambda kit, v: kit.data.find_df(order_by="trial_id", descending=v), ("descending",))
+        ],
+        "find_df.limit": [Argument(lambda kit, v: kit.data.find_df(limit=v), ("limit",))],
+        "find_df.offset": [Argument(lambda kit, v: kit.data.find_df(offset=v), ("offset",))],
     },
     "TunableConfigData": {},
     "TunableConfigTrialGroupData": {},
