@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -137,9 +138,56 @@ class ExperimentData(Attributed):
         """
 
     @abstractmethod
-    def telemetry_arrow(self) -> pa.Table:
-        """The telemetry of all trials: a column `trial_id` (int64), then those of `TrialData.telemetry_arrow`; ordered
-        by trial, ts and metric."""
+    def telemetry(
+        self,
+        trial_ids: Iterable[int] | None = None,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+    ) -> pd.DataFrame:
+        """Some of the telemetry of these trials (all, if not given): a column `trial_id`, then those of
+        `TrialData.telemetry`; ordered by trial, ts and metric. One statement, and another one where all trials are
+        meant.
+
+        Trials that there are not have no rows. Raises what `TrialData.telemetry` raises, and ValueRejected for what is
+        no list of trial ids.
+        """
+
+    @abstractmethod
+    def telemetry_sample(
+        self,
+        trial_ids: Iterable[int] | None = None,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        buckets: int = 1_000,
+    ) -> pd.DataFrame:
+        """The same in short: a column `trial_id`, then those of `TrialData.telemetry_sample`, whose parts of time are
+        each trial's own; ordered by trial, metric and time. As many statements as for `telemetry`. Raises what both
+        raise."""
+
+    @abstractmethod
+    def telemetry_sample_arrow(
+        self,
+        trial_ids: Iterable[int] | None = None,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        buckets: int = 1_000,
+    ) -> pa.Table:
+        """`telemetry_sample` as an Arrow table of the same columns; null stands for NaN. Needs the extra `arrow`."""
+
+    @abstractmethod
+    def telemetry_arrow(
+        self,
+        trial_ids: Iterable[int] | None = None,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+    ) -> pa.Table:
+        """The telemetry of these trials (all, if not given): a column `trial_id` (int64), then those of
+        `TrialData.telemetry_arrow`; ordered by trial, ts and metric. `metrics`, `since` and `until` choose as in
+        `telemetry`."""
 
     @property
     @abstractmethod

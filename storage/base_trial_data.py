@@ -12,7 +12,7 @@ from .base_attributes import Attributed
 from .status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     import pandas as pd
     import pyarrow as pa
@@ -131,7 +131,59 @@ class TrialData(Attributed):
         """Telemetry, columns `ts` (UTC), `metric`, `value`, ordered by ts, then metric."""
 
     @abstractmethod
-    def telemetry_arrow(self) -> pa.Table:
+    def telemetry(
+        self,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+    ) -> pd.DataFrame:
+        """Some of the telemetry: `telemetry_df` of these metrics (all, if not given), from `since` on and before
+        `until`, as far as they are given; one statement. A naive time is local time.
+
+        Metrics that the trial lacks have no rows. Raises ValueRejected for what is no list of names, and no time.
+        """
+
+    @abstractmethod
+    def telemetry_sample(
+        self,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        buckets: int = 1_000,
+    ) -> pd.DataFrame:
+        """The same telemetry in short, computed by the database: one statement, and few rows however many points
+        there are.
+
+        The time from the trial's first to its last point between `since` and `until`, of any metric, is divided into
+        `buckets` parts of equal length. For each metric and each part that has points of it there is one row, columns
+        `metric`, `ts_first` and `ts_last` (UTC, of these points), `count` (of points), `numbers` (how many of them are
+        finite numbers), `min`, `mean`, `max` (doubles, of these numbers; NaN where there are none); ordered by metric,
+        then time. So no extreme is lost, and texts, bools, None, NaN and infinities are counted only. Values that
+        mlos_bench wrote without a type are numbers where they look like one; an int of more than 300 digits is none.
+
+        Raises what `telemetry` raises, and ValueRejected for `buckets` that are no int from 1 to 100,000.
+        """
+
+    @abstractmethod
+    def telemetry_sample_arrow(
+        self,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        buckets: int = 1_000,
+    ) -> pa.Table:
+        """`telemetry_sample` as an Arrow table of the same columns; null stands for NaN. Needs the extra `arrow`.
+
+        Raises what `telemetry_sample` raises, and ConfigError where pyarrow is not installed.
+        """
+
+    @abstractmethod
+    def telemetry_arrow(
+        self,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+    ) -> pa.Table:
         """Telemetry as an Arrow table, ordered by ts, then metric, made without pandas; needs the extra `arrow`.
 
         The columns are the same whatever the values are: `ts` (timestamp('us', 'UTC')), `metric` (string), `value`
@@ -139,7 +191,8 @@ class TrialData(Attributed):
         `False`), None in neither. An int beyond ±2^53, which a double may have to round, also stands in `text`. Values
         that mlos_bench wrote without a type are numbers where they look like one.
 
-        Raises ConfigError where pyarrow is not installed.
+        `metrics`, `since` and `until` choose as in `telemetry`. Raises what that raises, and ConfigError where pyarrow
+        is not installed.
         """
 
     @abstractmethod

@@ -3,6 +3,7 @@ statements."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,11 @@ from trialstore.storage.objectives import Direction
 from trialstore.storage.values.readers import TYPED, ValueReader
 from trialstore.storage.values.rows import group_ids
 
-from . import telemetry
+from . import telemetry as stored_telemetry
 from .by_id import ById
 from .frames import results_frame
 from .search.found import Search
+from .telemetry_choice import Choice, sample_frame, sample_table
 from .trial_data import SqlTrialData, SqlTunableConfigData, SqlTunableConfigTrialGroupData
 
 if TYPE_CHECKING:
@@ -175,9 +177,53 @@ class SqlExperimentData(ExperimentAttributes, ExperimentData):
 
         return arrow.results_table(self.database, self._experiment_id)
 
-    def telemetry_arrow(self) -> pa.Table:
-        """One row per point; one statement. See `ExperimentData.telemetry_arrow`."""
-        return telemetry.table(self.database, "telemetry_of_experiment", self._key, ("trial_id",))
+    def telemetry(
+        self,
+        trial_ids: Iterable[int] | None = None,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+    ) -> pd.DataFrame:
+        """One row per point that is chosen. See `ExperimentData.telemetry`."""
+        choice = Choice.of(self.database, self._experiment_id, trial_ids, metrics, since, until)
+        return choice.frame(self.reader, several=True)
+
+    def telemetry_sample(
+        self,
+        trial_ids: Iterable[int] | None = None,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        buckets: int = 1_000,
+    ) -> pd.DataFrame:
+        """Telemetry in short. See `ExperimentData.telemetry_sample`."""
+        choice = Choice.of(self.database, self._experiment_id, trial_ids, metrics, since, until)
+        return sample_frame(choice.sample(buckets), several=True)
+
+    def telemetry_sample_arrow(
+        self,
+        trial_ids: Iterable[int] | None = None,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        buckets: int = 1_000,
+    ) -> pa.Table:
+        """Telemetry in short as an Arrow table. See `ExperimentData.telemetry_sample_arrow`."""
+        choice = Choice.of(self.database, self._experiment_id, trial_ids, metrics, since, until)
+        return sample_table(choice, buckets, several=True)
+
+    def telemetry_arrow(
+        self,
+        trial_ids: Iterable[int] | None = None,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+    ) -> pa.Table:
+        """One row per point; one statement for all points. See `ExperimentData.telemetry_arrow`."""
+        if trial_ids is None and metrics is None and since is None and until is None:
+            return stored_telemetry.table(self.database, "telemetry_of_experiment", self._key, ("trial_id",))
+        choice = Choice.of(self.database, self._experiment_id, trial_ids, metrics, since, until)
+        return choice.table(several=True)
 
     @property
     def trial_attributes(self) -> dict[int, dict[str, Any]]:

@@ -7,7 +7,7 @@ Writing it is the business of `trialstore.storage.writing.telemetry`; its statem
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trialstore.dialects.errors import ValueRejected
@@ -79,6 +79,24 @@ def table(database: Database, statement: str, key: Mapping[str, Any], ids: tuple
         return pa.Table.from_batches(_batches(tx, statement, key, ids, BATCH), _schema(ids))
 
     return database.read(read)
+
+
+def choice_table(database: Database, params: Callable[[Session], Mapping[str, Any]], *, several: bool) -> Any:
+    """The points that `telemetry_chosen` returns as an Arrow table, with a column `trial_id` if they are of several
+    trials; `params` gives the binds in the transaction."""
+    from . import arrow
+
+    arrow.check_installed()
+    import pyarrow as pa
+
+    ids = ("trial_id",)
+
+    def read(tx: Session) -> Any:
+        found = _batches(tx, "telemetry_chosen", params(tx), ids, BATCH)
+        return pa.Table.from_batches(found, _schema(ids))
+
+    table = database.read(read)
+    return table if several else table.drop_columns(list(ids))
 
 
 def batches(database: Database, key: Mapping[str, Any], batch_size: int) -> Generator[Any, None, None]:

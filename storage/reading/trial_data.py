@@ -15,12 +15,13 @@ from trialstore.storage.status import Status
 from trialstore.storage.values.readers import TYPED, ValueReader
 from trialstore.storage.values.rows import Stored, plain
 
-from . import telemetry
+from . import telemetry as stored_telemetry
 from .by_id import ById
 from .frames import named_values, results_frame, status_frame
+from .telemetry_choice import Choice, sample_frame, sample_table
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     import pandas as pd
     import pyarrow as pa
@@ -196,15 +197,54 @@ class SqlTrialData(TrialAttributes, TrialData):
     @property
     def telemetry_df(self) -> pd.DataFrame:
         """Telemetry, columns `ts` (UTC), `metric`, `value`, ordered by ts, then metric."""
-        return telemetry.frame(self.database, self._key, self.reader)
+        return stored_telemetry.frame(self.database, self._key, self.reader)
 
-    def telemetry_arrow(self) -> pa.Table:
+    def telemetry(
+        self,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+    ) -> pd.DataFrame:
+        """Some of the telemetry; one statement. See `TrialData.telemetry`."""
+        return self._choice(metrics, since, until).frame(self.reader, several=False)
+
+    def telemetry_sample(
+        self,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        buckets: int = 1_000,
+    ) -> pd.DataFrame:
+        """Telemetry in short; one statement. See `TrialData.telemetry_sample`."""
+        return sample_frame(self._choice(metrics, since, until).sample(buckets), several=False)
+
+    def telemetry_sample_arrow(
+        self,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        buckets: int = 1_000,
+    ) -> pa.Table:
+        """Telemetry in short as an Arrow table; one statement. See `TrialData.telemetry_sample_arrow`."""
+        return sample_table(self._choice(metrics, since, until), buckets, several=False)
+
+    def _choice(self, metrics: Iterable[str] | None, since: dt.datetime | None, until: dt.datetime | None) -> Choice:
+        return Choice.of(self.database, self._experiment_id, [self._trial_id], metrics, since, until)
+
+    def telemetry_arrow(
+        self,
+        metrics: Iterable[str] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+    ) -> pa.Table:
         """Telemetry as an Arrow table; one statement. See `TrialData.telemetry_arrow`."""
-        return telemetry.table(self.database, "telemetry", self._key)
+        if metrics is None and since is None and until is None:
+            return stored_telemetry.table(self.database, "telemetry", self._key)
+        return self._choice(metrics, since, until).table(several=False)
 
-    def telemetry_batches(self, batch_size: int = telemetry.BATCH) -> Generator[pa.RecordBatch, None, None]:
+    def telemetry_batches(self, batch_size: int = stored_telemetry.BATCH) -> Generator[pa.RecordBatch, None, None]:
         """Telemetry in a stream; one statement. See `TrialData.telemetry_batches`."""
-        return telemetry.batches(self.database, self._key, batch_size)
+        return stored_telemetry.batches(self.database, self._key, batch_size)
 
     def _metadata(self) -> dict[str, Stored]:
         return self.reader.params(self.database.read_one(lambda tx: tx.many("trial_params", **self._key)))

@@ -134,6 +134,23 @@ def _names(owner: Callable[[Kit], Attributed]) -> list[Argument]:
     ]
 
 
+def _choices(owner: Callable[[Kit], Any], *more: str) -> dict[str, list[Argument]]:
+    """What chooses telemetry."""
+
+    def call(method: str, name: str, *, listed: bool = False) -> Callable[[Kit, Any], Any]:
+        return lambda kit, v: getattr(owner(kit), method)(**{name: [v] if listed else v})
+
+    found = {}
+    for method in ("telemetry", "telemetry_arrow", "telemetry_sample", "telemetry_sample_arrow"):
+        for name in (*more, "metrics"):
+            says = (name, "Metric")
+            calls = [call(method, name), call(method, name, listed=True)]
+            found[f"{method}.{name}"] = [Argument(each, says) for each in calls]
+        for name in ("since", "until", *(["buckets"] if "sample" in method else [])):
+            found[f"{method}.{name}"] = [Argument(call(method, name), (name,))]
+    return found
+
+
 TEXT = '{"drivername": "sqlite", "lazy_schema_create": true}'
 NAME = ("name", "type", "ametric", "Metric")
 
@@ -322,6 +339,7 @@ TABLE: dict[str, dict[str, list[Argument]]] = {
     "TrialData": {
         "set_attributes.attributes": _attributes(lambda kit: kit.trial_data),
         "delete_attributes.names": _names(lambda kit: kit.trial_data),
+        **_choices(lambda kit: kit.trial_data),
         "telemetry_batches.batch_size": [
             Argument(lambda kit, v: list(kit.trial_data.telemetry_batches(v)), ("batch_size",))
         ],
@@ -329,6 +347,7 @@ TABLE: dict[str, dict[str, list[Argument]]] = {
     "ExperimentData": {
         "set_attributes.attributes": _attributes(lambda kit: kit.data),
         "delete_attributes.names": _names(lambda kit: kit.data),
+        **_choices(lambda kit: kit.data, "trial_ids"),
         "set_trial_attributes.trial_ids": [
             Argument(
                 lambda kit, v: kit.data.set_trial_attributes(v, {"k": 1}), ("trial_ids", "no trials of these ids")

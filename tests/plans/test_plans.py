@@ -159,7 +159,13 @@ SELECT exp_id, trial_id, exp_id, trial_id
 FROM trial AS t
 WHERE t.status <> :status;
 """
-STORED = {"ts": "2025-01-01T10:00:00", "metric_id": "name_1", "param_id": "name_1", "status": "PENDING"}
+STORED = {
+    "ts": "2025-01-01T10:00:00",
+    "metric_id": "name_1",
+    "metrics": '["name_1"]',
+    "param_id": "name_1",
+    "status": "PENDING",
+}
 """Values that are there: an engine may know by its statistics that there are no others, and then reads nothing."""
 BAD_STATEMENTS = {statement.name: statement for statement in parse_statements(BAD)}
 
@@ -314,7 +320,8 @@ def has_plan(catalogue: Catalogue, name: str) -> bool:
 
 
 def test_the_values_leave_the_engine_something_to_look_for(filled: Filled) -> None:
-    plans = {name: [filled.plan(name, values) for values in ({}, SMALLEST)] for name in checked(filled)}
+    there = {"metrics": STORED["metrics"]}
+    plans = {name: [filled.plan(name, values) for values in (there, {**SMALLEST, **there})] for name in checked(filled)}
     empty = {name for name, cases in plans.items() if any(map(finds_nothing, cases))}
     assert empty <= NO_ROWS
 

@@ -36,7 +36,7 @@ FITS = {
 """Method of a session → what the statements return that it is for."""
 IN_VARIABLES = {
     "storage/reading/arrow.py": {"trial_list", "config_params_of_experiment", "results_of_experiment"},
-    "storage/reading/telemetry.py": {"telemetry", "telemetry_of_experiment"},
+    "storage/reading/telemetry.py": {"telemetry", "telemetry_of_experiment", "telemetry_chosen"},
     "storage/writing/merge.py": {
         "merge_params",
         "merge_status",
