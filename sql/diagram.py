@@ -13,14 +13,15 @@ from collections.abc import Iterable
 
 from .migrations import load_migrations
 from .structure import COLUMN, FOREIGN, Fact, expected_facts
+from .views import VIEWS
 
 _TYPES = (("timestamp with time zone", "timestamp"), ("character varying", "varchar"), ("double precision", "double"))
 _REFERENCE = re.compile(r"to (\w+) \((.+)\)")
 
 
 def mermaid(facts: Iterable[Fact]) -> str:
-    """The diagram: relations first, then each table with its columns, key columns first."""
-    facts = sorted(facts)
+    """The diagram: relations first, then each table with its columns, key columns first. Views are not shown."""
+    facts = sorted(fact for fact in facts if fact.kind not in VIEWS)
     lines = ["erDiagram"]
     for fact in facts:
         match = _REFERENCE.fullmatch(fact.detail) if fact.kind == FOREIGN else None
@@ -34,7 +35,7 @@ def mermaid(facts: Iterable[Fact]) -> str:
 
 def dot(facts: Iterable[Fact]) -> str:
     """The same for Graphviz: a box for each table, an arrow from each foreign key to what it refers to."""
-    facts = sorted(facts)
+    facts = sorted(fact for fact in facts if fact.kind not in VIEWS)
     lines = ["digraph schema {", "    rankdir = RL;", "    node [shape = record, fontname = monospace];"]
     for table in sorted({fact.table for fact in facts}):
         columns = "".join(f"{line}\\l" for line in _columns([fact for fact in facts if fact.table == table]))

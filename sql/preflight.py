@@ -34,6 +34,7 @@ from .session import Session
 from .steps import Action, Step
 from .structure import COLUMN, FOREIGN, INDEX, INVALID, INVISIBLE, UNIQUE, Fact, expected_facts, read_facts
 from .touching import Does, Thing, Touch, algorithm, touches
+from .views import VIEWS
 
 PRIMARY = "primary key"
 _HINDERED = {"": ("alter",), "inplace": ("alter", "inplace"), "instant": ("alter", "inplace", "instant")}
@@ -141,7 +142,7 @@ class _Look:
     """What is there, as far as statements have been gone through."""
 
     def __init__(self, facts: Iterable[Fact], hindrances: Sequence[Hindrance]) -> None:
-        facts = list(facts)
+        facts = [fact for fact in facts if fact.kind not in VIEWS]
         self.tables = {fact.table.upper(): fact.table for fact in facts}
         self.columns = {_key(fact): fact for fact in facts if fact.kind == COLUMN}
         self.keys = {
@@ -159,12 +160,14 @@ class _Look:
         self.algorithm = ""
         self.made: set[str] = set()
         """Tables that a statement has made: nobody else has been at them."""
+        self.dropped: set[str] = set()
+        """Views that a statement has dropped: what they depended on may change."""
 
     def at(self, touched: Sequence[Touch], yields: Mapping[tuple[str, str], Fact], how: str) -> Said:
         """What is not as a statement needs it that touches this; after that all is as the statement leaves it."""
         self.algorithm = how
         for touch in touched:
-            found = list(self._at(touch, yields))
+            found = list(self._view(touch) if touch.thing is Thing.VIEW else self._at(touch, yields))
             if not touch.lenient:
                 yield from found
 
@@ -196,6 +199,16 @@ class _Look:
         if one and not (table and one.owner == table):
             of = f" of {one.owner.lower()}" if one.owner else ""
             yield f"{_a(one.kind)} {one.name}{of} is there, and {_a(kind)} of that name is to be made", False
+
+    def _view(self, touch: Touch) -> Said:
+        there = self.taken.get(("table", touch.table)) or self.taken.get(("name", touch.table))
+        if touch.does is Does.ADDS:
+            if there is not None and touch.table not in self.dropped:
+                yield f"{_a(there.kind)} {there.name} is there, and a view of that name is to be made", False
+            return
+        if there is None or there.kind != "view":
+            yield f"there is no view {touch.table.lower()}", False
+        self.dropped.add(touch.table)
 
     def _named_by_server(self, table: str) -> Said:
         """What comes with a new table under a name that the server chooses: another one, if that is taken."""
@@ -299,6 +312,8 @@ class _Look:
                 continue
             if one.owner in self.tables and (one.owner, one.name.upper(), True) not in self.keys:
                 continue  # a foreign key that a statement has dropped before
+            if one.kind == "view" and one.name.upper().rpartition(".")[2] in self.dropped:
+                continue
             subject = f"column {self.tables[table]}.{part.lower()}" if hinders != "key" else part.lower()
             of = f" of {one.owner.lower()}" if one.owner else ""
             yield f"{one.kind} {one.name}{of} depends on {subject}", True

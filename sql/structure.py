@@ -24,6 +24,7 @@ from trialstore.dialects.errors import MigrationFileInvalid
 from .catalogue import ROOT
 from .history import HISTORY_TABLE
 from .session import Session
+from .views import DEFINITIONS, HIDDEN, VIEW_COLUMN, VIEWS, described, difference
 
 FILE = "structure.txt"
 MLOS_BENCH_MARK = "alembic_version"
@@ -49,11 +50,11 @@ _HEAD = """\
 
 @dataclass(frozen=True, order=True)
 class Fact:
-    """One thing that can be said of a table."""
+    """One thing that can be said of a table, or of a view."""
 
     table: str
     kind: str
-    """As "column", "primary key", "unique key", "foreign key", "index", "invisible index", "check constraint"."""
+    """As "column", "primary key", "unique key", "foreign key", "index", "check constraint", "view"."""
     columns: str
     """The column, or those of the key in order; of what is neither, as of a trigger, its name."""
     detail: str = ""
@@ -67,8 +68,10 @@ class Fact:
         return self.table, self.kind, self.columns
 
     def __str__(self) -> str:
-        if self.kind == COLUMN:
+        if self.kind in (COLUMN, VIEW_COLUMN):
             return f"column {self.table}.{self.columns}"
+        if self.kind in DEFINITIONS:
+            return f"view {self.table}"
         return f"{self.kind} of {self.table} ({self.columns})"
 
     def unlikeness(self, other: Fact) -> tuple[bool, bool, Fact]:
@@ -100,7 +103,7 @@ class Difference:
 
 
 def read_facts(session: Session) -> frozenset[Fact]:
-    """The facts of all tables in the database, by SELECTs on the engine's own catalogue."""
+    """The facts of all tables and views in the database, by SELECTs on the engine's own catalogue."""
     facts = {Fact(row.table_name, COLUMN, row.column_name, _column(row)) for row in session.many("schema_columns")}
     rows = session.many("schema_keys")
     for (table, kind, _), group in itertools.groupby(rows, lambda row: (row.table_name, row.key_type, row.key_name)):
@@ -108,10 +111,13 @@ def read_facts(session: Session) -> frozenset[Fact]:
         columns = ", ".join(str(part.column_name) for part in parts)
         name = str(parts[0].lasting_name or "")
         facts.add(Fact(table, _KINDS.get(kind, str(kind).lower()), columns, _key_detail(parts), name))
-    facts.update(
-        Fact(row.table_name, row.kind, str(row.name), str(row.detail or ""), str(row.lasting_name or ""))
-        for row in session.many("schema_rules")
-    )
+    by_table: dict[str, set[str]] = {}
+    for fact in facts:
+        if fact.kind == COLUMN:
+            by_table.setdefault(fact.table.lower(), set()).add(fact.columns.lower())
+    for row in session.many("schema_rules"):
+        detail = described(row.kind, row.detail, by_table) if row.kind in DEFINITIONS else str(row.detail or "")
+        facts.add(Fact(row.table_name, row.kind, str(row.name), detail, str(row.lasting_name or "")))
     return frozenset(facts)
 
 
@@ -161,9 +167,35 @@ def differences(
 def compare(expected: Iterable[Fact], found: Iterable[Fact]) -> list[Difference]:
     """How the facts found differ from those expected; missing and different ones first.
 
-    A table, an index (not a key) or a policy that is not expected is an addition that does no harm.
+    A table, an index (not a key) or a policy that is not expected is an addition that does no harm; a view that is not
+    expected is no difference.
     """
     expected, found = set(expected), set(found)
+    views = [{fact for fact in facts if fact.kind in VIEWS} for facts in (expected, found)]
+    return [*_compare_tables(expected - views[0], found - views[1]), *_compare_views(*views)]
+
+
+def _compare_views(expected: Iterable[Fact], found: Iterable[Fact]) -> Iterator[Difference]:
+    there = {fact.subject: fact for fact in found}
+    views = {table for table, _, _ in there}
+    for view in sorted({fact.table for fact in expected} - views):
+        yield Difference("missing", f"view {view}")
+    for fact in sorted(fact for fact in expected if fact.table in views):
+        other = there.pop(fact.subject, None)
+        if other is None:
+            yield Difference("missing", str(fact), fact.detail)
+        elif other.detail not in (fact.detail, HIDDEN):
+            if fact.kind in DEFINITIONS:
+                yield Difference(
+                    "different", str(fact), "its definition", difference(fact.kind, fact.detail, other.detail)
+                )
+            else:
+                yield Difference("different", str(fact), fact.detail, other.detail)
+    ours = {fact.table for fact in expected}
+    yield from (Difference("extra", str(one), found=one.detail) for one in sorted(there.values()) if one.table in ours)
+
+
+def _compare_tables(expected: set[Fact], found: set[Fact]) -> list[Difference]:
     tables = {fact.table for fact in expected}
     present = {fact.table for fact in found}
     result = [Difference("missing", f"table {table}") for table in sorted(tables - present)]

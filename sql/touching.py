@@ -8,7 +8,7 @@ matches holds:
     scope = statement | clause (what ALTER TABLE says between two commas) | element (the same of CREATE TABLE) |
         reference (a clause or element once more, for the table that it refers to)
     does = adds | drops | changes | sets | uses | renames
-    thing = table | sequence | column | text columns | primary key | foreign key | key or index | constraint
+    thing = table | view | sequence | column | text columns | primary key | foreign key | key or index | constraint
     match = a pattern over words in capitals; TABLE_NAME stands for a name. Of its groups, `table`, `name` (or `old`)
         and `to` are names, `columns` a list of columns that are used
     parts = clause | element | reference: what follows is read by the rules of that scope
@@ -48,6 +48,7 @@ class Thing(enum.Enum):
     """What a name stands for; the value is for people."""
 
     TABLE = "table"
+    VIEW = "view"
     SEQUENCE = "sequence"
     COLUMN = "column"
     TEXT = "text columns"

@@ -20,11 +20,14 @@ SET NAMES utf8mb4;
 SET SESSION sql_mode = concat('STRICT_ALL_TABLES' /*M!100600 , ',NO_AUTO_CREATE_USER' */);
 
 -- The owner makes and changes the tables ('trialstore schema apply', or a script, which keeps a temporary one).
-GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE TEMPORARY TABLES
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE TEMPORARY TABLES, CREATE VIEW,
+SHOW VIEW
 ON `trialstore\_database`.* TO `trialstore_owner`@`%`;
 
--- The application adds rows and changes them, and deletes none but attributes. Its schema_policy is "verify". The history of the
--- schema is the owner's alone to write. CREATE, which is taken back at once, lets a table be named before it is there.
+-- The application adds rows and changes them, and deletes none but attributes. Its schema_policy is "verify". The
+-- history of the schema is the owner's alone to write. Views are run with the rights of who asks, so that the tables are
+-- granted, too; SHOW VIEW lets 'trialstore schema verify' compare views, and EXPLAIN tell the plans of queries on them.
+-- CREATE, which is taken back at once, lets a table be named before it is there.
 GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.config TO `trialstore_app`@`%`;
 REVOKE CREATE ON `trialstore_database`.config FROM `trialstore_app`@`%`;
 GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.config_param TO `trialstore_app`@`%`;
@@ -53,6 +56,24 @@ GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.trial_status TO `t
 REVOKE CREATE ON `trialstore_database`.trial_status FROM `trialstore_app`@`%`;
 GRANT SELECT, INSERT, UPDATE, CREATE ON `trialstore_database`.trial_telemetry TO `trialstore_app`@`%`;
 REVOKE CREATE ON `trialstore_database`.trial_telemetry FROM `trialstore_app`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_attribute TO `trialstore_app`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_attribute FROM `trialstore_app`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_config TO `trialstore_app`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_config FROM `trialstore_app`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_context TO `trialstore_app`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_context FROM `trialstore_app`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_experiment TO `trialstore_app`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_experiment FROM `trialstore_app`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_param TO `trialstore_app`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_param FROM `trialstore_app`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_result TO `trialstore_app`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_result FROM `trialstore_app`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_status TO `trialstore_app`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_status FROM `trialstore_app`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_telemetry TO `trialstore_app`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_telemetry FROM `trialstore_app`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_trial TO `trialstore_app`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_trial FROM `trialstore_app`@`%`;
 GRANT SELECT, CREATE ON `trialstore_database`.trialstore_schema TO `trialstore_app`@`%`;
 REVOKE CREATE ON `trialstore_database`.trialstore_schema FROM `trialstore_app`@`%`;
 GRANT SELECT, CREATE ON `trialstore_database`.alembic_version TO `trialstore_app`@`%`;
@@ -87,6 +108,24 @@ GRANT SELECT, CREATE ON `trialstore_database`.trial_status TO `trialstore_reader
 REVOKE CREATE ON `trialstore_database`.trial_status FROM `trialstore_reader`@`%`;
 GRANT SELECT, CREATE ON `trialstore_database`.trial_telemetry TO `trialstore_reader`@`%`;
 REVOKE CREATE ON `trialstore_database`.trial_telemetry FROM `trialstore_reader`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_attribute TO `trialstore_reader`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_attribute FROM `trialstore_reader`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_config TO `trialstore_reader`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_config FROM `trialstore_reader`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_context TO `trialstore_reader`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_context FROM `trialstore_reader`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_experiment TO `trialstore_reader`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_experiment FROM `trialstore_reader`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_param TO `trialstore_reader`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_param FROM `trialstore_reader`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_result TO `trialstore_reader`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_result FROM `trialstore_reader`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_status TO `trialstore_reader`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_status FROM `trialstore_reader`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_telemetry TO `trialstore_reader`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_telemetry FROM `trialstore_reader`@`%`;
+GRANT SELECT, SHOW VIEW, CREATE ON `trialstore_database`.v_trial TO `trialstore_reader`@`%`;
+REVOKE CREATE ON `trialstore_database`.v_trial FROM `trialstore_reader`@`%`;
 GRANT SELECT, CREATE ON `trialstore_database`.trialstore_schema TO `trialstore_reader`@`%`;
 REVOKE CREATE ON `trialstore_database`.trialstore_schema FROM `trialstore_reader`@`%`;
 GRANT SELECT, CREATE ON `trialstore_database`.alembic_version TO `trialstore_reader`@`%`;

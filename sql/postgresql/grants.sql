@@ -120,6 +120,42 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE ON trial_telemetry TO "trialstore_app";
         GRANT SELECT ON trial_telemetry TO "trialstore_reader";
     END IF;
+    IF to_regclass('v_attribute') IS NOT NULL THEN
+        REVOKE INSERT, UPDATE ON v_attribute FROM "trialstore_app";
+        GRANT SELECT ON v_attribute TO "trialstore_app", "trialstore_reader";
+    END IF;
+    IF to_regclass('v_config') IS NOT NULL THEN
+        REVOKE INSERT, UPDATE ON v_config FROM "trialstore_app";
+        GRANT SELECT ON v_config TO "trialstore_app", "trialstore_reader";
+    END IF;
+    IF to_regclass('v_context') IS NOT NULL THEN
+        REVOKE INSERT, UPDATE ON v_context FROM "trialstore_app";
+        GRANT SELECT ON v_context TO "trialstore_app", "trialstore_reader";
+    END IF;
+    IF to_regclass('v_experiment') IS NOT NULL THEN
+        REVOKE INSERT, UPDATE ON v_experiment FROM "trialstore_app";
+        GRANT SELECT ON v_experiment TO "trialstore_app", "trialstore_reader";
+    END IF;
+    IF to_regclass('v_param') IS NOT NULL THEN
+        REVOKE INSERT, UPDATE ON v_param FROM "trialstore_app";
+        GRANT SELECT ON v_param TO "trialstore_app", "trialstore_reader";
+    END IF;
+    IF to_regclass('v_result') IS NOT NULL THEN
+        REVOKE INSERT, UPDATE ON v_result FROM "trialstore_app";
+        GRANT SELECT ON v_result TO "trialstore_app", "trialstore_reader";
+    END IF;
+    IF to_regclass('v_status') IS NOT NULL THEN
+        REVOKE INSERT, UPDATE ON v_status FROM "trialstore_app";
+        GRANT SELECT ON v_status TO "trialstore_app", "trialstore_reader";
+    END IF;
+    IF to_regclass('v_telemetry') IS NOT NULL THEN
+        REVOKE INSERT, UPDATE ON v_telemetry FROM "trialstore_app";
+        GRANT SELECT ON v_telemetry TO "trialstore_app", "trialstore_reader";
+    END IF;
+    IF to_regclass('v_trial') IS NOT NULL THEN
+        REVOKE INSERT, UPDATE ON v_trial FROM "trialstore_app";
+        GRANT SELECT ON v_trial TO "trialstore_app", "trialstore_reader";
+    END IF;
     IF to_regclass('trialstore_schema') IS NOT NULL THEN
         REVOKE INSERT, UPDATE ON trialstore_schema FROM "trialstore_app";
         GRANT SELECT ON trialstore_schema TO "trialstore_app", "trialstore_reader";

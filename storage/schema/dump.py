@@ -8,9 +8,13 @@ yields, which are `sql/<engine>/structure.txt`.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
+from trialstore.sql.lint import load_rules
+from trialstore.sql.reading import read_sql
 from trialstore.sql.session import Session
 from trialstore.sql.structure import facts_text, read_facts
+from trialstore.sql.touching import Does, Thing, touches
 from trialstore.storage.config.keys import check_config, config_from_url
 from trialstore.storage.database.connections import Database
 
@@ -23,14 +27,29 @@ _HEAD = """\
 
 
 def schema_text(database: Database) -> str:
-    """The definitions of all tables and indexes of a database, tables first, each group by name."""
+    """The definitions of all tables, indexes and views of a database, in this order, each group by name."""
 
     def read(tx: Session) -> str:
         version = tx.many("history_list")[-1].version
         objects = [row.definition for row in tx.many("schema_objects")]
+        objects += _views(database, version)
         return _HEAD.format(version=f"{version:04d}") + "".join(f"\n{definition};\n" for definition in objects)
 
     return database.read(read)
+
+
+def _views(database: Database, version: int) -> list[str]:
+    """The definitions of the views by name, as the migrations write them: servers spell them in ways of their own."""
+    syntax = load_rules(Path(database.dialect.migrations_folder).parent).syntax
+    found: dict[str, str] = {}
+    for migration in database.migrator.migrations[:version]:
+        for statement in migration.statements:
+            for touch in touches(read_sql(statement, syntax).statements[0]):
+                if touch.thing is Thing.VIEW and touch.does is Does.ADDS:
+                    found[touch.table] = statement
+                elif touch.thing is Thing.VIEW:
+                    found.pop(touch.table, None)
+    return [found[name] for name in sorted(found)]
 
 
 def structure_text(database: Database) -> str:

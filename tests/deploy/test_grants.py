@@ -28,7 +28,8 @@ from trialstore.sql.catalogue import CHANGES, MANY, load_catalogue
 from trialstore.sql.grants import Names, make_grants
 from trialstore.sql.migrations import load_migrations
 from trialstore.sql.scripts import engine_file, make_script
-from trialstore.sql.structure import expected_facts
+from trialstore.sql.structure import expected_facts, read_facts
+from trialstore.sql.views import VIEWS
 from trialstore.storage import PermissionDenied, SqlStorage
 from trialstore.storage.cli import main
 from trialstore.storage.cli.exit_codes import PENDING
@@ -137,7 +138,7 @@ def test_the_application_gets_the_verbs_of_the_catalogue_and_no_other(dialect: s
         line for line in grants(dialect, app="A").splitlines() if line.startswith("REVOKE CREATE ON ") and "`A`" in line
     ]
     assert len(back) == sum("CREATE" in line for line in lines)
-    assert granted - {"GRANT", "CONNECT", "USAGE", "SEQUENCE", "CREATE"} == needed
+    assert granted - {"GRANT", "CONNECT", "USAGE", "SEQUENCE", "CREATE", "SHOW", "VIEW"} == needed
 
 
 # --- on real servers --------------------------------------------------------------------------------------------------
@@ -238,6 +239,15 @@ def test_no_statement_of_any_migration_is_allowed(roles: Roles, ready: str, role
     assert allowed == []
 
 
+@pytest.mark.parametrize("role", ["app", "reader"])
+def test_views_are_read_and_no_rows_go_in_by_them(roles: Roles, ready: str, role: str) -> None:
+    with opened(roles.config(getattr(roles, role), ready)) as storage:
+        views = {fact.table for fact in storage.database.read(read_facts) if fact.kind in VIEWS}
+        assert len(views) == 9
+        assert [view for view in views if not may(storage, f"SELECT * FROM {view}")] == []
+        assert not may(storage, "UPDATE v_status SET status = status WHERE 1 = 0")
+
+
 def test_the_application_deletes_attributes_alone_and_leaves_the_history_alone(roles: Roles, ready: str) -> None:
     with opened(roles.config(roles.app, ready)) as storage:
         allowed = [name for name in tables(storage) if may(storage, f"DELETE FROM {name} WHERE 1 = 0")]
@@ -316,10 +326,15 @@ def test_tables_of_another_application_are_out_of_reach(roles: Roles, fresh: str
 
 
 @pytest.mark.parametrize("engine", SERVERS)
-def test_each_table_of_the_schema_is_named(engine: str) -> None:
+def test_each_table_and_view_of_the_schema_is_named(engine: str) -> None:
     folder = engine_class(engine).migrations_folder
-    names = {fact.table for fact in expected_facts(folder, len(load_migrations(folder)))}
+    facts = expected_facts(folder, len(load_migrations(folder)))
+    views = {fact.table for fact in facts if fact.kind in VIEWS}
+    names = {fact.table for fact in facts} - views
     text = grants(engine)
+    for role in ("app", "reader"):
+        assert views == {view for view in views if re.search(rf"GRANT SELECT.* ON \S*\b{view} TO .*_{role}\b", text)}
+    assert not [view for view in views if re.search(rf"GRANT .*(INSERT|UPDATE).* ON \S*\b{view} TO", text)]
     assert names - {
         name for name in names if re.search(rf"GRANT SELECT, INSERT, UPDATE\b.* ON \S*\b{name} TO", text)
     } == {"trialstore_schema"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,6 +11,7 @@ from deploy.commands import Run, changed, ok, refused, snapshot
 from engines.databases import Database, engines, on_servers, refusal
 from trialstore.contract.helpers import bare, execute, migrate_to, query
 from trialstore.contract.modes import Config
+from trialstore.sql.migrations import load_migrations
 from trialstore.storage import MigrationBlocked, SqlStorage
 
 EXACT = "/*!80000 utf8mb4_0900_bin */ /*M!100600 utf8mb4_nopad_bin */"
@@ -393,6 +394,46 @@ def test_all_that_is_in_the_way_is_named_before_anything_is_changed(empty: Confi
         execute(storage, *case.undoes)
     ok(run(empty, "apply"))
     assert "as the migrations say" in ok(run(empty, "verify"))
+
+
+OURS = ("v_experiment", "v_result", "v_trial")
+
+
+@engines("postgresql")
+@pytest.mark.parametrize("dropped", [0, 2, 3])
+def test_a_migration_changes_what_our_views_read_once_it_has_dropped_them(
+    server_database: Database, dropped: int, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrations = list(load_migrations("postgresql/migrations"))
+    views = {sql.split()[2]: sql for sql in migrations[13].statements}
+    statements = (
+        *(f"DROP VIEW {name}" for name in OURS[:dropped]),
+        "ALTER TABLE trial ALTER COLUMN status TYPE TEXT",
+        *(views[name] for name in OURS[:dropped]),
+    )
+    config = server_database.config()
+    migrate_to(config, len(migrations))
+    later = replace(migrations[-1], version=len(migrations) + 1, slug="wider_status", statements=statements)
+    monkeypatch.setattr("trialstore.sql.migrator.load_migrations", lambda _folder: (*migrations, later))
+    if dropped == len(OURS):
+        ok(run(config, "apply"))
+        server_database.admin("SELECT status FROM v_trial")
+    else:
+        left = [f"view public.{name} depends on column trial.status" for name in OURS[dropped:]]
+        refused(run(config, "apply"), 1, "Nothing was changed", *left)
+
+
+@pytest.mark.parametrize("kind", ["VIEW v_trial AS SELECT 1 AS n", "TABLE v_trial (n INTEGER)"])
+def test_what_has_the_name_of_a_view_of_ours_is_named(empty: Config, kind: str, run: Run) -> None:
+    make(empty, 13)
+    with bare(empty) as storage:
+        execute(storage, f"CREATE {kind}")
+    word = kind.partition(" ")[0]
+    is_there = f"{word.lower()} v_trial is there, and a view of that name is to be made"
+    refused(run(empty, "apply"), 1, "Nothing was changed", is_there)
+    with bare(empty) as storage:
+        execute(storage, f"DROP {word} v_trial")
+    ok(run(empty, "apply"))
 
 
 @on_servers

@@ -25,6 +25,7 @@ NEWEST = len(load_migrations("mysql/migrations"))
 VIEWS = {
     "columns": "table_schema", "tables": "table_schema", "statistics": "table_schema",
     "key_column_usage": "table_schema", "referential_constraints": "constraint_schema",
+    "views": "table_schema",
     "table_constraints": "table_schema", "check_constraints": "constraint_schema", "triggers": "event_object_schema",
 }  # fmt: skip
 INTEGERS = "UPDATE copied_columns SET column_type = '{}' WHERE data_type = 'int'"
@@ -71,6 +72,8 @@ def differences(database: Database, statements: Sequence[str]) -> list[Differenc
     ]
     for copy in copies:
         database.admin(copy, database.name)
+    for view in VIEWS:  # what the catalogue compares by itself is of several collations in copies
+        database.admin(f"ALTER TABLE copied_{view} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
     for statement in statements:
         database.admin(statement)
     with SqlStorage(config) as storage:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy.exc import DatabaseError
 
 from deploy.commands import Run, migrate_as, ok, refused, snapshot
 from trialstore.contract.helpers import bare, execute, migrate_to
@@ -351,6 +353,66 @@ def test_additions_of_the_administrator_are_told_apart(empty: Config, run: Run) 
     strict = ok(run(empty, "verify", "--strict"), 4).splitlines()
     assert strict[:-1] == ["Not of this library:", *additions]
     assert ": 2 differences from version" in strict[-1]
+
+
+STATUS = "SELECT s.exp_id, s.trial_id, s.ts, s.status FROM trial_status AS s"
+REPLACED = "different: view v_status: expected its definition, found another one"
+VIEWS = {
+    "dropped": (("DROP VIEW v_trial",), ["missing: view v_trial"]),
+    "a table in its place": (("DROP VIEW v_config", "CREATE TABLE v_config (id INTEGER)"), ["missing: view v_config"]),
+    "with a filter": (
+        ("DROP VIEW v_status", f"CREATE VIEW v_status AS {STATUS} WHERE s.status <> 'FAILED'"),
+        [REPLACED],
+    ),
+    "of another table": (
+        ("DROP VIEW v_status", "CREATE VIEW v_status AS SELECT exp_id, trial_id, ts_start AS ts, status FROM trial"),
+        [REPLACED],
+    ),
+    "another constant": (
+        (
+            "DROP VIEW v_status",
+            "CREATE VIEW v_status AS SELECT exp_id, trial_id, ts, 'READY' AS status FROM trial_status",
+        ),
+        [REPLACED],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_that_was_dropped_or_replaced_is_named(empty: Config, name: str, run: Run) -> None:
+    statements, lines = VIEWS[name]
+    SqlStorage(empty).dispose()
+    with bare(empty) as storage:
+        execute(storage, *statements)
+    output = [line for line in ok(run(empty, "verify"), 4).splitlines()[:-1] if "column" not in line]
+    for line, expected in zip(output, lines, strict=False):
+        assert line.startswith(expected)
+    assert [
+        line for line in output[len(lines) :] if not line.startswith(("Not of this", "extra: table v_config"))
+    ] == []
+
+
+def test_views_of_the_administrator_are_no_difference_even_broken_ones(empty: Config, run: Run) -> None:
+    SqlStorage(empty).dispose()
+    with bare(empty) as storage:
+        execute(
+            storage,
+            "CREATE TABLE gone (n INTEGER)",
+            "CREATE VIEW broken AS SELECT n FROM gone",
+            "CREATE VIEW own AS SELECT exp_id FROM trial",
+        )
+        with suppress(DatabaseError):  # a server may keep what a view reads
+            execute(storage, "DROP TABLE gone")
+    told = json.loads(ok(run(empty, "verify", "--json")))
+    assert told["differences"] == []
+
+
+@pytest.mark.parametrize("engine", [pytest.param("sqlite", marks=pytest.mark.engine("sqlite"))])
+def test_a_view_that_cannot_be_read_any_more_does_not_hide_why(empty: Config, run: Run) -> None:
+    SqlStorage(empty).dispose()
+    with bare(empty) as storage:
+        execute(storage, "DROP TABLE trial_telemetry")
+    assert ok(run(empty, "verify"), 4).splitlines()[0] == "missing: table trial_telemetry"
 
 
 def test_a_unique_key_of_the_administrator_is_a_difference(empty: Config, run: Run) -> None:

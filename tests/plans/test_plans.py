@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from matrix import first_mode
+from plans import views
 from plans.filling import LARGE, SIZES, TRIALS, analyze, fill
 from plans.scans import CHECKS, IN_JSON, Keys, finds_nothing
 from trialstore.sql.catalogue import EXPLAIN, Catalogue, parse_statements
@@ -298,6 +299,16 @@ def test_a_search_reads_no_large_table_whole_whatever_it_looks_for(
     case = {"terms": f'[{{"c":0,"n":1,"w":1,"o":"there","{field}":"name_1"}}]', **order}
     one = {"first_exp_id": SMALLEST["exp_id"], "last_exp_id": SMALLEST["exp_id"]}
     assert filled.scans("search_trials", {**case, **one}) == []
+
+
+@pytest.mark.parametrize("name", views.QUERIES)
+def test_a_query_on_a_view_reads_no_large_table_whole(filled: Filled, name: str) -> None:
+    assert views.scans_of(filled.storage, filled.keys, views.QUERIES[name]) == []
+
+
+@pytest.mark.parametrize("name", views.SCANNING)
+def test_the_check_catches_a_query_on_a_view_that_scans(filled: Filled, name: str) -> None:
+    assert views.scans_of(filled.storage, filled.keys, views.SCANNING[name])
 
 
 def test_every_declared_exception_is_still_one(filled: Filled) -> None:

@@ -10,9 +10,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from trialstore.contract.helpers import query
+from trialstore.contract.helpers import execute, query
 from trialstore.sql.catalogue import Statement
 from trialstore.sql.session import Session
+from trialstore.sql.structure import read_facts
+from trialstore.sql.views import DEFINITIONS
 from trialstore.storage import SqlStorage
 from upgrade.reference import HEAD, MARK
 
@@ -157,6 +159,12 @@ def _key(table: str, kind: str, name: str, parts: list[Any]) -> Key:
     if kind != "FOREIGN KEY":
         return Key(table, kind, name, names)
     return Key(table, kind, name, names, tuple(f"{part.referenced_table}.{part.referenced_column}" for part in parts))
+
+
+def drop_views(storage: SqlStorage) -> None:
+    """Take away the library's views, which keep what they read from being changed on some engines."""
+    facts = storage.database.read(read_facts)
+    execute(storage, *(f"DROP VIEW {fact.table}" for fact in sorted(facts) if fact.kind in DEFINITIONS))
 
 
 def orphans(storage: SqlStorage) -> list[Any]:

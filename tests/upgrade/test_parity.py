@@ -10,7 +10,7 @@ from trialstore.contract.helpers import bare, execute
 from trialstore.sql.inspection import BASE_TABLES
 from trialstore.sql.migrations import load_migrations
 from trialstore.storage import SqlStorage
-from upgrade.databases import Structure, structure
+from upgrade.databases import Structure, drop_views, structure
 from upgrade.logical_schema import DIFFERENCES, TYPES, Difference, deviations, logical
 
 ENGINES = sorted(TYPES["id"])
@@ -107,6 +107,7 @@ def test_a_schema_that_was_changed_is_told_by_what_changed(engine: str, empty: d
     # One database for all: each change is another place.
     unused = {}
     with SqlStorage(empty) as storage:
+        drop_views(storage)
         for name, (statement, table, line) in changes.items():
             execute(storage, statement)
             unused[name] = [found for found in deviations(engine, structure(storage)).get(table, ()) if line in found]

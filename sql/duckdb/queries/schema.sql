@@ -15,11 +15,15 @@ ORDER BY table_name;
 -- params: -
 -- why: All columns of all tables, in order.
 SELECT
-    table_name, column_name, data_type, is_nullable, column_default, NULL AS collation_name, NULL AS column_extra
-FROM duckdb_columns()
-WHERE database_name = current_database()
-    AND schema_name = current_schema()
-ORDER BY table_name, column_index;
+    c.table_name, c.column_name, c.data_type, c.is_nullable, c.column_default, NULL AS collation_name,
+    NULL AS column_extra
+FROM duckdb_columns() AS c
+INNER JOIN duckdb_tables() AS t
+    ON t.table_oid = c.table_oid
+    AND t.database_oid = c.database_oid
+WHERE c.database_name = current_database()
+    AND c.schema_name = current_schema()
+ORDER BY c.table_name, c.column_index;
 
 -- name: schema_keys
 -- returns: many
@@ -55,7 +59,8 @@ ORDER BY 1, 2, 3, 5;
 -- name: schema_rules
 -- returns: many
 -- params: -
--- why: What no migration makes, and what decides which rows a table takes: checks.
+-- why: What no migration makes, and what decides which rows a table takes: checks; and the columns and definitions of
+-- why: views.
 SELECT
     c.table_name, 'check constraint' AS kind, array_to_string(c.constraint_column_names, ', ') AS name,
     c.constraint_text AS detail, NULL AS lasting_name
@@ -63,6 +68,19 @@ FROM duckdb_constraints() AS c
 WHERE c.database_name = current_database()
     AND c.schema_name = current_schema()
     AND c.constraint_type = 'CHECK'
+UNION ALL
+SELECT v.view_name, 'view', 'definition', v.sql, NULL
+FROM duckdb_views() AS v
+WHERE v.database_name = current_database()
+    AND v.schema_name = current_schema()
+UNION ALL
+SELECT v.view_name, 'view column', c.column_name, concat(c.column_index, ', ', lower(c.data_type)), NULL
+FROM duckdb_columns() AS c
+INNER JOIN duckdb_views() AS v
+    ON v.view_oid = c.table_oid
+    AND v.database_oid = c.database_oid
+WHERE c.database_name = current_database()
+    AND c.schema_name = current_schema()
 ORDER BY 1, 2, 3;
 
 -- name: schema_objects
@@ -91,6 +109,9 @@ FROM (
                 CASE WHEN c.column_default IS NOT NULL THEN concat(' DEFAULT ', c.column_default) END
             ) AS line
         FROM duckdb_columns() AS c
+        INNER JOIN duckdb_tables() AS t
+            ON t.table_oid = c.table_oid
+            AND t.database_oid = c.database_oid
         WHERE c.database_name = current_database()
             AND c.schema_name = current_schema()
         UNION ALL

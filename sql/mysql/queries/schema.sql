@@ -101,7 +101,8 @@ ORDER BY 1, 2, 3, 5;
 -- params: -
 -- why: What no migration makes, and what decides which rows a table takes, or whether it keeps them: checks, triggers,
 -- why: other engines than InnoDB, which know neither transactions nor foreign keys; compressed rows, which migrations
--- why: cannot change at once; and how text of later columns would compare.
+-- why: cannot change at once; how text of later columns would compare; and the columns and definitions of views. How
+-- why: wide text and integers are, MySQL and MariaDB see differently; who lacks SHOW VIEW is shown no definition.
 SELECT
     k.table_name AS table_name, 'check constraint' AS kind, k.constraint_name AS name, c.check_clause AS detail,
     k.constraint_name AS lasting_name
@@ -138,6 +139,29 @@ SELECT t.table_name, 'default collation', t.table_collation, NULL, NULL
 FROM information_schema.tables AS t
 WHERE t.table_schema = database()
     AND t.table_collation NOT IN ('utf8mb4_0900_bin', 'utf8mb4_nopad_bin')
+UNION ALL
+SELECT
+    v.table_name, 'view', 'definition', nullif(replace(v.view_definition, concat('`', database(), '`.'), ''), ''), NULL
+FROM information_schema.views AS v
+WHERE v.table_schema = database()
+UNION ALL
+SELECT
+    c.table_name, 'view column', c.column_name,
+    concat(
+        CAST(c.ordinal_position AS CHAR), ', ',
+        CASE
+            WHEN instr(c.data_type, 'text') > 0 OR c.data_type = 'varchar' THEN 'text'
+            WHEN instr(c.data_type, 'int') > 0 THEN 'integer'
+            ELSE lower(c.data_type)
+        END
+    ),
+    NULL
+FROM information_schema.columns AS c
+INNER JOIN information_schema.tables AS t
+    ON t.table_schema = c.table_schema
+    AND t.table_name = c.table_name
+WHERE c.table_schema = database()
+    AND t.table_type = 'VIEW'
 ORDER BY 1, 2, 3;
 
 -- name: schema_objects

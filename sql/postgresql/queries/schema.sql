@@ -169,7 +169,8 @@ ORDER BY 1, 2, 3, 5;
 -- params: -
 -- why: What no migration makes, and what decides which rows a table takes or shows, or whether it keeps them: checks,
 -- why: triggers, rules, policies, row-level security, tables that a crash empties, tables whose rows show among ours
--- why: since they inherit from them.
+-- why: since they inherit from them; and the columns and definitions of views. A
+-- why: column of a view has no length of its own.
 SELECT
     CAST(t.relname AS TEXT) AS table_name, r.kind, CAST(r.name AS TEXT) AS name, r.detail,
     CASE WHEN r.kind = 'check constraint' THEN CAST(r.name AS TEXT) END AS lasting_name
@@ -210,6 +211,25 @@ CROSS JOIN LATERAL (
 ) AS r
 WHERE n.nspname = current_schema()
     AND t.relkind IN ('r', 'p')
+UNION ALL
+SELECT CAST(v.relname AS TEXT), 'view', 'definition', pg_get_viewdef(v.oid), NULL
+FROM pg_catalog.pg_class AS v
+INNER JOIN pg_catalog.pg_namespace AS n
+    ON n.oid = v.relnamespace
+WHERE n.nspname = current_schema()
+    AND v.relkind = 'v'
+UNION ALL
+SELECT
+    CAST(v.relname AS TEXT), 'view column', CAST(c.attname AS TEXT),
+    concat(c.attnum, ', ', format_type(c.atttypid, NULL)), NULL
+FROM pg_catalog.pg_class AS v
+INNER JOIN pg_catalog.pg_namespace AS n
+    ON n.oid = v.relnamespace
+INNER JOIN pg_catalog.pg_attribute AS c
+    ON c.attrelid = v.oid
+WHERE n.nspname = current_schema()
+    AND v.relkind = 'v'
+    AND c.attnum > 0
 ORDER BY 1, 2, 3;
 
 -- name: schema_objects

@@ -67,7 +67,7 @@ ORDER BY 1, 2, 3, 5;
 -- returns: many
 -- params: -
 -- why: What no migration makes, and what decides which rows a table takes, or how their text compares: triggers, and
--- why: words in the definition of a table, which the engine keeps as it was written.
+-- why: words in the definition of a table, which the engine keeps as it was written; and the definitions of views.
 SELECT
     t.name AS table_name, 'trigger' AS kind, g.name AS name, NULL AS detail, NULL AS lasting_name
 FROM sqlite_master AS t
@@ -85,6 +85,10 @@ SELECT t.name, 'collation', 'in its definition', NULL, NULL
 FROM sqlite_master AS t
 WHERE t.type = 'table'
     AND instr(upper(t.sql), 'COLLATE') > 0
+UNION ALL
+SELECT v.name, 'view as written', 'definition', v.sql, NULL
+FROM sqlite_master AS v
+WHERE v.type = 'view'
 ORDER BY 1, 2, 3;
 
 -- name: schema_objects
