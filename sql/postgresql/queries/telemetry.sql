@@ -32,7 +32,7 @@ ORDER BY t.trial_id, t.ts, t.metric_id;
 -- why: For each metric, and each part of the time from a trial's first to its last point, how many points there are,
 -- why: and the least, mean and greatest of those that are numbers. The sum is of 2^-32ths, so that it cannot overflow;
 -- why: what is too near to 0 for that counts as 0.
-WITH reach AS (
+WITH reach AS MATERIALIZED (
     SELECT
         CAST(i.id AS INTEGER) AS trial_id,
         (
@@ -56,7 +56,7 @@ WITH reach AS (
     FROM json_array_elements_text(CAST(:ids AS JSON)) AS i (id)
 ),
 
-span AS (
+span AS MATERIALIZED (
     SELECT trial_id, begins AS origin, greatest((ends - begins) / CAST(:buckets AS INTEGER), 0.000001) AS width
     FROM reach
     WHERE begins IS NOT NULL

@@ -30,7 +30,7 @@ ORDER BY t.trial_id, t.ts, t.metric_id;
 -- params: exp_id text, ids json, metrics json ["cpu"], since time, until time 2026-01-01, buckets int 1000
 -- why: For each metric, and each part of the time from a trial's first to its last point, how many points there are,
 -- why: and the least, mean and greatest of those that are numbers. The sum is of 2^-32ths, so that it cannot overflow.
-WITH reach AS (
+WITH reach AS MATERIALIZED (
     SELECT
         i.value AS trial_id,
         (
@@ -50,7 +50,7 @@ WITH reach AS (
     FROM json_each(:ids) AS i
 ),
 
-span AS (
+span AS MATERIALIZED (
     SELECT
         trial_id,
         strftime('%s', substr(begins, 1, 19)) * 1000000 + substr(begins, 21, 6) AS origin,
