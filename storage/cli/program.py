@@ -24,6 +24,7 @@ from .target import DEFAULT_FILE
 COMMANDS = {
     "cancel": "trialstore.storage.cli.cancel:cancel",
     "demo": "trialstore.storage.cli.demo:demo",
+    "find": "trialstore.storage.cli.find:find",
     "schema": "trialstore.storage.cli.schema:schema",
     "note": "trialstore.storage.cli.attributes:note",
     "tag": "trialstore.storage.cli.attributes:tag",

@@ -76,9 +76,9 @@ class Search:
             for row in self._checked(database, database.read(self._rows))
         ]
 
-    def frame(self, database: Database, reader: ValueReader = TYPED) -> pd.DataFrame:
-        """The trials in order: the columns of `ExperimentData.results_df` after one of the experiments' ids; two more
-        statements."""
+    def frame(self, database: Database, reader: ValueReader = TYPED, *, exact: bool = False) -> pd.DataFrame:
+        """The trials in order: the columns of `ExperimentData.results_df`, or with `exact` those of
+        `exact_results_df`, after one of the experiments' ids; two more statements."""
 
         def read(tx: Session) -> tuple[Any, Any, Any]:
             rows = self._rows(tx)
@@ -94,7 +94,7 @@ class Search:
             (place, row.config_id, row.trial_runner_id, row.ts_start, row.ts_end, row.status)
             for place, row in enumerate(rows)
         ]
-        found = results_frame(numbered, params, results, database.dialect, reader)
+        found = results_frame(numbered, params, results, database.dialect, reader, exact=exact)
         found["trial_id"] = [row.trial_id for row in rows]
         found["tunable_config_trial_group_id"] = [row.group_id for row in rows]
         whole = {"trial_id": "int64", "tunable_config_trial_group_id": "int64"}
