@@ -192,6 +192,10 @@ class Dialect(ABC):
     """Keys that `query` may have; None where `url` finds that out from the driver."""
     query_repeats: ClassVar[bool] = True
     """A key of `query` may be given several times."""
+    file_beginning: ClassVar[tuple[int, bytes]] = (0, b"")
+    """By what its files are known: these bytes after that many others. Empty for an engine without files."""
+    file_suffixes: ClassVar[tuple[str, ...]] = ()
+    """How the names of its files end as a rule, with the dot, in small letters."""
     open_query: ClassVar[tuple[str, ...]] = ()
     """Keys of `query` whose values are addresses and names of files, which an error may show."""
 

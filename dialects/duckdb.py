@@ -80,6 +80,8 @@ class DuckDBDialect(FileDialect):
     columns_class = DuckDBColumns
     driver = "duckdb_engine"
     driver_module = "duckdb_engine"
+    file_beginning = (8, b"DUCK")
+    file_suffixes = (".duckdb", ".ddb")
     extra = "duckdb"
     sql_folders = ("queries", "files/queries", "duckdb/queries")
     migrations_folder = "duckdb/migrations"

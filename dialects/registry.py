@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import suppress
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from .base import Dialect
 from .errors import ConfigError, nearest, shown
@@ -18,6 +20,9 @@ BUILT_IN = {
     "postgresql": "trialstore.dialects.postgresql:PostgreSQLDialect",
     "sqlite": "trialstore.dialects.sqlite:SQLiteDialect",
 }
+
+URL_NAMES = {"postgres": "postgresql"}
+"""Other names of backends that programs write into URLs (libpq and many hosted databases)."""
 
 DEFAULT_BACKEND = "sqlite"  # what the command line uses when no database is named: a file needs no server
 
@@ -49,6 +54,20 @@ def engine_class(backend: str) -> type[Dialect]:
     Raises ConfigError for an unknown engine.
     """
     return _load(backend)
+
+
+def backend_of_file(path: str | Path) -> str:
+    """The backend whose file this is by its first bytes, or would be by its name; DEFAULT_BACKEND if neither tells."""
+    classes = {name: _load(name) for name in sorted(BUILT_IN)}
+    head = b""
+    with suppress(OSError), Path(path).open("rb") as file:
+        head = file.read(max(start + len(text) for start, text in (cls.file_beginning for cls in classes.values())))
+    for name, cls in classes.items():
+        start, text = cls.file_beginning
+        if text and head[start : start + len(text)] == text:
+            return name
+    suffix = Path(path).suffix.lower()
+    return next((name for name, cls in classes.items() if suffix in cls.file_suffixes), DEFAULT_BACKEND)
 
 
 def _load(backend: str) -> type[Dialect]:

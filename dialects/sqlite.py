@@ -104,6 +104,8 @@ class SQLiteDialect(FileDialect):
     columns_class = SQLiteColumns
     driver = "pysqlite"
     driver_module = "sqlite3"
+    file_beginning = (0, b"SQLite format 3\0")
+    file_suffixes = (".sqlite", ".sqlite3", ".db")
     sql_folders = ("queries", "files/queries", "sqlite/queries")
     migrations_folder = "sqlite/migrations"
     least_versions = {"sqlite": (3, 35)}

@@ -46,3 +46,42 @@ SELECT optimization_target, optimization_direction, weight
 FROM objectives
 WHERE exp_id = :exp_id
 ORDER BY CASE WHEN weight IS NULL THEN 1 ELSE 0 END, weight DESC, optimization_target;
+
+-- name: experiment_overview
+-- returns: many
+-- params: pattern text experiment%
+-- why: Experiments whose ids are like the pattern, for a list of them.
+SELECT exp_id, description
+FROM experiment
+WHERE exp_id LIKE :pattern ESCAPE '!'
+ORDER BY exp_id;
+
+-- name: experiment_activity
+-- returns: many
+-- params: pattern text experiment%
+-- why: How many trials of each status these experiments have, and when such a trial last began and ended. It reads all
+-- why: trials of the experiments once, which is what their numbers cost.
+SELECT exp_id, status, count(*) AS trials, max(ts_start) AS last_start, max(ts_end) AS last_end
+FROM trial
+WHERE exp_id LIKE :pattern ESCAPE '!'
+GROUP BY exp_id, status
+ORDER BY exp_id, status;
+
+-- name: experiment_progress
+-- returns: many
+-- params: exp_id text
+-- why: The same of one experiment.
+SELECT exp_id, status, count(*) AS trials, max(ts_start) AS last_start, max(ts_end) AS last_end
+FROM trial
+WHERE exp_id = :exp_id
+GROUP BY exp_id, status
+ORDER BY exp_id, status;
+
+-- name: objective_overview
+-- returns: many
+-- params: pattern text experiment%
+-- why: What these experiments optimise, heaviest first; without weights in order of names.
+SELECT exp_id, optimization_target, optimization_direction, weight
+FROM objectives
+WHERE exp_id LIKE :pattern ESCAPE '!'
+ORDER BY exp_id, CASE WHEN weight IS NULL THEN 1 ELSE 0 END, weight DESC, optimization_target;

@@ -2,47 +2,75 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime as dt
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import console, moment, print_sentence, print_table
-from .summary import best_trial, last_activity, objectives_shown, scores, trials_by_status
+from .output import console, moment, print_json, print_sentence, print_table
+from .summary import objectives_shown, progress_shown, trials_by_status
 from .target import Target, storage_options
+from .times import Moment
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from trialstore.storage.reading.overview import Overview
 
-    from trialstore.storage.base_experiment_data import ExperimentData
+_MOST_EXPERIMENTS = 50
 
 
 @click.command("list")
+@click.option("--like", metavar="PATTERN", help="Only ids like this: * stands for any text, ? for any character.")
+@click.option(
+    "--since", type=Moment(), metavar="TIME", help="Only those with some activity since then: 2026-03-04, 12h, 7d, 4w."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=_MOST_EXPERIMENTS,
+    show_default=True,
+    help="Maximum number of experiments to show.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @storage_options
-def list_experiments(target: Target) -> None:
-    """List the experiments with their trials and best scores."""
+def list_experiments(target: Target, like: str | None, since: dt.datetime | None, limit: int, *, as_json: bool) -> None:
+    """List the experiments with their trials and best scores, the latest activity first."""
+    from trialstore.storage.reading.overview import read_overview
+
     with target.open_to_read() as storage:
-        rows = [_experiment_row(data) for data in storage.experiments.values()]
-    if not rows:
-        print_sentence("There are no experiments yet.")
+        page = read_overview(storage.database, like, since, limit)
+    if as_json:
+        print_json({"total": page.total, "experiments": [_json(one) for one in page.experiments]})
         return
-    columns = ("experiment", "trials", "objectives", "best", "last active (UTC)", "description")
-    print_table(console(), "", columns, rows, may_omit_last=True)
+    if not page.experiments:
+        chosen = like is not None or since is not None
+        print_sentence("No experiment is like that." if chosen else "There are no experiments yet.")
+        return
+    title = f"{limit} of {page.total} experiments; see --limit" if page.total > limit else ""
+    columns = ("experiment", "trials", "done", "objectives", "best", "last active (UTC)", "description")
+    print_table(console(), title, columns, map(_row, page.experiments), may_omit_last=True)
 
 
-def _experiment_row(data: ExperimentData) -> tuple[object, ...]:
-    results = data.results_df
-    objectives = data.objectives
+def _row(one: Overview) -> tuple[object, ...]:
     return (
-        data.experiment_id,
-        trials_by_status(results),
-        objectives_shown(objectives),
-        _best_score(results, *next(iter(objectives.items()))) if objectives else None,
-        moment(last_activity(results), seconds=False),
-        data.description,
+        one.experiment_id,
+        trials_by_status(one.progress.trials),
+        progress_shown(one.progress),
+        objectives_shown(one.objectives),
+        one.best,
+        moment(one.progress.last_activity, seconds=False),
+        one.description,
     )
 
 
-def _best_score(results: pd.DataFrame, metric: str, direction: str) -> object:
-    found = scores(results, metric)
-    best = best_trial(found, direction)
-    return None if best is None else found[best]
+def _json(one: Overview) -> dict[str, Any]:
+    active = one.progress.last_activity
+    return {
+        "experiment": one.experiment_id,
+        "description": one.description,
+        "objectives": one.objectives,
+        "best": one.best,
+        "trials": one.progress.trials,
+        "total": one.progress.total,
+        "completed": one.progress.completed,
+        "last_activity": None if active is None else active.astimezone(dt.timezone.utc).isoformat(),
+    }

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trialstore.storage.reading.overview import Progress, read_progress
+
 from .csv_file import write_csv
+from .follow import follow as follow_progress
 from .found import find_experiment, find_trial
-from .output import console, distinct, moment, percent, print_fields, print_sentence, print_table, settings
+from .output import console, distinct, moment, percent, print_fields, print_json, print_sentence, print_table, settings
+from .show_json import experiment_json, trial_json
 from .summary import (
     as_number,
     config_scores,
     config_values,
     improvement,
-    last_activity,
     objectives_shown,
     scores,
     trials_by_status,
@@ -54,6 +57,16 @@ _MOST_TRIALS = 20
     help="Which trials come first: the latest, or those with the best first objective.",
 )
 @click.option("--trial", "trial_id", type=int, metavar="ID", help="Show this trial only, with its telemetry.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; all trials unless --limit is given.")
+@click.option("--follow", is_flag=True, help="Show the progress until all trials are completed, and the rest then.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.05),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --follow: seconds between two looks.",
+)
 @storage_options
 def show(
     target: Target,
@@ -62,22 +75,34 @@ def show(
     limit: int | None,
     sort: str | None,
     trial_id: int | None,
+    interval: float,
     *,
     csv_plain_text: bool,
+    as_json: bool,
+    follow: bool,
 ) -> None:
     """Show an experiment: its best configs and its trials."""
     if csv_file is not None and trial_id is not None:
         raise click.UsageError("--csv writes the trials and --trial shows one: give one of them.")
+    if csv_file is not None and as_json:
+        raise click.UsageError("--csv and --json are two forms: give one of them.")
     if csv_plain_text and csv_file is None:
         raise click.UsageError("--csv-plain-text is for --csv.")
+    if follow:
+        follow_progress(target, experiment, interval, lambda storage: find_experiment(storage.experiments, experiment))
     with target.open_to_read() as storage:
         data = find_experiment(storage.experiments, experiment)
-        if csv_file is not None:
+        if as_json and trial_id is not None:
+            print_json(trial_json(find_trial(data, trial_id)))
+        elif as_json:
+            print_json(experiment_json(data, read_progress(storage.database, experiment), _chosen(data, limit, sort)))
+        elif csv_file is not None:
             write_csv(_chosen(data, limit, sort), csv_file, plain_text=csv_plain_text)
         elif trial_id is not None:
-            _show_trial(console(), data, trial_id)
+            _show_trial(console(), find_trial(data, trial_id))
         else:
-            _show_experiment(console(), data, limit or _MOST_TRIALS, sort or "recent")
+            progress = read_progress(storage.database, experiment)
+            _show_experiment(console(), data, progress, limit or _MOST_TRIALS, sort or "recent")
 
 
 def _chosen(data: ExperimentData, limit: int | None, sort: str | None) -> pd.DataFrame:
@@ -102,7 +127,7 @@ def _order(results: pd.DataFrame, objectives: Mapping[str, str], sort: str) -> l
 # --- an experiment ----------------------------------------------------------------------------------------------------
 
 
-def _show_experiment(out: Console, data: ExperimentData, limit: int, sort: str) -> None:
+def _show_experiment(out: Console, data: ExperimentData, progress: Progress, limit: int, sort: str) -> None:
     results = data.results_df
     config, repo, commit = data.root_env_config
     print_fields(
@@ -113,8 +138,8 @@ def _show_experiment(out: Console, data: ExperimentData, limit: int, sort: str) 
             "Configuration": config,
             "Git": " of ".join(filter(None, (commit, repo))) or "not in a git work tree",
             "Objectives": ", ".join(objectives_shown(data.objectives)),
-            "Trials": ", ".join(trials_by_status(results)),
-            "Last activity": moment(last_activity(results)) + " UTC",
+            "Trials": ", ".join(trials_by_status(progress.trials)),
+            "Last activity": moment(progress.last_activity) + " UTC",
         },
     )
     if attributes := data.attributes:
@@ -215,12 +240,11 @@ def _print_trials(
 # --- one trial --------------------------------------------------------------------------------------------------------
 
 
-def _show_trial(out: Console, data: ExperimentData, trial_id: int) -> None:
-    trial = find_trial(data, trial_id)
+def _show_trial(out: Console, trial: TrialData) -> None:
     print_fields(
         out,
         {
-            "Trial": f"{trial.trial_id} of {data.experiment_id}",
+            "Trial": f"{trial.trial_id} of {trial.experiment_id}",
             "Status": trial.status.name,
             "Started": f"{moment(trial.ts_start)} UTC",
             "Ended": f"{moment(trial.ts_end)} UTC" if trial.ts_end else None,

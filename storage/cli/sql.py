@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -161,7 +161,7 @@ def explain(target: Target, name: str, given: tuple[str, ...]) -> None:
     say otherwise.
     """
     with target.open_to_read() as storage:
-        values, rows = explain_statement(cast("SqlStorage", storage), name, given)
+        values, rows = explain_statement(storage, name, given)
     for param, value in values.items():
         say(f"-- {param} = {shown(value)}")
     _print_plan(rows)

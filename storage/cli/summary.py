@@ -1,19 +1,21 @@
-"""What the command line shows of an experiment, computed from its `results_df`."""
+"""What the command line shows of an experiment."""
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trialstore.dialects.text import clean
 from trialstore.storage.base_experiment_data import ExperimentData
 from trialstore.storage.status import Status
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from trialstore.storage.reading.overview import Progress
 
 _RESULT = ExperimentData.RESULT_COLUMN_PREFIX
 
@@ -31,15 +33,14 @@ class ConfigScore:
         return statistics.median(self.values)
 
 
-def status_counts(results: pd.DataFrame) -> dict[str, int]:
-    """Status → number of trials, in the order of a trial's life; those that do not occur are left out."""
-    counts = results["status"].value_counts()
-    return {status.name: int(counts[status.name]) for status in Status if status.name in counts}
-
-
-def trials_by_status(results: pd.DataFrame) -> tuple[str, ...]:
+def trials_by_status(counts: Mapping[str, int]) -> tuple[str, ...]:
     """How many trials have each status, as text; at least one entry."""
-    return tuple(f"{count} {name}" for name, count in status_counts(results).items()) or ("none",)
+    return tuple(f"{count} {clean(name)}" for name, count in counts.items()) or ("none",)
+
+
+def progress_shown(progress: Progress) -> str | None:
+    """How many of the trials are completed, as text; None where there are no trials."""
+    return f"{progress.completed} of {progress.total}" if progress.total else None
 
 
 def objectives_shown(objectives: Mapping[str, str]) -> tuple[str, ...]:
@@ -67,14 +68,6 @@ def as_number(value: Any) -> float | None:
         return None
 
 
-def best_trial(found: Mapping[int, float], direction: str) -> int | None:
-    """The trial with the best of `scores`, the first one where several are equal."""
-    if not found:
-        return None
-    sign = 1 if direction == "min" else -1
-    return min(found, key=lambda trial: (sign * found[trial], trial))
-
-
 def config_scores(results: pd.DataFrame, metric: str, direction: str) -> list[ConfigScore]:
     """The configs by the median of a metric, best first."""
     config_of = dict(zip(results["trial_id"], results["tunable_config_id"], strict=True))
@@ -96,14 +89,3 @@ def improvement(direction: str, default: float, value: float) -> float | None:
 def config_values(data: ExperimentData) -> dict[int, dict[str, Any]]:
     """Config id → its values, of their own types; those that it lacks are left out, None and NaN are not."""
     return {config_id: config.config_dict for config_id, config in data.tunable_configs.items()}
-
-
-def last_activity(results: pd.DataFrame) -> dt.datetime | None:
-    """When a trial last started or ended (a start that is only planned does not count), or None."""
-    import pandas as pd
-
-    begun = results[(results["status"] != Status.PENDING.name) & (results["status"] != Status.READY.name)]
-    latest = max(
-        (moment for column in ("ts_start", "ts_end") for moment in begun[column] if pd.notna(moment)), default=None
-    )
-    return None if latest is None else latest.to_pydatetime()

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from trialstore.dialects.base import Dialect, Option
 from trialstore.dialects.errors import ConfigError, listed, nearest, shown
-from trialstore.dialects.registry import dialect_class, known_backends
+from trialstore.dialects.registry import URL_NAMES, dialect_class, known_backends
 from trialstore.dialects.text import clean
 from trialstore.storage.values.encoding import is_storable, python_value
 
@@ -135,7 +135,7 @@ def check_config(config: Mapping[str, Any]) -> StorageConfig:
 
 
 def config_from_url(url: str) -> dict[str, Any]:
-    """The config dict for a URL such as `postgresql+psycopg://user:secret@host/database`.
+    """The config dict for a URL such as `postgresql+psycopg://user:secret@host/database`, or `postgres://…`.
 
     Options of ours (`schema_policy`, …) are not part of a URL; its query is handed to the driver. Raises ConfigError.
     """
@@ -147,7 +147,7 @@ def config_from_url(url: str) -> dict[str, Any]:
     if parsed is None:  # raised out here, so that the other error, whose text holds the URL, is in no chain
         raise ConfigError("The URL cannot be read.", "Write it as engine://user:password@host:port/database.")
     config = {
-        "drivername": parsed.drivername,
+        "drivername": URL_NAMES.get(parsed.drivername, parsed.drivername),
         "database": parsed.database,
         "username": parsed.username,
         "password": None if parsed.password is None else str(parsed.password),

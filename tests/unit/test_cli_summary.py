@@ -17,13 +17,10 @@ from rich.console import Console
 from trialstore.storage.cli.demo_report import print_report, rank_configs
 from trialstore.storage.cli.output import settings
 from trialstore.storage.cli.summary import (
-    best_trial,
     config_scores,
     config_values,
     improvement,
-    last_activity,
     scores,
-    status_counts,
 )
 
 if TYPE_CHECKING:
@@ -58,13 +55,6 @@ def test_only_succeeded_trials_with_a_finite_number_count() -> None:
     )
     assert scores(results, "elapsed_s") == {1: 3.0, 5: 2.0}
     assert scores(results, "no such metric") == {}
-    assert status_counts(results) == {"SUCCEEDED": 4, "FAILED": 1}
-
-
-@pytest.mark.parametrize(("direction", "best"), [("min", 2), ("max", 3)])
-def test_the_best_trial_goes_by_the_direction_and_the_first_of_equals(direction: str, best: int) -> None:
-    assert best_trial({1: 2.0, 2: 1.0, 3: 5.0, 4: 1.0, 5: 5.0}, direction) == best
-    assert best_trial({}, direction) is None
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), durations), min_size=1, max_size=30))
@@ -95,15 +85,6 @@ def test_improvement_is_positive_where_a_value_is_better(
 
 def test_there_is_no_improvement_in_percent_over_nothing() -> None:
     assert improvement("min", 0.0, 1.0) is None
-
-
-def test_the_last_activity_is_no_start_that_is_only_planned() -> None:
-    results = frame((1, 1, "SUCCEEDED", 1.0), (9, 1, "PENDING", None))
-    results["ts_end"] = results["ts_end"].where(results["status"] == "SUCCEEDED")
-    found = last_activity(results)
-    assert found is not None
-    assert found.isoformat() == "2026-01-01T10:02:00+00:00"
-    assert last_activity(results[results["status"] == "PENDING"]) is None
 
 
 def test_configs_lack_the_values_that_only_others_have() -> None:

@@ -9,3 +9,16 @@
 INSERT INTO experiment (exp_id, description, root_env_config, git_repo, git_commit)
 VALUES (:exp_id, :description, :root_env_config, :git_repo, :git_commit)
 ON DUPLICATE KEY UPDATE exp_id = exp_id;
+
+-- name: experiment_best
+-- returns: many
+-- params: exp_ids json
+-- why: The least and the greatest number of each objective, of the trials that succeeded, in these experiments.
+SELECT r.exp_id, r.metric, min(r.number) AS least, max(r.number) AS greatest
+FROM json_table(:exp_ids, '$[*]' COLUMNS (exp_id VARCHAR(512) PATH '$')) AS j
+INNER JOIN v_result AS r
+    ON r.exp_id = CONVERT(j.exp_id USING utf8mb4)
+WHERE r.status = 'SUCCEEDED'
+    AND r.direction IS NOT NULL
+GROUP BY r.exp_id, r.metric
+ORDER BY r.exp_id, r.metric;
