@@ -19,7 +19,7 @@ from trialstore.dialects.errors import StorageError
 from .failures import show_error
 from .output import say
 from .streams import CLOSED_PIPE, INTERRUPTED, OutputFailed, standard_streams
-from .target import DEFAULT_FILE
+from .target import DEFAULT_FILE, URL_VARIABLE
 
 COMMANDS = {
     "cancel": "trialstore.storage.cli.cancel:cancel",
@@ -35,7 +35,8 @@ COMMANDS = {
 }
 
 _EPILOG = f"""\
-Commands work on the file {DEFAULT_FILE} in the current folder unless --config or --url names another.
+Commands work on the file {DEFAULT_FILE} in the current folder unless --config, --url or the variable
+{URL_VARIABLE} names another.
 
 \b
 Exit codes:
