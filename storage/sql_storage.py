@@ -12,6 +12,7 @@ from .config.keys import check_config
 from .database.connections import Database
 from .objectives import Direction
 from .reading.experiment_data import read_experiments
+from .reading.html import storage_html
 from .reading.search.found import Search
 from .schema.policy import open_schema, update_schema
 from .tunables.values import Tunables
@@ -46,6 +47,10 @@ class SqlStorage(Storage):
 
     def __repr__(self) -> str:
         return self.database.config.label
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the experiments with the latest activity."""
+        return storage_html(self._open(), repr(self))
 
     def __getstate__(self) -> dict[str, Any]:
         """All but connections, compiled statements and what is known of the schema; the copy opens its own."""

@@ -21,6 +21,8 @@ from trialstore.storage.values.rows import group_ids
 from . import telemetry as stored_telemetry
 from .by_id import ById
 from .frames import results_frame
+from .html import experiment_html
+from .overview import read_progress
 from .search.found import Search
 from .telemetry_choice import Choice, sample_frame, sample_table
 from .trial_data import SqlTrialData, SqlTunableConfigData, SqlTunableConfigTrialGroupData
@@ -51,6 +53,10 @@ class SqlExperimentData(ExperimentAttributes, ExperimentData):
         self.database = database
         self.reader = reader
         self._key = {"exp_id": row.exp_id}
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the experiment, and how far its trials are; two statements."""
+        return experiment_html(self, read_progress(self.database, self._experiment_id))
 
     @property
     def objectives(self) -> dict[str, Direction]:

@@ -18,6 +18,7 @@ from trialstore.storage.values.rows import Stored, plain
 from . import telemetry as stored_telemetry
 from .by_id import ById
 from .frames import named_values, results_frame, status_frame
+from .html import table, trial_html
 from .telemetry_choice import Choice, sample_frame, sample_table
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ class SqlTunableConfigData(TunableConfigData):
             found = self.database.read_one(lambda tx: tx.many("config_params", config_id=self._tunable_config_id))
             self._params, self._read_by = self.reader.params(found), self.reader
         return self._params
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the values; one statement."""
+        return table(
+            repr(self), ("parameter", "value"), [(name, repr(value)) for name, value in self.config_dict.items()]
+        )
 
     @property
     def config_df(self) -> pd.DataFrame:
@@ -157,6 +164,10 @@ class SqlTrialData(TrialAttributes, TrialData):
             trial_runner_id=row.trial_runner_id,
             reader=reader,
         )
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the trial with its config and results; two statements."""
+        return trial_html(self)
 
     @property
     def tunable_config(self) -> TunableConfigData:

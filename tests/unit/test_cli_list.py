@@ -203,7 +203,18 @@ def test_follow_says_that_a_writer_holds_the_file_and_waits(tmp_path: Path) -> N
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         follower = subprocess.Popen(
-            [sys.executable, "-m", "trialstore.storage", "show", "b-new", "--url", file, "--follow", "--interval", "0.1"],
+            [
+                sys.executable,
+                "-m",
+                "trialstore.storage",
+                "show",
+                "b-new",
+                "--url",
+                file,
+                "--follow",
+                "--interval",
+                "0.1",
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("dialects", "sql", "storage", "benchmarks", "examples", "tests")
 SOURCES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
 OWN = {"self", "cls", "mcs"}
-PUBLIC = {"_fields", "_replace", "_asdict", "_make", "_exit", "_getframe"}
-"""Names with an underscore that Python documents for everybody."""
+PUBLIC = {"_repr_html_", "_fields", "_replace", "_asdict", "_make", "_exit", "_getframe"}
+"""Names with an underscore that Python, or Jupyter, documents for everybody."""
 
 
 def is_private(name: str) -> bool:

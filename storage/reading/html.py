@@ -1,0 +1,105 @@
+"""How notebooks show what is stored: small tables in HTML, all text escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+from trialstore.dialects.text import clean
+from trialstore.storage.base_experiment_data import ExperimentData
+from trialstore.storage.base_trial_data import TrialData
+from trialstore.storage.database.connections import Database
+
+from .overview import Progress, read_overview
+
+_MOST = 50
+"""Rows of a table; of more, their number is said."""
+
+
+def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table under a caption, a row each; at most 50 of them, under which the number of the others stands."""
+    head = "".join(f"<th>{_text(name)}</th>" for name in columns)
+    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows[:_MOST])
+    more = f"<p>… and {len(rows) - _MOST} more</p>" if len(rows) > _MOST else ""
+    return (
+        f"<table><caption>{_text(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+    )
+
+
+def fields(caption: str, values: Mapping[str, object]) -> str:
+    """Names and values below each other, those without a value left out."""
+    rows = "".join(
+        f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>"
+        for name, value in values.items()
+        if value is not None and value != ""
+    )
+    return f"<table><caption>{_text(caption)}</caption><tbody>{rows}</tbody></table>"
+
+
+def storage_html(database: Database, name: str) -> str:
+    """The experiments of a storage with the latest activity."""
+    page = read_overview(database, limit=_MOST)
+    columns = ("experiment", "trials", "done", "objectives", "best", "last activity", "description")
+    rows = [
+        (
+            one.experiment_id,
+            one.progress.total,
+            one.progress.completed,
+            _directions(one.objectives),
+            one.best,
+            one.progress.last_activity,
+            one.description,
+        )
+        for one in page.experiments
+    ]
+    more = f"<p>… and {page.total - len(rows)} more</p>" if page.total > len(rows) else ""
+    return table(name, columns, rows) + more
+
+
+def experiment_html(data: ExperimentData, progress: Progress) -> str:
+    """An experiment without its trials."""
+    config, repo, commit = data.root_env_config
+    return fields(
+        f"Experiment {data.experiment_id}",
+        {
+            "description": data.description,
+            "root_env_config": config,
+            "git_repo": repo,
+            "git_commit": commit,
+            "objectives": _directions(data.objectives),
+            "trials": ", ".join(f"{count} {status}" for status, count in progress.trials.items()),
+            "last activity": progress.last_activity,
+        },
+    )
+
+
+def trial_html(trial: TrialData) -> str:
+    """A trial with its config and its results."""
+    own = fields(
+        f"Trial {trial.trial_id} of {trial.experiment_id}",
+        {
+            "status": trial.status.name,
+            "ts_start": trial.ts_start,
+            "ts_end": trial.ts_end,
+            "tunable_config_id": trial.tunable_config_id,
+            "trial_runner_id": trial.trial_runner_id,
+        },
+    )
+    config, results = trial.tunable_config.config_dict, trial.results_dict
+    return (
+        own
+        + table("Config", ("parameter", "value"), [(name, repr(value)) for name, value in config.items()])
+        + table("Results", ("metric", "value"), [(name, repr(value)) for name, value in results.items()])
+    )
+
+
+def _directions(objectives: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({direction})" for name, direction in objectives.items())
+
+
+def _cells(row: Iterable[object]) -> str:
+    return "".join(f"<td>{_text(value)}</td>" for value in row)
+
+
+def _text(value: object) -> str:
+    return "–" if value is None else escape(clean(str(value)))
