@@ -12,7 +12,7 @@ ON DUPLICATE KEY UPDATE exp_id = exp_id;
 
 -- name: experiment_best
 -- returns: many
--- params: exp_ids json
+-- params: exp_ids json ["experiment_0"]
 -- own: How a list of ids is unfolded differs by engine.
 -- why: The least and the greatest number of each objective, of the trials that succeeded, in these experiments.
 SELECT r.exp_id, r.metric, min(r.number) AS least, max(r.number) AS greatest

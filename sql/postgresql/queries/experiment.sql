@@ -3,7 +3,7 @@
 
 -- name: experiment_best
 -- returns: many
--- params: exp_ids json
+-- params: exp_ids json ["experiment_0"]
 -- why: The least and the greatest number of each objective, of the trials that succeeded, in these experiments.
 SELECT r.exp_id, r.metric, min(r.number) AS least, max(r.number) AS greatest
 FROM json_array_elements_text(CAST(:exp_ids AS JSON)) AS j (exp_id)
