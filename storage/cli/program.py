@@ -27,6 +27,7 @@ COMMANDS = {
     "find": "trialstore.storage.cli.find:find",
     "schema": "trialstore.storage.cli.schema:schema",
     "note": "trialstore.storage.cli.attributes:note",
+    "plot": "trialstore.storage.cli.plot:plot",
     "tag": "trialstore.storage.cli.attributes:tag",
     "untag": "trialstore.storage.cli.attributes:untag",
     "list": "trialstore.storage.cli.list:list_experiments",
