@@ -84,7 +84,7 @@ def _statements(engine: str, exp_id: str, trials: int, due: int) -> Iterator[str
     configs = _configs(trials)
     repeats = trials // configs
     moment, text = _MOMENT[engine], _TEXT.get(engine, "VARCHAR")
-    yield from _numbers(max(trials, configs))
+    yield from numbers(max(trials, configs))
     hashed = f"SELECT n + 1, CAST(n AS {text}) FROM bench_number WHERE n < {configs}"
     yield f"INSERT INTO config (config_id, config_hash) {hashed}"
     for name, value in data.DEFAULTS.items():
@@ -121,7 +121,7 @@ def _divided(engine: str, what: str, by: int) -> str:
     return f"{what} DIV {by}" if engine == "mysql" else f"{what} // {by}" if engine == "duckdb" else f"{what} / {by}"
 
 
-def _numbers(count: int) -> Iterator[str]:
+def numbers(count: int) -> Iterator[str]:
     """A table of the numbers below `count`."""
     yield "CREATE TABLE bench_digit (n INTEGER NOT NULL)"
     yield f"INSERT INTO bench_digit VALUES {', '.join(f'({n})' for n in range(10))}"

@@ -162,3 +162,21 @@ def test_the_comparison_with_trackers_runs_and_says_what_it_could_not_measure() 
     assert [line.split("|")[1].split(",")[0].strip() for line in lines[2:]] == ["trialstore", "trialstore", "mltraq"]
     assert all(" ms |" in line for line in lines[2:4])
     assert "No module named 'mltraq'" in lines[4]
+
+
+def test_the_benchmark_of_samples_runs_and_counts_all_points() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.sampling",
+        "sqlite",
+        "--points",
+        "400",
+        "--buckets",
+        "10",
+        "--rounds",
+        "1",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.splitlines()[2].split("|")[2].strip() == "400"
