@@ -29,8 +29,10 @@ def opens_storage(command: click.Command) -> bool:
 
 
 def with_arguments(words: Words, command: click.Command) -> list[str]:
-    """The words, and one for each argument that the command needs."""
-    return [*words, *("1" for param in command.params if isinstance(param, click.Argument) and param.required)]
+    """The words, and a value for each argument and option that the command needs."""
+    needed = [param for param in command.params if param.required]
+    options = [word for param in needed if isinstance(param, click.Option) for word in (param.opts[0], "1")]
+    return [*words, *options, *("1" for param in needed if isinstance(param, click.Argument))]
 
 
 ON_STORAGES = {words: with_arguments(words, command) for words, command in commands() if opens_storage(command)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from .found import find_experiment, find_trial
 from .output import console, print_sentence
 from .target import Target, storage_options
 from .telemetry_plot import LEAST_COLUMNS, Curve, print_curve, save_curves
+from .times import Moment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,26 +28,12 @@ _MOST_COLUMNS = 120
 _BESIDE = 14
 
 
-class _Time(click.ParamType[dt.datetime]):
-    """A time in ISO 8601, in UTC unless it says otherwise."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
-        """The time that the text means."""
-        try:
-            moment = dt.datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError:
-            self.fail(f"{clean(value)!r} is no time such as 2026-03-04T05:06:07.", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
-
-
 @click.command("plot")
 @click.argument("experiment")
 @click.option("--trial", "trial_id", type=int, metavar="ID", required=True, help="The trial whose telemetry to draw.")
 @click.option("--metric", "metrics", multiple=True, metavar="METRIC", help="Draw this metric only; may be repeated.")
-@click.option("--since", type=_Time(), metavar="TIME", help="Draw from this time on (ISO 8601, UTC).")
-@click.option("--until", type=_Time(), metavar="TIME", help="Draw what was before this time.")
+@click.option("--since", type=Moment(), metavar="TIME", help="Draw from this time on: 2026-03-04T05:06, 12h.")
+@click.option("--until", type=Moment(), metavar="TIME", help="Draw what was before this time.")
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path), metavar="FILE", help="Write a picture (.png).")
 @storage_options
 def plot(
