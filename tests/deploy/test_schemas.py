@@ -22,13 +22,16 @@ from trialstore.storage import ConfigError, ConnectError, PermissionDenied, SqlS
 
 on_postgresql = engines("postgresql")
 READING = ("status", "plan", "verify")
-TABLES = engine_file(engine_class("postgresql"), "schema.sql").read_text(encoding="utf-8").count("CREATE TABLE ")
-"""How many a store has."""
+TABLES = sum(
+    engine_file(engine_class("postgresql"), "schema.sql").read_text(encoding="utf-8").count(f"CREATE {kind} ")
+    for kind in ("TABLE", "VIEW")
+)
+"""How many a store has, views among them."""
 ODD = ("Größe", 'a"b', "a$$b", "a\\b", "a'b", "a b.c", "public.x", "a:b%s{x}", "🐘", "ä" * 31)
 
 
 def table_count(database: Database) -> dict[str, int]:
-    """Schema → how many tables it has; of the server's own none."""
+    """Schema → how many tables and views it has; of the server's own none."""
     rows = database.admin(
         "SELECT table_schema, count(*) FROM information_schema.tables WHERE table_schema NOT LIKE 'pg\\_%%'"
         " AND table_schema <> 'information_schema' GROUP BY 1"

@@ -30,6 +30,7 @@ from trialstore.storage import (
     StorageError,
     ValueRejected,
 )
+from upgrade.databases import drop_views
 
 ROW = {"exp_id": "Exp", "trial_id": 1, "metric_id": SECRET, "metric_value": SECRET, "value_type": "s"}
 CLASSES = {
@@ -71,6 +72,7 @@ class Case:
 
 
 def missing_object(case: Case) -> StorageError:
+    drop_views(case.storage)
     execute(case.storage, "DROP TABLE trial_result")
     return case.insert(ROW)
 
