@@ -143,7 +143,7 @@ def reader(engine: str, config: Config) -> Config:
             execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}")
         else:
             execute(f"CREATE USER {name} IDENTIFIED BY '{password}'")
-            execute(f"GRANT SELECT ON {config['database']}.* TO {name}")
+            execute(f"GRANT SELECT, SHOW VIEW ON {config['database']}.* TO {name}")
     return {**config, "username": name, "password": password}
 
 

@@ -56,9 +56,14 @@ def test_tables_compare_by_byte_though_the_database_does_not(database: Database)
     with SqlStorage(database.config()):
         pass
     rows = database.admin(
-        "SELECT DISTINCT collation_name FROM information_schema.columns "
-        "WHERE table_schema = database() AND table_name <> 'trialstore_schema' AND collation_name IS NOT NULL"
+        "SELECT DISTINCT c.collation_name FROM information_schema.columns AS c "
+        "INNER JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name "
+        "WHERE c.table_schema = database() AND t.table_type = 'BASE TABLE' AND t.table_name <> 'trialstore_schema' "
+        "AND c.collation_name IS NOT NULL"
     )
     assert all(name.endswith("_bin") for (name,) in rows), rows
-    engines_of_tables = "SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = database()"
+    engines_of_tables = (
+        "SELECT DISTINCT engine FROM information_schema.tables "
+        "WHERE table_schema = database() AND table_type = 'BASE TABLE'"
+    )
     assert database.admin(engines_of_tables) == [("InnoDB",)]

@@ -36,7 +36,7 @@ def plain(database: Database) -> Iterator[Config]:
 KEYS = ["sql_require_primary_key", "sql_generate_invisible_primary_key"]
 KEYLESS = """
     SELECT table_name FROM information_schema.tables AS t
-    WHERE table_schema = database() AND NOT EXISTS (
+    WHERE table_schema = database() AND table_type = 'BASE TABLE' AND NOT EXISTS (
         SELECT 1 FROM information_schema.table_constraints AS c
         WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name AND c.constraint_type = 'PRIMARY KEY'
     )
@@ -162,10 +162,17 @@ def stores_and_verifies(database: Database, folder: Path) -> None:
 
 
 COLLATIONS = """
-    SELECT table_name, column_name FROM information_schema.columns
-    WHERE table_schema = database() AND collation_name NOT IN ('utf8mb4_0900_bin', 'utf8mb4_nopad_bin')
+    SELECT c.table_name, c.column_name
+    FROM information_schema.columns AS c
+    INNER JOIN information_schema.tables AS t
+        ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+    WHERE c.table_schema = database() AND t.table_type = 'BASE TABLE'
+        AND c.collation_name NOT IN ('utf8mb4_0900_bin', 'utf8mb4_nopad_bin')
 """
-ROW_FORMATS = "SELECT DISTINCT row_format FROM information_schema.tables WHERE table_schema = database()"
+ROW_FORMATS = """
+    SELECT DISTINCT row_format FROM information_schema.tables
+    WHERE table_schema = database() AND table_type = 'BASE TABLE'
+"""
 OPTIONS = (
     "--lower-case-table-names=1",
     "--gtid-mode=ON",
