@@ -29,7 +29,7 @@ def claimed(experiment: Storage.Experiment) -> Storage.Trial:
 def test_the_trial_is_kept_for_longer_than_a_lease(
     storage: SqlStorage, experiment: Storage.Experiment, claimed: Storage.Trial
 ) -> None:
-    seen = set()
+    seen: set[Any] = set()
     with KeepLease(claimed, SHORT) as lease:
         # Renewed when a third has passed: the fifth end is after the first one by more than a lease.
         while len(seen) < 5 and not lease.lost:

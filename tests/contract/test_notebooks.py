@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,11 @@ from trialstore.storage import SqlStorage
 pytestmark = pytest.mark.once_per_engine("text made of what was read")
 
 SCRIPT = "<script>alert('x')</script>"
+
+
+def html_of(thing: Any) -> str:
+    """What Jupyter asks for."""
+    return str(thing._repr_html_())
 
 
 def text(html: str) -> list[str]:
@@ -27,10 +33,10 @@ def test_stored_text_is_shown_as_text(storage: SqlStorage) -> None:
         experiment.new_trial({"cache": 3}, ts_start=at(0))
     data = storage.experiments[SCRIPT]
     shown = {
-        "storage": storage._repr_html_(),
-        "experiment": data._repr_html_(),
-        "trial": data.trials[1]._repr_html_(),
-        "config": data.trials[1].tunable_config._repr_html_(),
+        "storage": html_of(storage),
+        "experiment": html_of(data),
+        "trial": html_of(data.trials[1]),
+        "config": html_of(data.trials[1].tunable_config),
     }
     assert not any("<script" in html or "\x1b" in html for html in shown.values())
     cells = {name: text(html) for name, html in shown.items()}
@@ -45,7 +51,7 @@ def test_stored_text_is_shown_as_text(storage: SqlStorage) -> None:
 def test_of_many_rows_their_number_is_said(storage: SqlStorage) -> None:
     with make_experiment(storage, tunables={f"p{number:02}": number for number in range(60)}) as experiment:
         trial = experiment.new_trial({})
-    html = storage.experiments["Exp"].trials[trial.trial_id].tunable_config._repr_html_()
+    html = html_of(storage.experiments["Exp"].trials[trial.trial_id].tunable_config)
     assert "p49" in html
     assert "p50" not in html
     assert "… and 10 more" in html

@@ -188,7 +188,8 @@ def test_no_point_and_no_extreme_is_lost(
     assert list(sample["ts_first"]) == sorted(sample["ts_first"])
     assert len(sample) <= buckets
     width = (max((p[0] for p in inside), default=T0) - min((p[0] for p in inside), default=T0)) / buckets
-    for row in sample.itertuples(index=False):
+    rows: Any = sample.itertuples(index=False)
+    for row in rows:
         part = [value for ts, value in chosen if row.ts_first <= ts <= row.ts_last]
         chosen = [(ts, value) for ts, value in chosen if not row.ts_first <= ts <= row.ts_last]
         numbers = [float(value) for value in part if type(value) in (int, float) and math.isfinite(value)]

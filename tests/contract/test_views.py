@@ -185,7 +185,7 @@ def test_the_commit_is_that_of_the_context_or_else_that_of_the_experiment(storag
 
 @once
 def test_parameters_are_tunables_and_metadata_and_configs_the_tunables(storage: SqlStorage) -> None:
-    tunables = {"level": 3, "mode": "fast"}
+    tunables: dict[str, Any] = {"level": 3, "mode": "fast"}
     with make_experiment(storage, tunables=tunables) as experiment:
         trial = experiment.new_trial(tunables, config={"host": "a", "repeat": 1.5, "list": [1]})
     select = "SELECT kind, name, text, number, type FROM v_param WHERE exp_id = 'Exp' AND trial_id = 1 ORDER BY 1, 2"
