@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -89,7 +90,7 @@ def test_a_frame_has_the_rows_of_results_df_in_order(storage: SqlStorage, trials
     found = data.find_df()
     assert list(found.columns) == ["experiment_id", *whole.columns]
     assert found["experiment_id"].tolist() == ["one"] * len(whole)
-    assert found.drop(columns="experiment_id").to_csv() == whole.to_csv()
+    pd.testing.assert_frame_equal(found.drop(columns="experiment_id"), whole)
     latest = data.find_df("status == 'FAILED'", order_by="trial_id", descending=True, limit=2)
     assert latest["trial_id"].tolist() == sorted(whole[whole["status"] == "FAILED"]["trial_id"])[:-3:-1]
     nothing = storage.find_df("trial_id < 0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import inspect
 import io
 import json
 import math
@@ -37,7 +38,9 @@ def url(tmp_path: Path) -> str:
 
 
 def call(url: str, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["find", *arguments, "--url", url])
+    # Older versions of click keep stderr apart only when told.
+    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+    return CliRunner(**options).invoke(main, ["find", *arguments, "--url", url])
 
 
 def ok(url: str, *arguments: str) -> str:
