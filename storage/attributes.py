@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from trialstore.dialects.errors import ExperimentMissing, MissingReference, TrialMissing, ValueRejected, listed
+from trialstore.dialects.errors import ExperimentMissing, MissingReference, TrialMissing, listed
 
 from .base_attributes import Attributed
 from .database.connections import Database
-from .values.checks import check_name, int_id, items_of
+from .values.checks import check_name, items_of, trial_id_list
 from .values.readers import TYPED
 from .values.rows import param_rows
 
@@ -75,7 +75,7 @@ def of_trials(database: Database, experiment_id: str) -> dict[int, dict[str, Any
 
 def set_of_trials(database: Database, experiment_id: str, trial_ids: Iterable[int], values: Mapping[str, Any]) -> None:
     """Give each of the trials these attributes. Raises what `ExperimentData.set_trial_attributes` does."""
-    ids, given = _ids(trial_ids), _row_list(database, values)
+    ids, given = trial_id_list(trial_ids), _row_list(database, values)
     if not ids or not given:
         return
     wanted = {"exp_id": experiment_id, "ids": json.dumps(ids), "attributes": given}
@@ -90,7 +90,7 @@ def set_of_trials(database: Database, experiment_id: str, trial_ids: Iterable[in
 
 def delete_of_trials(database: Database, experiment_id: str, trial_ids: Iterable[int], names: Iterable[str]) -> None:
     """Delete the attributes of these names of each of the trials."""
-    ids, given = _ids(trial_ids), _name_list(database, names)
+    ids, given = trial_id_list(trial_ids), _name_list(database, names)
     if ids and given:
         wanted = {"exp_id": experiment_id, "ids": json.dumps(ids), "names": given}
         database.write(lambda tx: tx.execute("trial_attribute_delete", **wanted), repeatable=True)
@@ -116,16 +116,6 @@ def _name_list(database: Database, names: Iterable[str]) -> str:
 
 def _json(items: Sequence[Any]) -> str:
     return json.dumps(items, ensure_ascii=False) if items else ""
-
-
-def _ids(trial_ids: Iterable[int]) -> list[int]:
-    found = set()
-    for each in items_of(trial_ids, "trial_ids: a value", "Give a list of trial ids.", keys=True):
-        number = int_id(each)
-        if number is None:
-            raise ValueRejected("trial_ids holds something that is not a trial id.", "Give ints.")
-        found.add(number)
-    return sorted(found)
 
 
 def _trials_missing(database: Database, experiment_id: str, ids: Sequence[int]) -> TrialMissing:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Sequence
 
 import click
+from click.testing import CliRunner, Result
 
 from trialstore.storage.cli import main
 
 Words = tuple[str, ...]
+
+
+def invoke(arguments: Sequence[str]) -> Result:
+    """Run a command with stdout and stderr apart, which older versions of click do only when told."""
+    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+    return CliRunner(**options).invoke(main, list(arguments))
 
 
 def commands(group: click.Group = main, above: Words = ()) -> Iterator[tuple[Words, click.Command]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from trialstore.dialects.errors import ExperimentMissing, listed, nearest
+from trialstore.dialects.errors import listed
 
+from .found import experiment_missing
 from .output import print_sentence, say
 from .target import Target, storage_options
 
@@ -24,8 +25,7 @@ def cancel(ctx: click.Context, target: Target, experiment: str, trials: tuple[in
     with target.open(schema_policy="verify", lazy_schema_create=False) as storage:
         found = storage.get_experiment_by_id(experiment, {}, {})
         if found is None:
-            hint = nearest(experiment, storage.experiments) or "There are no experiments yet."
-            raise ExperimentMissing(f"There is no experiment {experiment!r}.", hint)
+            raise experiment_missing(storage.experiments, experiment)
         canceled = found.cancel_trials(trials)
     if canceled:
         print_sentence(f"Canceled: {listed(canceled, str)}")

@@ -13,6 +13,7 @@ from trialstore.storage.base_experiment_data import ExperimentData
 
 from .csv_file import write_csv
 from .output import console, moment, print_json, print_sentence, print_table, say, shown
+from .show_json import is_missing
 from .target import Target, storage_options
 
 if TYPE_CHECKING:
@@ -77,13 +78,7 @@ def find(
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """The values that a trial has, as JSON can hold them: times in ISO 8601, NaN and infinities as text."""
-    return {str(name): _json_value(value) for name, value in row.items() if not _is_missing(value)}
-
-
-def _is_missing(value: Any) -> bool:
-    import pandas as pd
-
-    return value is None or value is pd.NA or value is pd.NaT
+    return {str(name): _json_value(value) for name, value in row.items() if not is_missing(value)}
 
 
 def _json_value(value: Any) -> Any:
@@ -102,7 +97,7 @@ def _print(trials: pd.DataFrame, limit: int | None) -> None:
     names = [str(name) for name in listed.columns if str(name).startswith(_PREFIXES)]
     rows = []
     for row in listed.astype(object).to_dict("records"):
-        ended = not _is_missing(row["ts_end"])
+        ended = not is_missing(row["ts_end"])
         rows.append(
             (
                 row["experiment_id"],
@@ -111,7 +106,7 @@ def _print(trials: pd.DataFrame, limit: int | None) -> None:
                 moment(row["ts_start"], seconds=False),
                 (row["ts_end"] - row["ts_start"]).total_seconds() if ended else None,
                 row["tunable_config_id"],
-                " ".join(f"{name}={shown(row[name])}" for name in names if not _is_missing(row[name])),
+                " ".join(f"{name}={shown(row[name])}" for name in names if not is_missing(row[name])),
             )
         )
     columns = ("experiment", "trial", "status", "started (UTC)", "seconds", "config", "values")

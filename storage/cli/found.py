@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from trialstore.dialects.errors import ExperimentMissing, TrialMissing, nearest
 from trialstore.storage.base_experiment_data import ExperimentData
@@ -12,9 +12,14 @@ from trialstore.storage.base_trial_data import TrialData
 def find_experiment(experiments: Mapping[str, ExperimentData], experiment_id: str) -> ExperimentData:
     """The experiment of that id. Raises ExperimentMissing, with the nearest id."""
     if experiment_id not in experiments:
-        hint = nearest(experiment_id, experiments) or "There are no experiments yet."
-        raise ExperimentMissing(f"There is no experiment {experiment_id!r}.", hint)
+        raise experiment_missing(experiments, experiment_id)
     return experiments[experiment_id]
+
+
+def experiment_missing(experiments: Iterable[str], experiment_id: str) -> ExperimentMissing:
+    """The error for an experiment that is not among these, with the nearest id."""
+    hint = nearest(experiment_id, experiments) or "There are no experiments yet."
+    return ExperimentMissing(f"There is no experiment {experiment_id!r}.", hint)
 
 
 def find_trial(data: ExperimentData, trial_id: int) -> TrialData:

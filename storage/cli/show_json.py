@@ -55,16 +55,19 @@ def _row(data: ExperimentData, row: Mapping[Hashable, Any]) -> dict[str, Any]:
         "trial_id": int(row["trial_id"]),
         "status": row["status"],
         "ts_start": json_value(row["ts_start"]),
-        "ts_end": None if _missing(row["ts_end"]) else json_value(row["ts_end"]),
+        "ts_end": None if is_missing(row["ts_end"]) else json_value(row["ts_end"]),
         "config_id": int(row["tunable_config_id"]),
-        "trial_runner_id": None if _missing(row["trial_runner_id"]) else int(row["trial_runner_id"]),
+        "trial_runner_id": None if is_missing(row["trial_runner_id"]) else int(row["trial_runner_id"]),
         "config": part(data.CONFIG_COLUMN_PREFIX),
         "results": part(data.RESULT_COLUMN_PREFIX),
     }
 
 
-def _missing(value: Any) -> bool:
-    return value is None or value != value  # pandas' NaT and NA, and NaN, differ from themselves
+def is_missing(value: Any) -> bool:
+    """A data frame has no value there; NaN is one."""
+    import pandas as pd
+
+    return value is None or value is pd.NA or value is pd.NaT
 
 
 def _trial(trial: TrialData) -> dict[str, Any]:

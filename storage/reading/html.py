@@ -85,12 +85,16 @@ def trial_html(trial: TrialData) -> str:
             "trial_runner_id": trial.trial_runner_id,
         },
     )
-    config, results = trial.tunable_config.config_dict, trial.results_dict
     return (
         own
-        + table("Config", ("parameter", "value"), [(name, repr(value)) for name, value in config.items()])
-        + table("Results", ("metric", "value"), [(name, repr(value)) for name, value in results.items()])
+        + values_html("Config", "parameter", trial.tunable_config.config_dict)
+        + values_html("Results", "metric", trial.results_dict)
     )
+
+
+def values_html(caption: str, name: str, values: Mapping[str, object]) -> str:
+    """Named values, as Python writes them."""
+    return table(caption, (name, "value"), [(each, repr(value)) for each, value in values.items()])
 
 
 def _directions(objectives: Mapping[str, str]) -> str:

@@ -44,22 +44,30 @@ def points(database: Database, key: Mapping[str, Any], reader: ValueReader) -> l
 
 def frame(database: Database, key: Mapping[str, Any], reader: ValueReader) -> pd.DataFrame:
     """The points of a trial, columns `ts` (UTC), `metric`, `value`; one statement."""
-    return database.read_one(lambda tx: _frame(tx, key, reader))
+    return database.read_one(lambda tx: points_frame(tx, "telemetry", key, reader))
 
 
-def _frame(tx: Session, key: Mapping[str, Any], reader: ValueReader) -> pd.DataFrame:
+def points_frame(
+    tx: Session, statement: str, params: Mapping[str, Any], reader: ValueReader, ids: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """The points that a statement returns, which has the columns `ids` before those of a point, as a frame with these
+    columns, then `ts` (UTC), `metric`, `value`."""
     import numpy as np
     import pandas as pd
 
+    known = {name: [np.array([], dtype="int64")] for name in ids}
     times = [np.array([], dtype="datetime64[us]")]
     metrics: list[str] = []
     shown: list[Any] = []
-    for ts, names, texts, kinds in tx.column_chunks("telemetry", key):
+    for *numbers, ts, names, texts, kinds in tx.column_chunks(statement, params):
+        for name, values in zip(ids, numbers, strict=True):
+            known[name].append(np.asarray(values, dtype="int64"))
         times.append(tx.dialect.columns.numpy_times(ts))
         metrics += names
         shown += reader.shown_values(texts, kinds)
     found: pd.DataFrame = pd.DataFrame(
         {
+            **{name: np.concatenate(parts) for name, parts in known.items()},
             "ts": utc_column(np.concatenate(times)),
             "metric": pd.Series(metrics, dtype=object),
             "value": pd.Series(shown, dtype=object),

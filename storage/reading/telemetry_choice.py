@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from trialstore.dialects.errors import ValueRejected
 from trialstore.sql.session import Session
 from trialstore.storage.database.connections import Database
-from trialstore.storage.values.checks import check_name, int_id, items_of, to_utc
+from trialstore.storage.values.checks import check_name, items_of, to_utc, trial_id_list
 from trialstore.storage.values.encoding import python_value
 from trialstore.storage.values.readers import ValueReader
 
 from .frames import utc_column
-from .telemetry import choice_table
+from .telemetry import choice_table, points_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ class Choice:
             wanted = items_of(metrics, "metrics: a value", "Give a list of names of metrics.", keys=True)
             length = database.dialect.id_length
             names = json.dumps(sorted({check_name(name, "Metric", length) for name in wanted}), ensure_ascii=False)
-        ids = None if trial_ids is None else _ids(trial_ids)
+        ids = None if trial_ids is None else tuple(trial_id_list(trial_ids))
         return cls(database, exp_id, ids, {"metrics": names, "since": encode_ts(first), "until": encode_ts(last)})
 
     def params(self, tx: Session) -> dict[str, Any]:
@@ -68,7 +68,10 @@ class Choice:
 
     def frame(self, reader: ValueReader, *, several: bool) -> pd.DataFrame:
         """The points, columns `trial_id` (of several trials), `ts`, `metric`, `value`."""
-        return self.database.read(lambda tx: _frame(tx, self.params(tx), reader, several=several))
+        found = self.database.read(
+            lambda tx: points_frame(tx, "telemetry_chosen", self.params(tx), reader, ("trial_id",))
+        )
+        return found if several else found.drop(columns="trial_id")
 
     def table(self, *, several: bool) -> Any:
         """The points as an Arrow table."""
@@ -115,33 +118,3 @@ def sample_table(choice: Choice, buckets: Any, *, several: bool) -> Any:
     arrays = [pa.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]
     table = pa.Table.from_arrays(arrays, names=["trial_id", *_SAMPLE])
     return table if several else table.drop_columns(["trial_id"])
-
-
-def _frame(tx: Session, params: dict[str, Any], reader: ValueReader, *, several: bool) -> pd.DataFrame:
-    import numpy as np
-    import pandas as pd
-
-    times, trials = [np.array([], dtype="datetime64[us]")], [np.array([], dtype="int64")]
-    metrics: list[str] = []
-    shown: list[Any] = []
-    for ids, ts, names, texts, kinds in tx.column_chunks("telemetry_chosen", params):
-        trials.append(np.asarray(ids, dtype="int64"))
-        times.append(tx.dialect.columns.numpy_times(ts))
-        metrics += names
-        shown += reader.shown_values(texts, kinds)
-    columns: dict[str, Any] = {"trial_id": np.concatenate(trials)} if several else {}
-    columns["ts"] = utc_column(np.concatenate(times))
-    columns["metric"] = pd.Series(metrics, dtype=object)
-    columns["value"] = pd.Series(shown, dtype=object)
-    frame: pd.DataFrame = pd.DataFrame(columns)
-    return frame
-
-
-def _ids(trial_ids: Iterable[int]) -> tuple[int, ...]:
-    found = set()
-    for each in items_of(trial_ids, "trial_ids: a value", "Give a list of trial ids.", keys=True):
-        number = int_id(each)
-        if number is None:
-            raise ValueRejected("trial_ids holds something that is not a trial id.", "Give ints.")
-        found.add(number)
-    return tuple(sorted(found))

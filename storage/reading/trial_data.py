@@ -18,7 +18,7 @@ from trialstore.storage.values.rows import Stored, plain
 from . import telemetry as stored_telemetry
 from .by_id import ById
 from .frames import named_values, results_frame, status_frame
-from .html import table, trial_html
+from .html import trial_html, values_html
 from .telemetry_choice import Choice, sample_frame, sample_table
 
 if TYPE_CHECKING:
@@ -51,9 +51,7 @@ class SqlTunableConfigData(TunableConfigData):
 
     def _repr_html_(self) -> str:
         """For notebooks: the values; one statement."""
-        return table(
-            repr(self), ("parameter", "value"), [(name, repr(value)) for name, value in self.config_dict.items()]
-        )
+        return values_html(repr(self), "parameter", self.config_dict)
 
     @property
     def config_df(self) -> pd.DataFrame:

@@ -96,6 +96,17 @@ def int_id(number: Any) -> int | None:
     return number if type(number) is int and 0 <= number <= LARGEST_INT32 else None
 
 
+def trial_id_list(trial_ids: Iterable[int]) -> list[int]:
+    """Each of the ids once, ascending. Raises ValueRejected for what is no trial id."""
+    found = set()
+    for each in items_of(trial_ids, "trial_ids: a value", "Give a list of trial ids.", keys=True):
+        number = int_id(each)
+        if number is None:
+            raise ValueRejected("trial_ids holds something that is not a trial id.", "Give ints.")
+        found.add(number)
+    return sorted(found)
+
+
 def check_ids_left(experiment_id: str, first: int, count: int) -> None:
     """Raise TrialError where the column cannot hold the ids of `count` more trials. On SQLite it could hold them, and
     nobody would find them."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from command_tree import invoke
 from trialstore.contract.helpers import bare, dump
 from trialstore.contract.modes import Config
 from trialstore.sql.migrations import Migration, load_migrations
-from trialstore.storage.cli import main
 from upgrade.databases import structure
 
 Run = Callable[..., Result]
@@ -29,9 +28,7 @@ def runner(folder: Path) -> Run:
             file = folder / "storage.json5"
             file.write_text(json.dumps({"class": "trialstore.storage.SqlStorage", "config": config}), encoding="utf-8")
             named = ["--config", str(file)]
-        # Older versions of click keep them apart only when told.
-        options: Any = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-        return CliRunner(**options).invoke(main, ["schema", *words, *named])
+        return invoke(["schema", *words, *named])
 
     return run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import subprocess
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlalchemy.exc import DBAPIError
 
 import inherited
 import servers
+from command_tree import invoke
 from deploy.app_modes import VARIABLE
 from deploy.clients import apply_script
 from deploy.roles import Roles
@@ -31,7 +31,6 @@ from trialstore.sql.scripts import engine_file, make_script
 from trialstore.sql.structure import expected_facts, read_facts
 from trialstore.sql.views import VIEWS
 from trialstore.storage import PermissionDenied, SqlStorage
-from trialstore.storage.cli import main
 from trialstore.storage.cli.exit_codes import PENDING
 from trialstore.storage.cli.sql import bind_values, typical_values
 
@@ -47,8 +46,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def call(*arguments: str) -> Result:
-    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-    return CliRunner(**options).invoke(main, list(arguments))
+    return invoke(list(arguments))
 
 
 def grants(dialect: str, **names: str) -> str:

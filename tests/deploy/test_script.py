@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import inspect
 import json
 import os
 import re
@@ -14,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from command_tree import invoke
 from deploy.clients import apply_script
 from trialstore.contract.helpers import at, bare, dump, execute, finish, make_experiment, migrate_to, query, tables
 from trialstore.contract.modes import Config
@@ -27,7 +27,6 @@ from trialstore.sql.inspection import Found, SchemaState
 from trialstore.sql.migrations import load_migrations
 from trialstore.sql.scripts import FILE, PARTS, VALUES, make_script, parse_template
 from trialstore.storage import SqlStorage, Status
-from trialstore.storage.cli import main
 from upgrade.databases import Structure, assert_kept, fill, history, structure
 
 NEWEST = len(load_migrations("sqlite/migrations"))
@@ -268,8 +267,7 @@ def test_of_one_that_was_cut_off_nothing_stays_or_apply_finishes_it(
 
 
 def call(*arguments: str) -> Result:
-    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-    return CliRunner(**options).invoke(main, ["schema", "script", *arguments])
+    return invoke(["schema", "script", *arguments])
 
 
 @pytest.mark.parametrize(

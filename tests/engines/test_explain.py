@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import secrets
 from contextlib import suppress
@@ -10,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import servers
+from command_tree import invoke
 from matrix import make_config
 from trialstore.contract.helpers import at, dump, finish, make_experiment
 from trialstore.sql.catalogue import PLANNED, load_catalogue
 from trialstore.storage import PermissionDenied, SqlStorage
-from trialstore.storage.cli import main
 from trialstore.storage.cli.sql import explain_statement
 from trialstore.storage.config.keys import check_config
 
@@ -31,8 +30,7 @@ CHANGES = ("trial_insert", "trial_finish", "merge_results", "trial_status_put", 
 def explain(config: Config, *arguments: str) -> Result:
     """Run the command with a config file in the current folder."""
     Path("storage.json").write_text(json.dumps(config), encoding="utf-8")
-    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-    return CliRunner(**options).invoke(main, ["sql", "explain", *arguments, "--config", "storage.json"])
+    return invoke(["sql", "explain", *arguments, "--config", "storage.json"])
 
 
 def ok(config: Config, *arguments: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import datetime as dt
-import inspect
 import io
 import json
 import os
@@ -18,13 +17,12 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from rich.console import Console
 
-from command_tree import ON_STORAGES, commands, opens_storage
+from command_tree import ON_STORAGES, commands, invoke, opens_storage
 from trialstore.dialects.text import clean
 from trialstore.storage import SchemaTooOld, SqlStorage, Status
-from trialstore.storage.cli import main
 from trialstore.storage.cli.demo import Display
 from trialstore.storage.cli.output import moment, print_table, settings, shown
 from trialstore.storage.cli.program import COMMANDS
@@ -41,8 +39,7 @@ NOW = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.timezone.utc)
 
 def call(*arguments: str) -> Result:
     """Run a command with stdout and stderr apart, which older versions of click do only when told."""
-    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-    return CliRunner(**options).invoke(main, list(arguments))
+    return invoke(list(arguments))
 
 
 def ok(*arguments: str) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from command_tree import invoke
 from trialstore.contract.helpers import finish, make_experiment, same
 from trialstore.storage import SqlStorage
 from trialstore.storage.base_attributes import Attributed
 from trialstore.storage.base_experiment_data import ExperimentData
-from trialstore.storage.cli import main
 from trialstore.storage.cli.attributes import read_value
 from trialstore.storage.config.keys import config_from_url
 
@@ -35,8 +34,7 @@ def url(tmp_path: Path) -> str:
 
 
 def call(*arguments: str) -> Result:
-    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-    return CliRunner(**options).invoke(main, list(arguments))
+    return invoke(list(arguments))
 
 
 def ok(*arguments: str) -> str:

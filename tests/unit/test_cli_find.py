@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import inspect
 import io
 import json
 import math
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from command_tree import invoke
 from trialstore.storage import SqlStorage, Status
-from trialstore.storage.cli import main
 
 NOW = dt.datetime(2025, 3, 1, 8, 0, tzinfo=dt.timezone.utc)
 SECONDS = [3.5, 1, math.nan, None, 10, 9.998]
@@ -38,9 +37,7 @@ def url(tmp_path: Path) -> str:
 
 
 def call(url: str, *arguments: str) -> Result:
-    # Older versions of click keep stderr apart only when told.
-    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-    return CliRunner(**options).invoke(main, ["find", *arguments, "--url", url])
+    return invoke(["find", *arguments, "--url", url])
 
 
 def ok(url: str, *arguments: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from command_tree import invoke
 from trialstore.contract.helpers import T0, at, make_experiment
 from trialstore.storage import SqlStorage, Status
-from trialstore.storage.cli import main
 from trialstore.storage.demo import plot
 
 
@@ -35,8 +34,7 @@ def url(tmp_path: Path) -> str:
 
 
 def call(*arguments: str) -> Result:
-    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-    return CliRunner(**options).invoke(main, list(arguments))
+    return invoke(list(arguments))
 
 
 def ok(*arguments: str) -> str:

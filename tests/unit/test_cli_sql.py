@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import inspect
 import json
 import re
 import shlex
@@ -14,12 +13,12 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from command_tree import invoke
 from trialstore.dialects.registry import BUILT_IN, engine_class
 from trialstore.sql.catalogue import EXPLAIN, MANY, ROOT, CatalogueError, load_catalogue, parse_statements
 from trialstore.storage import SqlStorage
-from trialstore.storage.cli import main
 from trialstore.storage.cli.sql import listed, read_params, typical_values
 
 CATALOGUES = {name: load_catalogue(engine_class(name).sql_folders) for name in BUILT_IN}
@@ -27,8 +26,7 @@ DRIVERS = sorted({engine_class(name).driver_module for name in BUILT_IN} - {"sql
 
 
 def call(*arguments: str) -> Result:
-    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-    return CliRunner(**options).invoke(main, ["sql", *arguments])
+    return invoke(["sql", *arguments])
 
 
 def ok(*arguments: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from pathlib import Path
 
 import pytest
 import sqlglot
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from command_tree import invoke
 from matrix import ENGINES
 from trialstore.dialects.errors import CatalogueError
 from trialstore.dialects.registry import BUILT_IN, engine_class
@@ -17,13 +17,11 @@ from trialstore.sql.catalogue import ROOT
 from trialstore.sql.lint import lint, load_rules
 from trialstore.sql.migrations import load_migrations
 from trialstore.sql.reading import FILE, read_sql
-from trialstore.storage.cli import main
 from unit.lint_examples import EXAMPLES, Example
 
 
 def call(*arguments: str) -> Result:
-    options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-    return CliRunner(**options).invoke(main, ["schema", "lint", *arguments])
+    return invoke(["schema", "lint", *arguments])
 
 
 def rules(engine: str, text: str) -> list[tuple[str, int]]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from click.testing import CliRunner
-
-from trialstore.storage.cli import main
+from command_tree import invoke
 from trialstore.storage.cli.reports import ERROR, NOTE, WARNING, Finding, Gauge, Report, render
 
 HOSTILE = 'a"b<c>&,:%\n::error::x\x1b[31m\\'
@@ -75,8 +72,7 @@ def test_a_label_of_prometheus_ends_where_it_should() -> None:
 def test_an_error_is_a_finding_in_each_format_of_reports(tmp_path: Path) -> None:
     def output(form: str) -> str:
         words = ["schema", "verify", "--url", f"sqlite:///{tmp_path}/missing.sqlite", "--format", form]
-        options = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-        result = CliRunner(**options).invoke(main, words)
+        result = invoke(words)
         assert result.exit_code == 1
         return result.stdout
 
