@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from .base_trial_data import TrialData, TunableConfigTrialGroupData
-    from .base_tunable_config_data import TunableConfigData
+    from .base_trial_data import TrialData, TunableConfigData, TunableConfigTrialGroupData
     from .objectives import Direction
 
 
@@ -25,6 +24,9 @@ class ExperimentData(Attributed):
 
     RESULT_COLUMN_PREFIX = "result."
     CONFIG_COLUMN_PREFIX = "config."
+    METADATA_COLUMN_PREFIX = "metadata."
+    ATTRIBUTE_COLUMN_PREFIX = "attribute."
+    CONTEXT_COLUMN_PREFIX = "context."
 
     def __init__(
         self, *, experiment_id: str, description: str | None, root_env_config: str, git_repo: str, git_commit: str
@@ -101,6 +103,24 @@ class ExperimentData(Attributed):
         """
 
     @abstractmethod
+    def trials_df(self, *, metadata: bool = True, attributes: bool = True, exact: bool = False) -> pd.DataFrame:
+        """One row per trial with all that is stored of it but telemetry, by one statement: the columns of `results_df`,
+        then `metadata.*`, `attribute.*` and `context.*` (what it ran on), each sorted by name, then `duration_s` and
+        `queued_s`.
+
+        `duration_s` is `ts_end` less `ts_start`; `queued_s`, of a trial that has started, `ts_start` less the time
+        since when it had been waiting; both in seconds, NaN where there is no such time. The other columns are made as
+        those of `results_df`, with `exact` as those of `exact_results_df`; dicts and lists stay what they are.
+
+        Args:
+            metadata: Whether there are columns `metadata.*`.
+            attributes: Whether there are columns `attribute.*`.
+            exact: Whether each value is given as it was stored.
+
+        Raises ValueRejected for what is no bool.
+        """
+
+    @abstractmethod
     def find(
         self,
         where: str | None = None,
@@ -135,6 +155,14 @@ class ExperimentData(Attributed):
         look like one. None and what a trial lacks are null, NaN is NaN; a column without any value is a double.
 
         Raises ConfigError where pyarrow is not installed.
+        """
+
+    @abstractmethod
+    def trials_arrow(self, *, metadata: bool = True, attributes: bool = True) -> pa.Table:
+        """`trials_df` as an Arrow table, with the same columns, made without pandas; needs the extra `arrow`.
+
+        Columns are typed as those of `results_arrow`; dicts and lists are JSON text. `duration_s` and `queued_s` are
+        doubles, null where there is no such time. One statement. Raises what `results_arrow` and `trials_df` raise.
         """
 
     @abstractmethod

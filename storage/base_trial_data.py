@@ -1,4 +1,4 @@
-"""Reading a trial, and the trials of an experiment that share a tunable config."""
+"""Reading a trial, a tunable config, and the trials of an experiment that share one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import pyarrow as pa
-
-    from .base_tunable_config_data import TunableConfigData
 
 
 class TrialData(Attributed):
@@ -219,6 +217,45 @@ class TrialData(Attributed):
     @abstractmethod
     def metadata_dict(self) -> dict[str, Any]:
         """Metadata, parameter → value."""
+
+
+class TunableConfigData(ABC):
+    """A stored set of tunable values, which trials of any experiment share."""
+
+    def __init__(self, *, tunable_config_id: int) -> None:
+        self._tunable_config_id = tunable_config_id
+
+    def __repr__(self) -> str:
+        return f"TunableConfig :: {self._tunable_config_id}"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TunableConfigData):
+            return NotImplemented
+        return self._tunable_config_id == other._tunable_config_id
+
+    def __hash__(self) -> int:
+        return hash(self._tunable_config_id)
+
+    @property
+    def tunable_config_id(self) -> int:
+        """The config's id."""
+        return self._tunable_config_id
+
+    @property
+    @abstractmethod
+    def config_df(self) -> pd.DataFrame:
+        """The values, columns `parameter, value`."""
+
+    @property
+    @abstractmethod
+    def config_dict(self) -> dict[str, Any]:
+        """The values, parameter → value."""
+
+    @property
+    @abstractmethod
+    def trials(self) -> list[TrialData]:
+        """The trials of this config in all experiments, by experiment id and trial id, as they are stored now; one
+        statement. Those of one experiment alone: `ExperimentData.tunable_config_trial_groups`."""
 
 
 class TunableConfigTrialGroupData(ABC):

@@ -28,7 +28,6 @@ ROOMS: tuple[dict[str, str], ...] = (
     {
         "status": "the states of a trial",
         "config": "the keys of a config, config files, URLs",
-        "base_tunable_config_data": "the public interface: a stored config",
         "base_attributes": "the public interface: what has attributes",
         "telemetry_writer": "telemetry that is sent in batches while a program measures",
     },
@@ -36,12 +35,13 @@ ROOMS: tuple[dict[str, str], ...] = (
         "objectives": "what is optimised, and in which direction",
         "tunables": "tunable parameters, their groups, their values",
         "database": "connections, transactions with retries, forks, streams",
-        "base_trial_data": "the public interface: a stored trial, and trials that share a config",
+        "base_trial_data": "the public interface: a stored trial, a config, and trials that share one",
     },
     {
         "new_trial": "a trial that is yet to be made",
         "attributes": "tags, notes and other values that experiments and trials are given at any time",
         "schema": "what opening does to a schema, deployment, interrupted migrations",
+        "base_tunable_config_data": "the public interface: a stored config, by its own path",
         "base_tunable_config_trial_group_data": "the public interface: trials that share a config, by its own path",
         "base_experiment_data": "the public interface: a stored experiment",
     },

@@ -53,6 +53,86 @@ WHERE exp_id = :exp_id
     AND config_id = :config_id
 ORDER BY trial_id;
 
+-- name: trial_list_with_values
+-- returns: many
+-- params: exp_id text, metadata int 1, attributes int 1
+-- why: All trials of an experiment, those that have started with the time since when they had waited, and all their
+-- why: values: those of configs and contexts under the ids of these, the others under the trial's; metadata and
+-- why: attributes where they are wanted. A config or context without values has a row of NULLs. One statement, so that
+-- why: all of it is of one moment; in no order, so that no engine sorts rows of so many kinds. The + 0 keeps SQLite from
+-- why: reading the trials of all experiments in the order of an index. HAVING is always true; PostgreSQL, which expects
+-- why: that of few configs, looks their parameters up, instead of reading those of all configs of the database.
+SELECT
+    'trial' AS part, t.trial_id AS id, NULL AS name, NULL AS text_value, NULL AS value_type,
+    t.config_id, t.trial_runner_id, t.context_id, t.ts_start, t.ts_end,
+    CASE
+        WHEN t.status NOT IN ('PENDING', 'READY')
+            THEN (
+                SELECT min(s.ts)
+                FROM trial_status AS s
+                WHERE s.exp_id = t.exp_id
+                    AND s.trial_id = t.trial_id
+                    AND s.status IN ('PENDING', 'READY')
+            )
+    END AS ts_queued, t.status
+FROM trial AS t
+WHERE t.exp_id = :exp_id
+UNION ALL
+SELECT
+    'result', r.trial_id, r.metric_id, r.metric_value, r.value_type,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM trial_result AS r
+WHERE r.exp_id = :exp_id
+UNION ALL
+SELECT
+    'config', c.config_id, p.param_id, p.param_value, p.value_type,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM (
+    SELECT config_id + 0 AS config_id
+    FROM trial
+    WHERE exp_id = :exp_id
+    GROUP BY config_id + 0
+    HAVING count(*) = count(trial_id)
+) AS c
+LEFT JOIN config_param AS p
+    ON p.config_id = c.config_id
+UNION ALL
+SELECT
+    'metadata', m.trial_id, m.param_id, m.param_value, m.value_type,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM trial_param AS m
+WHERE m.exp_id = :exp_id
+    AND :metadata = 1
+UNION ALL
+SELECT
+    'attribute', a.trial_id, a.attribute_id, a.attribute_value, a.value_type,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM trial_attribute AS a
+WHERE a.exp_id = :exp_id
+    AND :attributes = 1
+UNION ALL
+SELECT
+    'context', d.context_id, k.key_id, k.key_value, k.value_type,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM (
+    SELECT context_id + 0 AS context_id
+    FROM trial
+    WHERE exp_id = :exp_id
+    GROUP BY context_id + 0
+    HAVING count(*) = count(trial_id)
+) AS d
+LEFT JOIN context_value AS k
+    ON k.context_id = d.context_id;
+
+-- name: trial_list_of_config_anywhere
+-- returns: many
+-- params: config_id int
+-- why: The trials of one config in all experiments, from the index that begins with it.
+SELECT exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status
+FROM trial
+WHERE config_id = :config_id
+ORDER BY exp_id, trial_id;
+
 -- name: trial_load
 -- returns: many
 -- params: exp_id text, last_trial_id int 0

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from trialstore.storage.base_experiment_data import ExperimentData
-    from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGroupData
-    from trialstore.storage.base_tunable_config_data import TunableConfigData
+    from trialstore.storage.base_trial_data import TrialData, TunableConfigData, TunableConfigTrialGroupData
 
 
 _D = TypeVar("_D")
@@ -193,6 +192,11 @@ class SqlTunableConfigData(base_tunable_config_data.TunableConfigData):
     def config_dict(self) -> dict[str, Any]:
         """The values, parameter → value; text that looks like a number is one."""
         return self._parsed.config_dict
+
+    @property
+    def trials(self) -> list[base_trial_data.TrialData]:
+        """The trials of this config in all experiments, by experiment id and trial id."""
+        return [SqlTrialData(trial) for trial in self._core.trials]
 
 
 class SqlTunableConfigTrialGroupData(base_tunable_config_trial_group_data.TunableConfigTrialGroupData):

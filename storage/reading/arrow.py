@@ -14,6 +14,8 @@ from trialstore.storage.base_experiment_data import ExperimentData
 from trialstore.storage.database.connections import Database
 from trialstore.storage.values.encoding import decode, parse_untyped
 
+from . import all_values
+
 _missing = ""
 try:
     import pyarrow as pa
@@ -23,6 +25,7 @@ except ImportError as exc:
 
 _UNTYPED_INT = r"^-?[0-9]+$"
 _UNTYPED_FLOAT = r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?(inf|nan)$"
+_IDS = {"id", "trial_id", "config_id", "trial_runner_id", "context_id"}
 _EXACT_IN_DOUBLE = 2**53  # has 16 digits
 
 
@@ -40,6 +43,36 @@ def results_table(database: Database, exp_id: str) -> Any:
         return [_whole(tx, name, {"exp_id": exp_id}, schema) for name, schema in wanted.items()]
 
     trials, params, results = database.read(read)
+    return pa.table(_results(trials, params, results))
+
+
+def trials_table(database: Database, params: Mapping[str, Any]) -> Any:
+    """The table of `ExperimentData.trials_arrow`; one statement."""
+    check_installed()
+    value = ("part", "id", "name", "text_value", "value_type")
+    trial = ("config_id", "trial_runner_id", "context_id", "ts_start", "ts_end", "ts_queued", "status")
+    schema = column_schema(*value, *trial)
+    rows = database.read_one(lambda tx: _whole(tx, all_values.STATEMENT, params, schema))
+    part = _column(rows, "part")
+
+    def part_of(name: str, columns: tuple[str, ...]) -> Any:
+        return rows.filter(pc.equal(part, name)).select(columns).combine_chunks()
+
+    def values(name: str) -> Any:
+        return part_of(name, value[1:])
+
+    trials = part_of(all_values.TRIAL, ("id", *trial)).sort_by("id").rename_columns(["trial_id", *trial])
+    columns = _results(trials, values(all_values.CONFIG), values(all_values.RESULT))
+    for name, prefix in all_values.MORE.items():
+        keys = _column(trials, "context_id" if name == "context" else "trial_id")
+        columns |= _wide(prefix, keys, values(name))
+    columns["duration_s"] = _seconds(_column(trials, "ts_start"), _column(trials, "ts_end"))
+    columns["queued_s"] = _seconds(_column(trials, "ts_queued"), _column(trials, "ts_start"))
+    return pa.table(columns)
+
+
+def _results(trials: Any, params: Any, results: Any) -> dict[str, Any]:
+    """The columns of the trials' own, of their configs and of their results."""
     ids, configs = _column(trials, "trial_id"), _column(trials, "config_id")
     groups = trials.group_by("config_id").aggregate([("trial_id", "min")])
     group = pc.index_in(configs, value_set=_column(groups, "config_id"))
@@ -54,7 +87,12 @@ def results_table(database: Database, exp_id: str) -> Any:
     }
     columns |= _wide(ExperimentData.CONFIG_COLUMN_PREFIX, configs, params)
     columns |= _wide(ExperimentData.RESULT_COLUMN_PREFIX, ids, results)
-    return pa.table(columns)
+    return columns
+
+
+def _seconds(begin: Any, end: Any) -> Any:
+    """The time between two columns of times, in seconds."""
+    return pc.divide(pc.subtract(end, begin).cast(pa.int64()).cast(pa.float64()), 1e6)
 
 
 def check_installed() -> None:
@@ -68,9 +106,12 @@ def check_installed() -> None:
 
 def column_schema(*names: str) -> Any:
     """Columns of the database: ids of trials, configs and runners are integers, what begins with ts is a time."""
-    kinds = {"trial_id": pa.int64(), "config_id": pa.int64(), "trial_runner_id": pa.int64()}
     time = pa.timestamp("us", tz="UTC")
-    return pa.schema([(name, time if name.startswith("ts") else kinds.get(name, pa.string())) for name in names])
+
+    def kind(name: str) -> Any:
+        return pa.int64() if name in _IDS else time if name.startswith("ts") else pa.string()
+
+    return pa.schema([(name, kind(name)) for name in names])
 
 
 def _whole(tx: Session, name: str, key: Mapping[str, Any], schema: Any) -> Any:

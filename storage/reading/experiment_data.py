@@ -11,13 +11,14 @@ from trialstore.dialects.errors import ExperimentMissing, TrialMissing
 from trialstore.sql.session import Session
 from trialstore.storage.attributes import ExperimentAttributes, delete_of_trials, of_trials, set_of_trials
 from trialstore.storage.base_experiment_data import ExperimentData
-from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGroupData
-from trialstore.storage.base_tunable_config_data import TunableConfigData
+from trialstore.storage.base_trial_data import TrialData, TunableConfigData, TunableConfigTrialGroupData
 from trialstore.storage.database.connections import Database
 from trialstore.storage.objectives import Direction
+from trialstore.storage.values.checks import check_flag
 from trialstore.storage.values.readers import TYPED, ValueReader
 from trialstore.storage.values.rows import group_ids
 
+from . import all_values
 from . import telemetry as stored_telemetry
 from .by_id import ById
 from .frames import results_frame
@@ -137,6 +138,11 @@ class SqlExperimentData(ExperimentAttributes, ExperimentData):
 
         return results_frame(*self.database.read(read), self.database.dialect, self.reader, exact=exact)
 
+    def trials_df(self, *, metadata: bool = True, attributes: bool = True, exact: bool = False) -> pd.DataFrame:
+        """One row per trial with all values; one statement. See `ExperimentData.trials_df`."""
+        wanted = all_values.wanted(self._experiment_id, metadata=metadata, attributes=attributes)
+        return all_values.frame(self.database, wanted, self.reader, exact=check_flag(exact, "exact"))
+
     def find(
         self,
         where: str | None = None,
@@ -182,6 +188,14 @@ class SqlExperimentData(ExperimentAttributes, ExperimentData):
         from . import arrow
 
         return arrow.results_table(self.database, self._experiment_id)
+
+    def trials_arrow(self, *, metadata: bool = True, attributes: bool = True) -> pa.Table:
+        """One row per trial with all values; one statement. See `ExperimentData.trials_arrow`."""
+        from . import arrow
+
+        return arrow.trials_table(
+            self.database, all_values.wanted(self._experiment_id, metadata=metadata, attributes=attributes)
+        )
 
     def telemetry(
         self,

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trialstore.dialects.errors import TrialMissing
 from trialstore.sql.session import Session
 from trialstore.storage.attributes import TrialAttributes
-from trialstore.storage.base_trial_data import TrialData, TunableConfigTrialGroupData
-from trialstore.storage.base_tunable_config_data import TunableConfigData
+from trialstore.storage.base_trial_data import TrialData, TunableConfigData, TunableConfigTrialGroupData
 from trialstore.storage.database.connections import Database
 from trialstore.storage.status import Status
 from trialstore.storage.values.readers import TYPED, ValueReader
@@ -62,6 +61,17 @@ class SqlTunableConfigData(TunableConfigData):
     def config_dict(self) -> dict[str, Any]:
         """The values, parameter → value."""
         return plain(self._read())
+
+    @property
+    def trials(self) -> list[TrialData]:
+        """The trials of this config in all experiments; one statement. See `TunableConfigData.trials`."""
+        wanted = {"config_id": self._tunable_config_id}
+        found = self.database.read_one(lambda tx: tx.many("trial_list_of_config_anywhere", **wanted))
+        groups: dict[str, int] = {}
+        return [
+            SqlTrialData.of(self.database, row.exp_id, row, groups.setdefault(row.exp_id, row.trial_id), self.reader)
+            for row in found
+        ]
 
 
 class SqlTunableConfigTrialGroupData(TunableConfigTrialGroupData):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trialstore.contract.helpers import MAPPING, at, dump, finish, groups, make_experiment
+from trialstore.contract.helpers import MAPPING, at, dump, finish, groups, make_experiment, recorded
 from trialstore.storage import SqlStorage, Status, Storage, TrialMissing
 from trialstore.storage.base_experiment_data import ExperimentData
 from trialstore.storage.base_trial_data import TrialData
@@ -75,6 +75,27 @@ def test_tunable_configs_are_those_that_trials_used(storage: SqlStorage, filled:
     assert list(configs) == sorted({trial.tunable_config_id for trial in filled.trials.values()})
     assert [config.config_dict for config in configs.values()] == [{**MAPPING, "cache": 1}, {**MAPPING, "cache": 2}]
     assert all(isinstance(config, TunableConfigData) for config in configs.values())
+
+
+def test_a_config_has_its_trials_of_all_experiments(storage: SqlStorage, filled: ExperimentData) -> None:
+    with make_experiment(storage, "Before") as before, make_experiment(storage, "Later") as later:
+        before.new_trial({"cache": 3})
+        finish(later.new_trial({"cache": 2}), 9)
+        before.new_trial({"cache": 2})
+    config = filled.trials[2].tunable_config
+    with recorded(storage) as record:
+        found = config.trials
+    assert record.names == ["trial_list_of_config_anywhere"]
+    keys = [(trial.experiment_id, trial.trial_id) for trial in found]
+    assert keys == [("Before", 2), ("Exp", 2), ("Exp", 3), ("Exp", 5), ("Later", 1)]
+    assert {trial.tunable_config_id for trial in found} == {config.tunable_config_id}
+    groups = [trial.tunable_config_trial_group for trial in found]
+    assert [group.tunable_config_trial_group_id for group in groups] == [2, 2, 2, 2, 1]
+    assert found[1] == filled.trials[2]
+    assert [trial.status for trial in found[:2]] == [Status.PENDING, Status.FAILED]
+    assert found[4].results_dict == {"score": 9}
+    searched = storage.find_trials(f"config_id == {config.tunable_config_id}")
+    assert sorted((trial.experiment_id, trial.trial_id) for trial in searched) == keys
 
 
 def test_tunable_config_trial_groups_hold_the_trials_of_each_config(filled: ExperimentData) -> None:

@@ -32,6 +32,8 @@ def consume(storage: SqlStorage, experiment: Storage.Experiment, data: Experimen
         return len(list(storage.experiments))
     if call == "results_df":
         return len(data.results_df)
+    if call == "trials_df":
+        return len(data.trials_df())
     if call == "trials":
         return len([repr(trial) for trial in data.trials.values()])
     if call == "tunable_configs":
@@ -43,6 +45,7 @@ READS = {
     "load": 3,
     "pending_trials": 3,
     "results_df": 3,
+    "trials_df": 1,
     "trials": 1,
     "tunable_configs": 1,
     "tunable_config_trial_groups": 1,

@@ -81,6 +81,7 @@ def calls(storage: SqlStorage, experiment: Storage.Experiment) -> Calls:
         "`load`": lambda _: experiment.load,
         "`experiments`": lambda _: lambda: storage.experiments,
         "`results_df`": partial(read, "results_df"),
+        "`trials_df`": lambda _: storage.experiments["Exp"].trials_df,
         "`telemetry_df`": lambda _: partial(getattr, storage.experiments["Exp"].trials[1], "telemetry_df"),
     }
 

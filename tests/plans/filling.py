@@ -117,7 +117,11 @@ def _statements(moment: str) -> Iterator[str]:
             "CASE k.n WHEN 0 THEN 'is_defaults' ELSE k.name END, CASE n.n WHEN 0 THEN 'True' ELSE 'False' END, 'b'",
         ),
         ("trial_result", "metric_id, metric_value, value_type", "k.name, n.n + k.n, 'i'"),
-        ("trial_status", "ts, status", f"{moment.format('s.first + n.n + k.n')}, 'RUNNING'"),
+        (
+            "trial_status",
+            "ts, status",
+            f"{moment.format('s.first + n.n + k.n')}, CASE k.n WHEN 0 THEN 'PENDING' ELSE 'RUNNING' END",
+        ),
     ):
         yield f"""
             INSERT INTO {table} (exp_id, trial_id, {columns})

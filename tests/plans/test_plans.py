@@ -22,7 +22,7 @@ from trialstore.storage.cli.sql import explain_statement
 _LIST = {"experiment_activity": "a list of experiments counts the trials of all of them"}
 EXCEPTIONS: dict[str, dict[str, str]] = {
     "sqlite": {**_LIST},
-    "duckdb": {},
+    "duckdb": {"trial_list_of_config_anywhere": "it reads the one column that has the configs of all trials"},
     "postgresql": {
         **_LIST,
         "experiment_best": "it takes a JSON list for a hundred experiments, which is a page of them",
