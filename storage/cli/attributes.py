@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -62,7 +61,7 @@ def tag(target: Target, named: str, trial_id: int | None, pairs: tuple[str, ...]
         owner.set_attributes(values)
         found = owner.attributes
     if as_json:
-        print_json({name: _finite(value) for name, value in found.items()})
+        print_json(found)
     else:
         print_fields(console(), {name: distinct(value) for name, value in found.items()}, "Attributes")
 
@@ -119,12 +118,3 @@ def read_value(text: str) -> Any:
         with suppress(ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             return ast.literal_eval(text)
     return text
-
-
-def _finite(value: Any) -> Any:
-    """The value as JSON has it: NaN and infinities, which it lacks, as text."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return {key: _finite(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trialstore.dialects.errors import StorageError
 from trialstore.dialects.text import clean
 
-from .output import say
+from .output import json_value, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
+_NUL = "\0"
+_PRIVATE_USE = (0xE000, 0x110000)
+"""Characters that stand for nothing by themselves, and those behind them."""
 
 
 def write_csv(trials: pd.DataFrame, file: str, *, plain_text: bool = False) -> None:
@@ -24,18 +29,18 @@ def write_csv(trials: pd.DataFrame, file: str, *, plain_text: bool = False) -> N
     Text that the encoding lacks is written as escapes (`\\u65e5`); a terminal gets escapes for control characters, too.
 
     Args:
-        trials: Columns whose values are written as Python's `str` has them, None and NaN as nothing.
+        trials: Columns whose values are written as Python's `str` has them, dicts and lists as JSON, None and NaN as
+            nothing.
         file: The file, which is replaced.
         plain_text: Whether text that a spreadsheet would take for a formula gets an apostrophe before it.
 
     Raises:
         StorageError: the file cannot be written.
     """
+    trials = _mapped(trials, _with_nested_as_json)
     if plain_text:
-        trials = _with_plain_text(trials)
-    buffer = io.StringIO()
-    trials.to_csv(buffer, index=False, lineterminator="\n")
-    text = buffer.getvalue()
+        trials = _mapped(trials, _plain_text)
+    text = _csv(trials)
     if file == "-":
         _print(text)
         return
@@ -56,17 +61,41 @@ def _print(text: str) -> None:
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def _with_plain_text(trials: pd.DataFrame) -> pd.DataFrame:
+def _csv(trials: pd.DataFrame) -> str:
+    """The text of the file. Python 3.10 cannot write a NUL character as CSV: another one, which nothing has, stands in
+    for it until all is written."""
+    texts = [value for column in _object_columns(trials) for value in column if isinstance(value, str)]
+    stand_in = ""
+    if any(_NUL in text for text in texts):
+        taken = set().union(*texts)
+        stand_in = next(char for char in map(chr, range(*_PRIVATE_USE)) if char not in taken)
+        trials = _mapped(trials, lambda value: value.replace(_NUL, stand_in) if isinstance(value, str) else value)
+    buffer = io.StringIO()
+    trials.to_csv(buffer, index=False, lineterminator="\n")
+    text = buffer.getvalue()
+    return text.replace(stand_in, _NUL) if stand_in else text
+
+
+def _object_columns(trials: pd.DataFrame) -> list[pd.Series[Any]]:
+    return [column for _, column in trials.items() if column.dtype == object]
+
+
+def _mapped(trials: pd.DataFrame, function: Callable[[Any], Any]) -> pd.DataFrame:
+    """The frame with the function's values in the columns of objects, which stay such columns: ints stay ints."""
     import pandas as pd
 
     columns = {
-        str(name): pd.Series(list(map(_plain_text, column)), index=column.index, dtype=object)  # ints stay ints
+        str(name): pd.Series(list(map(function, column)), index=column.index, dtype=object)
         if column.dtype == object
         else column
         for name, column in trials.items()
     }
     found: pd.DataFrame = pd.DataFrame(columns)
     return found
+
+
+def _with_nested_as_json(value: Any) -> Any:
+    return json.dumps(json_value(value), ensure_ascii=False) if isinstance(value, (dict, list)) else value
 
 
 def _plain_text(value: Any) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -69,24 +67,12 @@ def find(
             return
         trials = search.frame(storage.database, exact=True)
     if as_json:
-        print_json([_plain(row) for row in trials.astype(object).to_dict("records")])
+        rows = trials.astype(object).to_dict("records")
+        print_json([{name: value for name, value in row.items() if not is_missing(value)} for row in rows])
     elif as_csv:
         write_csv(trials, "-")
     else:
         _print(trials, limit)
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """The values that a trial has, as JSON can hold them: times in ISO 8601, NaN and infinities as text."""
-    return {str(name): _json_value(value) for name, value in row.items() if not is_missing(value)}
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
 
 
 def _print(trials: pd.DataFrame, limit: int | None) -> None:

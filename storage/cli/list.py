@@ -63,7 +63,6 @@ def _row(one: Overview) -> tuple[object, ...]:
 
 
 def _json(one: Overview) -> dict[str, Any]:
-    active = one.progress.last_activity
     return {
         "experiment": one.experiment_id,
         "description": one.description,
@@ -72,5 +71,5 @@ def _json(one: Overview) -> dict[str, Any]:
         "trials": one.progress.trials,
         "total": one.progress.total,
         "completed": one.progress.completed,
-        "last_activity": None if active is None else active.astimezone(dt.timezone.utc).isoformat(),
+        "last_activity": one.progress.last_activity,
     }

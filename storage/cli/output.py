@@ -95,8 +95,22 @@ def print_json(value: object) -> None:
 
 
 def json_text(value: object) -> str:
-    """The value as JSON text, in ASCII. Raises ValueError for NaN and infinities, which JSON does not have."""
-    return json.dumps(value, indent=2, allow_nan=False)
+    """The value as JSON text, in ASCII, of `json_value`."""
+    return json.dumps(json_value(value), indent=2, allow_nan=False)
+
+
+def json_value(value: Any) -> Any:
+    """A value as JSON has it: NaN and infinities, which JSON lacks, as the text "NaN", "Infinity", "-Infinity", and
+    times as ISO 8601 in UTC."""
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.timezone.utc).isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {str(key): json_value(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(one) for one in value]
+    return value
 
 
 def print_table(

@@ -40,7 +40,12 @@ _MOST_TRIALS = 20
 
 @click.command("show")
 @click.argument("experiment")
-@click.option("--csv", "csv_file", metavar="FILE", help="Write the trials to FILE instead ('-': standard output).")
+@click.option(
+    "--csv",
+    "csv_file",
+    metavar="FILE",
+    help="Write the trials with all of their values to FILE ('-': standard output).",
+)
 @click.option(
     "--csv-plain-text", is_flag=True, help="With --csv: put ' before text that a spreadsheet would run (= + - @ …)."
 )
@@ -95,9 +100,11 @@ def show(
         if as_json and trial_id is not None:
             print_json(trial_json(find_trial(data, trial_id)))
         elif as_json:
-            print_json(experiment_json(data, read_progress(storage.database, experiment), _chosen(data, limit, sort)))
+            trials = _chosen(data.exact_results_df, data, limit, sort)
+            print_json(experiment_json(data, read_progress(storage.database, experiment), trials))
         elif csv_file is not None:
-            write_csv(_chosen(data, limit, sort), csv_file, plain_text=csv_plain_text)
+            trials = _chosen(data.trials_df(exact=True), data, limit, sort)
+            write_csv(trials, csv_file, plain_text=csv_plain_text)
         elif trial_id is not None:
             _show_trial(console(), find_trial(data, trial_id))
         else:
@@ -105,9 +112,8 @@ def show(
             _show_experiment(console(), data, progress, limit or _MOST_TRIALS, sort or "recent")
 
 
-def _chosen(data: ExperimentData, limit: int | None, sort: str | None) -> pd.DataFrame:
-    """The trials that `show` would list with these options, by their ids unless a sort is given."""
-    results = data.exact_results_df
+def _chosen(results: pd.DataFrame, data: ExperimentData, limit: int | None, sort: str | None) -> pd.DataFrame:
+    """The trials of a frame that `show` would list with these options, by their ids unless a sort is given."""
     chosen = _order(results, data.objectives, sort or "recent")[:limit]
     found: pd.DataFrame = results.set_index("trial_id", drop=False).loc[chosen if sort else sorted(chosen)]
     return found

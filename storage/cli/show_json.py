@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import math
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +25,7 @@ def experiment_json(data: ExperimentData, progress: Progress, trials: pd.DataFra
         "git_commit": commit,
         "objectives": data.objectives,
         "trials_by_status": progress.trials,
-        "last_activity": json_value(progress.last_activity),
+        "last_activity": progress.last_activity,
         "trials": [_row(data, row) for row in trials.to_dict("records")],
     }
 
@@ -38,24 +36,20 @@ def trial_json(trial: TrialData) -> dict[str, Any]:
     return {
         "experiment": trial.experiment_id,
         **_trial(trial),
-        "metadata": _values(trial.metadata_dict),
+        "metadata": trial.metadata_dict,
         "telemetry_points": {str(metric): int(count) for metric, count in sorted(points.items())},
     }
 
 
 def _row(data: ExperimentData, row: Mapping[Hashable, Any]) -> dict[str, Any]:
     def part(prefix: str) -> dict[str, Any]:
-        return {
-            str(name).removeprefix(prefix): json_value(value)
-            for name, value in row.items()
-            if str(name).startswith(prefix)
-        }
+        return {str(name).removeprefix(prefix): value for name, value in row.items() if str(name).startswith(prefix)}
 
     return {
         "trial_id": int(row["trial_id"]),
         "status": row["status"],
-        "ts_start": json_value(row["ts_start"]),
-        "ts_end": None if is_missing(row["ts_end"]) else json_value(row["ts_end"]),
+        "ts_start": row["ts_start"],
+        "ts_end": None if is_missing(row["ts_end"]) else row["ts_end"],
         "config_id": int(row["tunable_config_id"]),
         "trial_runner_id": None if is_missing(row["trial_runner_id"]) else int(row["trial_runner_id"]),
         "config": part(data.CONFIG_COLUMN_PREFIX),
@@ -74,28 +68,10 @@ def _trial(trial: TrialData) -> dict[str, Any]:
     return {
         "trial_id": trial.trial_id,
         "status": trial.status.name,
-        "ts_start": json_value(trial.ts_start),
-        "ts_end": json_value(trial.ts_end),
+        "ts_start": trial.ts_start,
+        "ts_end": trial.ts_end,
         "config_id": trial.tunable_config_id,
         "trial_runner_id": trial.trial_runner_id,
-        "config": _values(trial.tunable_config.config_dict),
-        "results": _values(trial.results_dict),
+        "config": trial.tunable_config.config_dict,
+        "results": trial.results_dict,
     }
-
-
-def _values(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: json_value(value) for name, value in values.items()}
-
-
-def json_value(value: Any) -> Any:
-    """A stored value as JSON has it; NaN and infinities, which JSON lacks, as the text "NaN", "Infinity", "-Infinity",
-    and times as ISO 8601 in UTC."""
-    if isinstance(value, dt.datetime):
-        return value.astimezone(dt.timezone.utc).isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {str(key): json_value(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [json_value(one) for one in value]
-    return value

@@ -7,6 +7,7 @@ import csv
 import datetime as dt
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from click.testing import Result
 from rich.console import Console
 
 from command_tree import ON_STORAGES, commands, invoke, opens_storage
+from trialstore.contract.helpers import at, finish, make_experiment
 from trialstore.dialects.text import clean
 from trialstore.storage import SchemaTooOld, SqlStorage, Status
 from trialstore.storage.cli.demo import Display
@@ -272,6 +274,28 @@ def test_csv_holds_every_trial_on_stdout_or_in_a_file(url: str, folder: Path) ->
     result = call("show", "latency", "--csv", "trials.csv", "--url", url)
     assert result.stderr == "Wrote 3 trials to trials.csv.\n"
     assert (folder / "trials.csv").read_text() == output
+
+
+def test_csv_has_metadata_attributes_and_times_behind_the_results(url: str) -> None:
+    odd = ['a\0b,"c"', {"a": [1, math.nan, "é"]}, "=1+1", "\ud800", 7]
+    with SqlStorage(config_from_url(url)) as storage:
+        with make_experiment(storage, "odd", opt_targets={}) as experiment:
+            for number, value in enumerate(odd):
+                trial = experiment.new_trial({}, config={"v": value})
+                trial.set_attributes({"\ue000": "\ue000", "n": number})
+                trial.update(Status.RUNNING, at(0))
+                finish(trial, seconds=2.5)
+        own = list(storage.experiments["odd"].results_df.columns)
+    text = ok("show", "odd", "--csv", "-", "--url", url)
+    names, *lines = text.replace("\0", "NUL").splitlines()  # which Python 3.10 cannot read either
+    assert names.split(",") == [*own, "metadata.v", "attribute.n", "attribute.\ue000", "duration_s", "queued_s"]
+    rows = list(csv.DictReader(io.StringIO("\n".join([names, *lines]))))
+    assert [row["metadata.v"] for row in rows] == ['aNULb,"c"', '{"a": [1, "NaN", "é"]}', "=1+1", "\\ud800", "7"]
+    assert [row["attribute.n"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert {row["attribute.\ue000"] for row in rows} == {"\ue000"}
+    assert {row["duration_s"] for row in rows} == {"2.5"}
+    plain = ok("show", "odd", "--csv", "-", "--csv-plain-text", "--url", url)
+    assert ",'=1+1," in plain
 
 
 def test_reading_commands_leave_the_database_as_it_is(url: str) -> None:

@@ -58,7 +58,7 @@ def test_json_has_the_values_that_there_are(url: str) -> None:
     found = json.loads(ok(url, "trial_id in [2, 3, 4, 7] and experiment == 'few'", "--json"))
     assert [row["trial_id"] for row in found] == [2, 3, 4, 7]
     assert found[0]["result.seconds"] == 1
-    assert found[1]["result.seconds"] == "nan"
+    assert found[1]["result.seconds"] == "NaN"
     assert "result.seconds" not in found[2]
     assert found[0]["ts_start"] == "2025-03-01T08:00:00+00:00"
     assert found[0]["result.note"] == "\x1b[31mred"
