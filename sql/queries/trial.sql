@@ -55,7 +55,7 @@ ORDER BY trial_id;
 
 -- name: trial_list_with_values
 -- returns: many
--- params: exp_id text, metadata int 1, attributes int 1
+-- params: exp_id text, with_metadata int 1, with_attributes int 1
 -- why: All trials of an experiment, those that have started with the time since when they had waited, and all their
 -- why: values: those of configs and contexts under the ids of these, the others under the trial's; metadata and
 -- why: attributes where they are wanted. A config or context without values has a row of NULLs. One statement, so that
@@ -102,14 +102,14 @@ SELECT
     NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM trial_param AS m
 WHERE m.exp_id = :exp_id
-    AND :metadata = 1
+    AND :with_metadata = 1
 UNION ALL
 SELECT
     'attribute', a.trial_id, a.attribute_id, a.attribute_value, a.value_type,
     NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM trial_attribute AS a
 WHERE a.exp_id = :exp_id
-    AND :attributes = 1
+    AND :with_attributes = 1
 UNION ALL
 SELECT
     'context', d.context_id, k.key_id, k.key_value, k.value_type,

@@ -14,9 +14,8 @@ from .frames import results_frame, wide_columns
 if TYPE_CHECKING:
     import pandas as pd
 
-STATEMENT = "trial_list_with_values"
 TRIAL, CONFIG, RESULT = "trial", "config", "result"
-"""Parts of its rows."""
+"""Parts of the rows of `trial_list_with_values`."""
 MORE = {
     "metadata": ExperimentData.METADATA_COLUMN_PREFIX,
     "attribute": ExperimentData.ATTRIBUTE_COLUMN_PREFIX,
@@ -29,8 +28,8 @@ def wanted(experiment_id: str, *, metadata: bool, attributes: bool) -> dict[str,
     """What the statement is given. Raises ValueRejected for what is no bool."""
     return {
         "exp_id": experiment_id,
-        "metadata": int(check_flag(metadata, "metadata")),
-        "attributes": int(check_flag(attributes, "attributes")),
+        "with_metadata": int(check_flag(metadata, "metadata")),
+        "with_attributes": int(check_flag(attributes, "attributes")),
     }
 
 
@@ -39,7 +38,7 @@ def frame(database: Database, params: dict[str, Any], reader: ValueReader = TYPE
     import pandas as pd
 
     parts: dict[str, list[Any]] = {part: [] for part in (TRIAL, CONFIG, RESULT, *MORE)}
-    for part, *row in database.read_one(lambda tx: tx.tuples(STATEMENT, **params)):
+    for part, *row in database.read_one(lambda tx: tx.tuples("trial_list_with_values", **params)):
         parts[part].append(row)
     trials = sorted(parts[TRIAL], key=lambda row: row[0])
     values = {part: [row[:4] for row in parts[part]] for part in (CONFIG, RESULT, *MORE)}

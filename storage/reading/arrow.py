@@ -52,7 +52,7 @@ def trials_table(database: Database, params: Mapping[str, Any]) -> Any:
     value = ("part", "id", "name", "text_value", "value_type")
     trial = ("config_id", "trial_runner_id", "context_id", "ts_start", "ts_end", "ts_queued", "status")
     schema = column_schema(*value, *trial)
-    rows = database.read_one(lambda tx: _whole(tx, all_values.STATEMENT, params, schema))
+    rows = database.read_one(lambda tx: _whole(tx, "trial_list_with_values", params, schema))
     part = _column(rows, "part")
 
     def part_of(name: str, columns: tuple[str, ...]) -> Any:
