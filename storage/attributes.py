@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from trialstore.dialects.errors import ExperimentMissing, MissingReference, TrialMissing, listed
+from trialstore.sql.session import Session
 
 from .base_attributes import Attributed
 from .database.connections import Database
@@ -15,6 +16,7 @@ from .values.readers import TYPED
 from .values.rows import param_rows
 
 _WHAT = "Attribute"
+_AGAIN = "Nothing was written: search again."
 
 
 class ExperimentAttributes(Attributed):
@@ -94,6 +96,45 @@ def delete_of_trials(database: Database, experiment_id: str, trial_ids: Iterable
     if ids and given:
         wanted = {"exp_id": experiment_id, "ids": json.dumps(ids), "names": given}
         database.write(lambda tx: tx.execute("trial_attribute_delete", **wanted), repeatable=True)
+
+
+def set_of_found(
+    database: Database, experiment_id: str, find: Callable[[Session], Sequence[int]], values: Mapping[str, Any]
+) -> int:
+    """Give each of the trials that `find` finds these attributes, in the transaction that it finds them in; how many
+    they are. Raises what `ExperimentData.set_attributes_where` does."""
+    given = _row_list(database, values)
+    return _change_found(database, experiment_id, find, "trial_attribute_put", {"attributes": given} if given else {})
+
+
+def delete_of_found(
+    database: Database, experiment_id: str, find: Callable[[Session], Sequence[int]], names: Iterable[str]
+) -> int:
+    """Delete the attributes of these names of each of the trials that `find` finds; how many they are."""
+    given = _name_list(database, names)
+    return _change_found(database, experiment_id, find, "trial_attribute_delete", {"names": given} if given else {})
+
+
+def _change_found(
+    database: Database,
+    experiment_id: str,
+    find: Callable[[Session], Sequence[int]],
+    statement: str,
+    change: Mapping[str, str],
+) -> int:
+    def write(tx: Session) -> int:
+        ids = find(tx)
+        if ids and change:
+            tx.execute(statement, exp_id=experiment_id, ids=json.dumps(ids), **change)
+        return len(ids)
+
+    try:
+        return database.write(write)
+    except MissingReference:
+        error = TrialMissing(
+            f"Experiment {experiment_id!r}: a trial was deleted while attributes were written.", _AGAIN
+        )
+    raise error
 
 
 def _values(found: Iterable[tuple[Any, ...]]) -> dict[str, Any]:

@@ -236,3 +236,20 @@ class ExperimentData(Attributed):
     def delete_trial_attributes(self, trial_ids: Iterable[int], names: Iterable[str]) -> None:
         """Delete the attributes of these names from each of these trials, in one statement; what is not there is no
         error. Raises ValueRejected for what is no list of trial ids, and for what can be no name."""
+
+    @abstractmethod
+    def set_attributes_where(self, where: str | None, attributes: Mapping[str, Any]) -> int:
+        """Give each trial that fulfils a condition the attributes, all of them or none; how many trials these are.
+
+        `where` is a condition as of `find`, None for all trials. The trials are looked for and written to in one
+        transaction, by one statement each, whatever their number; 0 where none fits.
+
+        Raises what `find` and `set_attributes` raise, TrialMissing where a trial that was found is being deleted, and
+        CommitUnknown where the connection broke while the commit was on its way; nothing is written in the first two
+        cases.
+        """
+
+    @abstractmethod
+    def delete_attributes_where(self, where: str | None, names: Iterable[str]) -> int:
+        """Delete the attributes of these names from each trial that fulfils a condition; how many trials these are,
+        whether or not they had them. See `set_attributes_where`."""

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from trialstore.dialects.errors import ExperimentMissing, TrialMissing
 from trialstore.sql.session import Session
-from trialstore.storage.attributes import ExperimentAttributes, delete_of_trials, of_trials, set_of_trials
+from trialstore.storage.attributes import (
+    ExperimentAttributes,
+    delete_of_found,
+    delete_of_trials,
+    of_trials,
+    set_of_found,
+    set_of_trials,
+)
 from trialstore.storage.base_experiment_data import ExperimentData
 from trialstore.storage.base_trial_data import TrialData, TunableConfigData, TunableConfigTrialGroupData
 from trialstore.storage.database.connections import Database
@@ -257,3 +264,19 @@ class SqlExperimentData(ExperimentAttributes, ExperimentData):
     def delete_trial_attributes(self, trial_ids: Iterable[int], names: Iterable[str]) -> None:
         """Delete attributes of trials; see `ExperimentData.delete_trial_attributes`."""
         delete_of_trials(self.database, self._experiment_id, trial_ids, names)
+
+    def set_attributes_where(self, where: str | None, attributes: Mapping[str, Any]) -> int:
+        """Give trials that fulfil a condition attributes; see `ExperimentData.set_attributes_where`."""
+        search = Search(where, experiment_id=self._experiment_id)
+        found = set_of_found(self.database, self._experiment_id, search.trial_ids, attributes)
+        if not found:
+            search.check_experiment(self.database)
+        return found
+
+    def delete_attributes_where(self, where: str | None, names: Iterable[str]) -> int:
+        """Delete attributes of trials that fulfil a condition; see `ExperimentData.delete_attributes_where`."""
+        search = Search(where, experiment_id=self._experiment_id)
+        found = delete_of_found(self.database, self._experiment_id, search.trial_ids, names)
+        if not found:
+            search.check_experiment(self.database)
+        return found

@@ -20,6 +20,7 @@ from trialstore.storage import (
     ValueRejected,
 )
 from trialstore.storage.base_attributes import Attributed
+from trialstore.storage.base_experiment_data import ExperimentData
 
 VALUES: dict[str, Any] = {
     "int": 3,
@@ -264,3 +265,74 @@ def test_whatever_is_set_is_read_and_deleted(
         owner.delete_attributes(first)
         assert owner.attributes == {}
     assert query(shared_storage, "SELECT count(*) FROM trial_attribute") == [(0,)]
+
+
+# --- all trials that a search finds -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def four(storage: SqlStorage, experiment: Storage.Experiment) -> ExperimentData:
+    """Four trials, two of which succeeded with the scores 1 and 2; another experiment has such a trial, too."""
+    for number in range(4):
+        trial = experiment.new_trial({"cache": number})
+        if number < 2:
+            finish(trial, score=number + 1)
+    with make_experiment(storage, "Other") as other:
+        finish(other.new_trial({}), score=1)
+    return storage.experiments["Exp"]
+
+
+def test_all_trials_that_a_search_finds_get_attributes(storage: SqlStorage, four: ExperimentData) -> None:
+    assert four.set_attributes_where("result.score >= 1", {"good": True, "list": [1, None]}) == 2
+    assert four.set_attributes_where("attribute.good and result.score > 1", {"good": "very", "none": None}) == 1
+    assert four.set_attributes_where(None, {"seen": 1}) == 4
+    assert four.trial_attributes == {
+        1: {"good": True, "list": [1, None], "seen": 1},
+        2: {"good": "very", "list": [1, None], "none": None, "seen": 1},
+        3: {"seen": 1},
+        4: {"seen": 1},
+    }
+    assert four.delete_attributes_where("config.cache < 3", ["seen", "list", "not there"]) == 3
+    assert four.trial_attributes == {1: {"good": True}, 2: {"good": "very", "none": None}, 4: {"seen": 1}}
+    assert storage.experiments["Other"].trial_attributes == {}
+
+
+def test_a_search_that_finds_nothing_writes_nothing_and_says_so(storage: SqlStorage, four: ExperimentData) -> None:
+    before = dump(storage)
+    assert four.set_attributes_where("result.score > 2", {"good": True}) == 0
+    assert four.delete_attributes_where("result.score > 2", ["good"]) == 0
+    assert four.set_attributes_where(None, {}) == 4
+    assert four.delete_attributes_where(None, []) == 4
+    assert dump(storage) == before
+
+
+@once
+def test_what_is_wrong_with_a_search_or_an_attribute_is_refused_before_anything_is_written(
+    storage: SqlStorage, four: ExperimentData
+) -> None:
+    before = dump(storage)
+    for where, attributes in (("results.score > 1", {"k": 1}), ("open('x')", {"k": 1}), (None, {"good": 1, "k": {1}})):
+        with pytest.raises(ValueRejected):
+            four.set_attributes_where(where, attributes)
+    assert dump(storage) == before
+
+
+def test_trials_are_found_and_written_to_in_one_transaction(storage: SqlStorage, four: ExperimentData) -> None:
+    for count, call in (
+        (2, lambda: four.set_attributes_where("result.score > 0", {"a": 1, "b": 2})),
+        (2, lambda: four.delete_attributes_where("result.score > 0", ["a", "b"])),
+    ):
+        with recorded(storage) as record:
+            assert call() == count
+        assert (record.begins, record.commits, len(record.names), record.unknown) == (1, 1, 2, [])
+        assert record.names[0] == "search_trials"
+
+
+@once
+def test_a_search_in_an_experiment_that_was_deleted_says_so(storage: SqlStorage) -> None:
+    make_experiment(storage, opt_targets={}).__enter__()
+    data = storage.experiments["Exp"]
+    execute(storage, "DELETE FROM experiment")
+    for call in (lambda: data.set_attributes_where(None, {"k": 1}), lambda: data.delete_attributes_where(None, ["k"])):
+        with pytest.raises(ExperimentMissing):
+            call()

@@ -368,6 +368,18 @@ TABLE: dict[str, dict[str, list[Argument]]] = {
             Argument(lambda kit, v: kit.data.delete_trial_attributes([1], v), ("names", "Attribute")),
             Argument(lambda kit, v: kit.data.delete_trial_attributes([1], [v]), ("Attribute",)),
         ],
+        "set_attributes_where.where": [Argument(lambda kit, v: kit.data.set_attributes_where(v, {"k": 1}), ("where",))],
+        "set_attributes_where.attributes": [
+            Argument(lambda kit, v: kit.data.set_attributes_where(None, v), ("Attribute",)),
+            Argument(lambda kit, v: kit.data.set_attributes_where(None, {"k": v}), ("'k'",)),
+        ],
+        "delete_attributes_where.where": [
+            Argument(lambda kit, v: kit.data.delete_attributes_where(v, ["k"]), ("where",))
+        ],
+        "delete_attributes_where.names": [
+            Argument(lambda kit, v: kit.data.delete_attributes_where(None, v), ("names", "Attribute")),
+            Argument(lambda kit, v: kit.data.delete_attributes_where(None, [v]), ("Attribute",)),
+        ],
         "trials_df.metadata": [Argument(lambda kit, v: kit.data.trials_df(metadata=v), ("metadata",))],
         "trials_df.attributes": [Argument(lambda kit, v: kit.data.trials_df(attributes=v), ("attributes",))],
         "trials_df.exact": [Argument(lambda kit, v: kit.data.trials_df(exact=v), ("exact",))],

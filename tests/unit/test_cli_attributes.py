@@ -197,3 +197,34 @@ def test_show_prints_the_attributes_of_the_experiment_and_of_the_trial(url: str)
     lines = [line.split() for line in ok("show", "a", "--trial", "1", "--url", url).splitlines()]
     assert ["limit", "'7'"] in lines
     assert ["owner", "Ada"] not in lines
+
+
+def test_all_trials_that_fit_are_tagged_and_counted(url: str) -> None:
+    assert ok("tag", "a", "n=3", "--where", "trial_id >= 2", "--url", url) == "Tagged 2 trials.\n"
+    assert ok("tag", "a", "n=4", "--where", "attribute.n == 3 and trial_id > 2", "--url", url) == "Tagged 1 trial.\n"
+    assert attributes(url) == {"a/2": {"n": 3}, "a/3": {"n": 4}}
+    assert ok("note", "a", "odd", "--where", "attribute.n > 3", "--url", url) == "Wrote the note to 1 trial.\n"
+    assert ok("untag", "a", "n", "missing", "--where", "", "--url", url) == "Untagged 3 trials.\n"
+    assert attributes(url) == {"a/3": {"note": "odd"}}
+    for command in (("tag", "a", "k=1"), ("untag", "a", "note"), ("note", "a", "x")):
+        assert ok(*command, "--where", "trial_id > 3", "--url", url) == "No trial fits.\n"
+    assert attributes(url) == {"a/3": {"note": "odd"}}
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (("tag", "a", "--where", ""), 2, "KEY=VALUE"),
+        (("tag", "a", "k=1", "--json", "--where", ""), 2, "--json"),
+        (("note", "a", "--where", ""), 2, "the text of the note"),
+        (("tag", "a", "k=1", "--trial", "1", "--where", ""), 2, "--trial"),
+        (("tag", "a:2", "k=1", "--where", ""), 1, "no experiment 'a:2'"),
+        (("tag", "a", "k=1", "--where", "trial_di > 1"), 1, "trial_id"),
+        (("tag", "a", "k={1}", "--where", "trial_id > 1"), 1, "'k'"),
+    ],
+)
+def test_what_does_not_go_with_a_search_is_refused(url: str, command: tuple[str, ...], code: int, words: str) -> None:
+    result = call(*command, "--url", url)
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert attributes(url) == {}

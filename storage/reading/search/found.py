@@ -76,6 +76,14 @@ class Search:
             for row in self._checked(database, database.read(self._rows))
         ]
 
+    def trial_ids(self, tx: Session) -> list[int]:
+        """The ids of the trials in order, those of one experiment; as many statements as for `trials`."""
+        return [row.trial_id for row in self._rows(tx)]
+
+    def check_experiment(self, database: Database) -> None:
+        """Raise ExperimentMissing where the experiment to search is not there; one statement."""
+        self._checked(database, [])
+
     def frame(self, database: Database, reader: ValueReader = TYPED, *, exact: bool = False) -> pd.DataFrame:
         """The trials in order: the columns of `ExperimentData.results_df`, or with `exact` those of
         `exact_results_df`, after one of the experiments' ids; two more statements."""
