@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from trialstore.storage.base_experiment_data import ExperimentData
@@ -9,7 +10,7 @@ from trialstore.storage.database.connections import Database
 from trialstore.storage.values.checks import check_flag
 from trialstore.storage.values.readers import TYPED, ValueReader
 
-from .frames import results_frame, wide_columns
+from .frames import results_frame, utc_column, wide_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,23 +38,20 @@ def frame(database: Database, params: dict[str, Any], reader: ValueReader = TYPE
     """The frame of `ExperimentData.trials_df`."""
     import pandas as pd
 
-    parts: dict[str, list[Any]] = {part: [] for part in (TRIAL, CONFIG, RESULT, *MORE)}
-    for part, *row in database.read_one(lambda tx: tx.tuples("trial_list_with_values", **params)):
-        parts[part].append(row)
-    trials = sorted(parts[TRIAL], key=lambda row: row[0])
-    values = {part: [row[:4] for row in parts[part]] for part in (CONFIG, RESULT, *MORE)}
-    own = [
-        (trial, config, runner, start, end, status) for trial, *_, config, runner, _, start, end, _, status in trials
-    ]
+    parts: dict[str, list[tuple[Any, ...]]] = {part: [] for part in (TRIAL, CONFIG, RESULT, *MORE)}
+    for row in database.read_one(lambda tx: tx.tuples("trial_list_with_values", **params)):
+        parts[row[0]].append(row)
+    trials = sorted(parts.pop(TRIAL), key=itemgetter(1))
+    values = {part: [row[1:5] for row in rows] for part, rows in parts.items()}
+    columns_of_trials = zip(*trials, strict=True) if trials else [()] * 12
+    _, ids, _, _, _, configs, runners, contexts, starts, ends, queued, status = columns_of_trials
+    own = list(zip(ids, configs, runners, starts, ends, status, strict=True))
     results = results_frame(own, values[CONFIG], values[RESULT], database.dialect, reader, exact=exact)
-    ids, contexts = [row[0] for row in trials], [row[6] for row in trials]
     columns: dict[str, Any] = {}
     for part, prefix in MORE.items():
-        keys = contexts if part == "context" else ids
-        columns |= wide_columns(prefix, values[part], keys, reader, exact=exact)
-    queued = database.dialect.columns.numpy_times([row[9] for row in trials])
-    start = results["ts_start"].dt.tz_localize(None)
+        columns |= wide_columns(prefix, values[part], contexts if part == "context" else ids, reader, exact=exact)
+    waited_since = utc_column(database.dialect.columns.numpy_times(queued))
     columns["duration_s"] = (results["ts_end"] - results["ts_start"]).dt.total_seconds()
-    columns["queued_s"] = (start - pd.Series(queued, dtype="datetime64[us]")).dt.total_seconds()
+    columns["queued_s"] = (results["ts_start"] - waited_since).dt.total_seconds()
     found: pd.DataFrame = pd.concat([results, pd.DataFrame(columns)], axis=1)
     return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from trialstore.dialects.text import clean
@@ -14,26 +15,33 @@ from .overview import Progress, read_overview
 
 _MOST = 50
 """Rows of a table; of more, their number is said."""
+_LONGEST = 500
+"""Characters of a text; of more, their number is said."""
+_LEFT, _RIGHT = (f' style="text-align: {side}"' for side in ("left", "right"))
+_CAPTION = ' style="text-align: left; font-weight: bold; caption-side: top"'
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table under a caption, a row each; at most 50 of them, under which the number of the others stands."""
-    head = "".join(f"<th>{_text(name)}</th>" for name in columns)
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows[:_MOST])
-    more = f"<p>… and {len(rows) - _MOST} more</p>" if len(rows) > _MOST else ""
-    return (
-        f"<table><caption>{_text(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+    right = [bool(rows) and all(_is_number(row[place]) for row in rows) for place in range(len(columns))]
+    sides = [_RIGHT if numbers else _LEFT for numbers in right]
+    head = "".join(f"<th{side}>{_text(name)}</th>" for side, name in zip(sides, columns, strict=True))
+    body = "".join(
+        f"<tr>{''.join(f'<td{side}>{_text(value)}</td>' for side, value in zip(sides, row, strict=True))}</tr>"
+        for row in rows[:_MOST]
     )
+    more = f"<p>… and {len(rows) - _MOST} more</p>" if len(rows) > _MOST else ""
+    return f"<table>{_caption(caption)}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
 def fields(caption: str, values: Mapping[str, object]) -> str:
     """Names and values below each other, those without a value left out."""
     rows = "".join(
-        f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>"
+        f"<tr><th{_LEFT}>{_text(name)}</th><td{_LEFT}>{_text(value)}</td></tr>"
         for name, value in values.items()
         if value is not None and value != ""
     )
-    return f"<table><caption>{_text(caption)}</caption><tbody>{rows}</tbody></table>"
+    return f"<table>{_caption(caption)}<tbody>{rows}</tbody></table>"
 
 
 def storage_html(database: Database, name: str) -> str:
@@ -101,9 +109,18 @@ def _directions(objectives: Mapping[str, str]) -> str:
     return ", ".join(f"{name} ({direction})" for name, direction in objectives.items())
 
 
-def _cells(row: Iterable[object]) -> str:
-    return "".join(f"<td>{_text(value)}</td>" for value in row)
+def _caption(text: str) -> str:
+    return f"<caption{_CAPTION}>{_text(text)}</caption>"
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
 def _text(value: object) -> str:
-    return "–" if value is None else escape(clean(str(value)))
+    if value is None:
+        return "–"
+    if isinstance(value, dt.datetime):
+        return f"{value.astimezone(dt.timezone.utc).replace(tzinfo=None)} UTC"
+    text = clean(str(value))
+    return escape(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)")

@@ -41,7 +41,15 @@ def test_stored_text_is_shown_as_text(storage: SqlStorage) -> None:
     assert not any("<script" in html or "\x1b" in html for html in shown.values())
     cells = {name: text(html) for name, html in shown.items()}
     assert cells["storage"][0] == repr(storage)
-    assert cells["storage"][8:] == [SCRIPT, "2", "1", "score (max)", "0.5", str(at(10)), "a\\x1b[31m & b"]
+    assert cells["storage"][8:] == [
+        SCRIPT,
+        "2",
+        "1",
+        "score (max)",
+        "0.5",
+        "2025-03-01 08:00:10.123456 UTC",
+        "a\\x1b[31m & b",
+    ]
     assert cells["experiment"][0] == f"Experiment {SCRIPT}"
     assert {"1 PENDING, 1 SUCCEEDED", "score (max)"} <= set(cells["experiment"])
     assert {"SUCCEEDED", "cache", "2", "score", "0.5", "note", repr(SCRIPT)} <= set(cells["trial"])
@@ -55,3 +63,12 @@ def test_of_many_rows_their_number_is_said(storage: SqlStorage) -> None:
     assert "p49" in html
     assert "p50" not in html
     assert "… and 10 more" in html
+
+
+def test_of_a_long_text_the_beginning_is_shown_and_its_length(storage: SqlStorage) -> None:
+    with make_experiment(storage) as experiment:
+        finish(experiment.new_trial({}), log="x" * 60_000)
+    html = html_of(storage.experiments["Exp"].trials[1])
+    assert "x" * 499 in html
+    assert "x" * 501 not in html
+    assert "… (60,002 characters)" in html
