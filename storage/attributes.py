@@ -104,7 +104,12 @@ def set_of_found(
     """Give each of the trials that `find` finds these attributes, in the transaction that it finds them in; how many
     they are. Raises what `ExperimentData.set_attributes_where` does."""
     given = _row_list(database, values)
-    return _change_found(database, experiment_id, find, "trial_attribute_put", {"attributes": given} if given else {})
+
+    def change(tx: Session, ids: str) -> None:
+        if given:
+            tx.execute("trial_attribute_put", exp_id=experiment_id, ids=ids, attributes=given)
+
+    return _change_found(database, experiment_id, find, change)
 
 
 def delete_of_found(
@@ -112,20 +117,24 @@ def delete_of_found(
 ) -> int:
     """Delete the attributes of these names of each of the trials that `find` finds; how many they are."""
     given = _name_list(database, names)
-    return _change_found(database, experiment_id, find, "trial_attribute_delete", {"names": given} if given else {})
+
+    def change(tx: Session, ids: str) -> None:
+        if given:
+            tx.execute("trial_attribute_delete", exp_id=experiment_id, ids=ids, names=given)
+
+    return _change_found(database, experiment_id, find, change)
 
 
 def _change_found(
     database: Database,
     experiment_id: str,
     find: Callable[[Session], Sequence[int]],
-    statement: str,
-    change: Mapping[str, str],
+    change: Callable[[Session, str], None],
 ) -> int:
     def write(tx: Session) -> int:
         ids = find(tx)
-        if ids and change:
-            tx.execute(statement, exp_id=experiment_id, ids=json.dumps(ids), **change)
+        if ids:
+            change(tx, json.dumps(ids))
         return len(ids)
 
     try:

@@ -106,6 +106,7 @@ def test_the_classes_are_those_of_mlos_bench(storage: SqlStorage) -> None:
         (first.tunable_config_trial_group, base_tunable_config_trial_group_data.TunableConfigTrialGroupData),
         (data.tunable_config_trial_groups[1], base_tunable_config_trial_group_data.TunableConfigTrialGroupData),
         (first.tunable_config_trial_group.trials[1], base_trial_data.TrialData),
+        (data.tunable_configs[1].trials[0], base_trial_data.TrialData),
     ]
     for found, base in objects:
         assert isinstance(found, base)
