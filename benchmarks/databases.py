@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from servers import DatabaseServer, ServerMissing, mariadb
 from servers.base import ADMIN
+from servers.mysql import MysqlServer
 from servers.postgresql import PostgresqlServer
 from servers.process import ServerProcess
 from servers.unpacked import Release
@@ -25,7 +26,17 @@ from trialstore.dialects.registry import BUILT_IN, engine_class
 ENGINES = tuple(sorted({engine_class(name).name for name in BUILT_IN}))
 Config = dict[str, Any]
 
-__all__ = ["ENGINES", "Config", "Databases", "FileDatabases", "ServerDatabases", "ServerMissing", "databases_of"]
+__all__ = [
+    "ENGINES",
+    "PLACES",
+    "Config",
+    "Databases",
+    "FileDatabases",
+    "ServerDatabases",
+    "ServerMissing",
+    "databases_of",
+    "engine_of",
+]
 
 
 class DurablePostgresql(PostgresqlServer):
@@ -62,6 +73,15 @@ class DurableMariadb(mariadb.MariadbServer):
 
 
 SERVERS: dict[str, type[DatabaseServer]] = {"postgresql": DurablePostgresql, "mysql": DurableMariadb}
+MYSQL_ITSELF = "mysql_itself"
+"""MySQL, where the engine mysql is measured on MariaDB."""
+PLACES = (*ENGINES, MYSQL_ITSELF)
+"""What benchmarks that only read can be run on."""
+
+
+def engine_of(place: str) -> str:
+    """The engine of one of PLACES."""
+    return "mysql" if place == MYSQL_ITSELF else place
 
 
 class Databases:
@@ -112,11 +132,11 @@ class ServerDatabases(Databases):
 
 @contextlib.contextmanager
 def databases_of(engine: str, folder: Path) -> Iterator[Databases]:
-    """The databases of an engine; its server, if it has one, ends with the block. Raises ServerMissing."""
-    if engine not in SERVERS:
+    """The databases of one of PLACES; its server, if it has one, ends with the block. Raises ServerMissing."""
+    if engine not in SERVERS and engine != MYSQL_ITSELF:
         yield FileDatabases(engine, folder)
         return
-    server = SERVERS[engine].obtain()
+    server = (MysqlServer if engine == MYSQL_ITSELF else SERVERS[engine]).obtain()
     try:
         yield ServerDatabases(server)
     finally:

@@ -17,15 +17,15 @@ REPEATS = 10
 """Trials of each config, where there are many."""
 
 # How an engine says: that many seconds after the beginning of 2025, in UTC.
-_MOMENT = {
+MOMENT = {
     "sqlite": "datetime(1735689600 + {}, 'unixepoch') || '.000000'",
     "duckdb": "TIMESTAMP '2025-01-01 00:00:00' + to_seconds({})",
     "postgresql": "TIMESTAMPTZ '2025-01-01 00:00:00+00' + ({}) * INTERVAL '1 second'",
     "mysql": "TIMESTAMP('2025-01-01 00:00:00') + INTERVAL ({}) SECOND",
 }
-_TEXT = {"mysql": "CHAR"}
+TEXT = {"mysql": "CHAR"}
 # What is inserted is known to be right: no checks of foreign keys, and no waiting for the disk.
-_BEFORE = {
+BEFORE = {
     "sqlite": ("PRAGMA foreign_keys = OFF", "PRAGMA synchronous = OFF"),
     "duckdb": (),
     "postgresql": ("SET session_replication_role = replica", "SET synchronous_commit = off"),
@@ -64,7 +64,7 @@ def connected(config: dict[str, Any]) -> Iterator[Callable[[str], Any]]:
 def fill(config: dict[str, Any], engine: str, exp_id: str, trials: int, due: int) -> None:
     """Fill an entered experiment with trials: the last `due` are PENDING, those before have succeeded."""
     with connected(config) as execute:
-        for statement in _BEFORE[engine]:
+        for statement in BEFORE[engine]:
             execute(statement)
         execute("BEGIN")
         for statement in _statements(engine, exp_id, trials, due):
@@ -83,7 +83,7 @@ def _configs(trials: int) -> int:
 def _statements(engine: str, exp_id: str, trials: int, due: int) -> Iterator[str]:
     configs = _configs(trials)
     repeats = trials // configs
-    moment, text = _MOMENT[engine], _TEXT.get(engine, "VARCHAR")
+    moment, text = MOMENT[engine], TEXT.get(engine, "VARCHAR")
     yield from numbers(max(trials, configs))
     hashed = f"SELECT n + 1, CAST(n AS {text}) FROM bench_number WHERE n < {configs}"
     yield f"INSERT INTO config (config_id, config_hash) {hashed}"
@@ -99,7 +99,7 @@ def _statements(engine: str, exp_id: str, trials: int, due: int) -> Iterator[str
     succeeded = f"n < {trials - due}"
     yield (
         "INSERT INTO trial (exp_id, trial_id, config_id, ts_start, ts_end, status, creation_id) "
-        f"SELECT '{exp_id}', n + 1, {_divided(engine, 'n', repeats)} + 1, {moment.format('n')}, "
+        f"SELECT '{exp_id}', n + 1, {divided(engine, 'n', repeats)} + 1, {moment.format('n')}, "
         f"CASE WHEN {succeeded} THEN {moment.format('n + 30')} END, "
         f"CASE WHEN {succeeded} THEN 'SUCCEEDED' ELSE 'PENDING' END, '{'0' * 16}' "
         f"FROM bench_number WHERE n < {trials} ORDER BY n"
@@ -117,7 +117,7 @@ def _statements(engine: str, exp_id: str, trials: int, due: int) -> Iterator[str
     yield "DROP TABLE bench_number"
 
 
-def _divided(engine: str, what: str, by: int) -> str:
+def divided(engine: str, what: str, by: int) -> str:
     return f"{what} DIV {by}" if engine == "mysql" else f"{what} // {by}" if engine == "duckdb" else f"{what} / {by}"
 
 

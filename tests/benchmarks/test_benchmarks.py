@@ -180,3 +180,24 @@ def test_the_benchmark_of_samples_runs_and_counts_all_points() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines()[2].split("|")[2].strip() == "400"
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "options", "rows"),
+    [
+        ("search", ["--trials", "100"], 12),
+        ("listing", ["--experiments", "20", "--trials", "10"], 1),
+        ("questions", ["--trials", "100", "--points", "50"], 5),
+    ],
+)
+def test_what_is_asked_of_many_trials_is_timed_with_statistics_and_without(
+    benchmark: str, options: list[str], rows: int, request: pytest.FixtureRequest
+) -> None:
+    for engine in request.config.getoption("--engine") or ["sqlite"]:
+        command = [sys.executable, "-m", f"benchmarks.{benchmark}", engine, "--rounds", "1", *options]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        lines = done.stdout.splitlines()[2:]
+        assert len(lines) == rows
+        for line in lines:
+            assert all(float(cell.split()[0]) >= 0 for cell in line.split("|")[3:5])

@@ -117,9 +117,9 @@ def test_a_search_is_one_statement_or_two(storage: SqlStorage, trials: list[Tria
     statements: list[str] = []
     watch(storage, statements.append)
     storage.find_trials("result.x < 10 and config.y is None", order_by="result.x")
-    assert sum("sortable" in sql for sql in statements) == 1
+    assert sum("ranked AS (" in sql for sql in statements) == 1
     storage.find_trials("trial_id < 0", limit=1)
-    assert sum("sortable" in sql for sql in statements) == 3
+    assert sum("ranked AS (" in sql for sql in statements) == 3
 
 
 @read_alike

@@ -13,11 +13,17 @@
 -- why: The trials of the experiments from the first id to the last that fulfil a condition, in an order. The condition
 -- why: is looked at for as many trials as ranked says, the first ones in that order: by their ids (sort_by id), by a
 -- why: result, of those that have it (result), or by any field, those that lack it last (any). Infinity is the
--- why: greatest double.
-WITH sortable AS (
-    SELECT exp_id, trial_id, NULL AS text_value, NULL AS value_type, NULL AS own_number
-    FROM (
-        SELECT t.exp_id, t.trial_id
+-- why: greatest double. Without statistics the first trial of a config would be looked for in the whole experiment; ids
+-- why: of experiments are numbered so that what is sorted is short.
+WITH numbered AS (
+    SELECT exp_id, git_commit, row_number() OVER (ORDER BY exp_id) AS exp_no
+    FROM experiment
+    WHERE exp_id BETWEEN :first_exp_id AND :last_exp_id
+),
+
+ranked AS (
+    (
+        SELECT t.exp_id, t.trial_id, 0 AS kind, NULL AS number, NULL AS up, NULL AS down
         FROM experiment AS e
         INNER JOIN trial AS t
             ON t.exp_id = e.exp_id
@@ -25,99 +31,134 @@ WITH sortable AS (
             AND e.exp_id BETWEEN :first_exp_id AND :last_exp_id
         ORDER BY e.exp_id, t.trial_id
         LIMIT :ranked
-    ) AS i
+    )
     UNION ALL
-    SELECT r.exp_id, r.trial_id, r.metric_value, r.value_type, NULL
-    FROM experiment AS e
-    INNER JOIN trial_result AS r
-        ON r.exp_id = e.exp_id
-        AND r.metric_id = :sort_name
-    WHERE :sort_by = 'result'
-        AND e.exp_id BETWEEN :first_exp_id AND :last_exp_id
-        AND r.metric_value IS NOT NULL
-    UNION ALL
-    SELECT
-        t.exp_id, t.trial_id,
-        CASE :sort_kind
-            WHEN 'status' THEN t.status
-            WHEN 'experiment' THEN t.exp_id
-            WHEN 'commit' THEN e.git_commit
-            ELSE coalesce(r.metric_value, m.param_value, a.attribute_value, p.param_value, k.key_value)
-        END,
-        CASE
-            WHEN :sort_kind IN ('status', 'experiment', 'commit') THEN 's'
-            ELSE coalesce(r.value_type, m.value_type, a.value_type, p.value_type, k.value_type)
-        END,
-        CASE :sort_kind
-            WHEN 'trial_id' THEN t.trial_id
-            WHEN 'config_id' THEN t.config_id
-            WHEN 'runner' THEN t.trial_runner_id
-            WHEN 'ts_start' THEN timestampdiff(MICROSECOND, TIMESTAMP '1970-01-01 00.00.00', t.ts_start)
-            WHEN 'ts_end' THEN timestampdiff(MICROSECOND, TIMESTAMP '1970-01-01 00.00.00', t.ts_end)
-            WHEN 'duration_s' THEN timestampdiff(MICROSECOND, t.ts_start, t.ts_end) / 1e6
-        END
-    FROM experiment AS e
-    INNER JOIN trial AS t
-        ON t.exp_id = e.exp_id
-    LEFT JOIN trial_result AS r
-        ON r.exp_id = t.exp_id
-        AND r.trial_id = t.trial_id
-        AND r.metric_id = CASE WHEN :sort_kind = 'result' THEN :sort_name END
-    LEFT JOIN trial_param AS m
-        ON m.exp_id = t.exp_id
-        AND m.trial_id = t.trial_id
-        AND m.param_id = CASE WHEN :sort_kind = 'metadata' THEN :sort_name END
-    LEFT JOIN trial_attribute AS a
-        ON a.exp_id = t.exp_id
-        AND a.trial_id = t.trial_id
-        AND a.attribute_id = CASE WHEN :sort_kind = 'attribute' THEN :sort_name END
-    LEFT JOIN config_param AS p
-        ON p.config_id = t.config_id
-        AND p.param_id = CASE WHEN :sort_kind = 'config' THEN :sort_name END
-    LEFT JOIN context_value AS k
-        ON k.context_id = t.context_id
-        AND k.key_id = CASE WHEN :sort_kind = 'context' THEN :sort_name END
-    WHERE :sort_by = 'any'
-        AND e.exp_id BETWEEN :first_exp_id AND :last_exp_id
-),
-
-ranked AS (
-    SELECT
-        exp_id, trial_id,
-        CASE WHEN number IS NOT NULL THEN 0 WHEN words IS NOT NULL THEN 1 WHEN text_value IS NOT NULL THEN 2 ELSE 3 END
-            AS kind,
-        CASE :descending WHEN 1 THEN -number ELSE number END AS number,
-        CASE WHEN :descending = 0 AND number IS NULL THEN left(words, 250) END AS up,
-        CASE WHEN :descending = 1 AND number IS NULL THEN left(words, 250) END AS down
-    FROM (
+    (
         SELECT
-            exp_id, trial_id, text_value,
+            exp_id, trial_id,
             CASE
-                WHEN own_number IS NOT NULL THEN own_number
-                WHEN value_type = 'b' THEN CASE text_value WHEN 'True' THEN 1 WHEN 'False' THEN 0 END
-                WHEN value_type IN ('i', 'f') AND text_value BETWEEN '+' AND '9~' AND text_value <> '-inf'
-                    THEN text_value + 0e0
-                WHEN value_type = 'f' OR value_type IS NULL
-                    THEN
-                        CASE
-                            WHEN text_value REGEXP '^ *[+]?[iI][nN][fF]([iI][nN][iI][tT][yY])? *$'
-                                THEN 1.7976931348623157e308
-                            WHEN text_value REGEXP '^ *-[iI][nN][fF]([iI][nN][iI][tT][yY])? *$'
-                                THEN -1.7976931348623157e308
-                            WHEN
-                                text_value REGEXP '^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)? *$'
-                                THEN trim(text_value) + 0e0
-                        END
-            END AS number,
+                WHEN number IS NOT NULL THEN 0 WHEN words IS NOT NULL THEN 1 WHEN text_value IS NOT NULL THEN 2 ELSE 3
+            END AS kind,
+            CASE :descending WHEN 1 THEN -number ELSE number END AS number,
+            CASE WHEN :descending = 0 AND number IS NULL THEN left(words, 250) END AS up,
+            CASE WHEN :descending = 1 AND number IS NULL THEN left(words, 250) END AS down
+        FROM (
+            SELECT
+                r.exp_id, r.trial_id, e.exp_no, r.metric_value AS text_value,
+                CASE
+                    WHEN r.value_type = 'b' THEN CASE r.metric_value WHEN 'True' THEN 1 WHEN 'False' THEN 0 END
+                    WHEN r.value_type IN ('i', 'f') AND r.metric_value BETWEEN '+' AND '9~' AND r.metric_value <> '-inf'
+                        THEN r.metric_value + 0e0
+                    WHEN r.value_type = 'f' OR r.value_type IS NULL
+                        THEN
+                            CASE
+                                WHEN r.metric_value REGEXP '^ *[+]?[iI][nN][fF]([iI][nN][iI][tT][yY])? *$'
+                                    THEN 1.7976931348623157e308
+                                WHEN r.metric_value REGEXP '^ *-[iI][nN][fF]([iI][nN][iI][tT][yY])? *$'
+                                    THEN -1.7976931348623157e308
+                                WHEN
+                                    r.metric_value REGEXP '^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)? *$'
+                                    THEN trim(r.metric_value) + 0e0
+                            END
+                END AS number,
+                CASE
+                    WHEN r.value_type = 's' THEN r.metric_value
+                    WHEN r.value_type IS NULL AND r.metric_value NOT REGEXP '^ *[+-]?[nN][aA][nN] *$'
+                        THEN r.metric_value
+                END AS words
+            FROM numbered AS e
+            INNER JOIN trial_result AS r
+                ON r.exp_id = e.exp_id
+                AND r.metric_id = :sort_name
+            WHERE :sort_by = 'result'
+                AND r.metric_value IS NOT NULL
+        ) AS v
+        ORDER BY kind, number, up, down DESC, exp_no, trial_id
+        LIMIT :ranked
+    )
+    UNION ALL
+    (
+        SELECT
+            exp_id, trial_id,
             CASE
-                WHEN value_type = 's' THEN text_value
-                WHEN value_type IS NULL AND text_value NOT REGEXP '^ *[+-]?[nN][aA][nN] *$'
-                    THEN text_value
-            END AS words
-        FROM sortable
-    ) AS v
-    ORDER BY kind, number, up, down DESC, exp_id, trial_id
-    LIMIT :ranked
+                WHEN number IS NOT NULL THEN 0 WHEN words IS NOT NULL THEN 1 WHEN text_value IS NOT NULL THEN 2 ELSE 3
+            END AS kind,
+            CASE :descending WHEN 1 THEN -number ELSE number END AS number,
+            CASE WHEN :descending = 0 AND number IS NULL THEN left(words, 250) END AS up,
+            CASE WHEN :descending = 1 AND number IS NULL THEN left(words, 250) END AS down
+        FROM (
+            SELECT
+                exp_id, trial_id, exp_no, text_value,
+                CASE
+                    WHEN own_number IS NOT NULL THEN own_number
+                    WHEN value_type = 'b' THEN CASE text_value WHEN 'True' THEN 1 WHEN 'False' THEN 0 END
+                    WHEN value_type IN ('i', 'f') AND text_value BETWEEN '+' AND '9~' AND text_value <> '-inf'
+                        THEN text_value + 0e0
+                    WHEN value_type = 'f' OR value_type IS NULL
+                        THEN
+                            CASE
+                                WHEN text_value REGEXP '^ *[+]?[iI][nN][fF]([iI][nN][iI][tT][yY])? *$'
+                                    THEN 1.7976931348623157e308
+                                WHEN text_value REGEXP '^ *-[iI][nN][fF]([iI][nN][iI][tT][yY])? *$'
+                                    THEN -1.7976931348623157e308
+                                WHEN
+                                    text_value REGEXP '^ *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)? *$'
+                                    THEN trim(text_value) + 0e0
+                            END
+                END AS number,
+                CASE
+                    WHEN value_type = 's' THEN text_value
+                    WHEN value_type IS NULL AND text_value NOT REGEXP '^ *[+-]?[nN][aA][nN] *$'
+                        THEN text_value
+                END AS words
+            FROM (
+                SELECT
+                    t.exp_id, t.trial_id, e.exp_no,
+                    CASE :sort_kind
+                        WHEN 'status' THEN t.status
+                        WHEN 'experiment' THEN t.exp_id
+                        WHEN 'commit' THEN e.git_commit
+                        ELSE coalesce(r.metric_value, m.param_value, a.attribute_value, p.param_value, k.key_value)
+                    END AS text_value,
+                    CASE
+                        WHEN :sort_kind IN ('status', 'experiment', 'commit') THEN 's'
+                        ELSE coalesce(r.value_type, m.value_type, a.value_type, p.value_type, k.value_type)
+                    END AS value_type,
+                    CASE :sort_kind
+                        WHEN 'trial_id' THEN t.trial_id
+                        WHEN 'config_id' THEN t.config_id
+                        WHEN 'runner' THEN t.trial_runner_id
+                        WHEN 'ts_start' THEN timestampdiff(MICROSECOND, TIMESTAMP '1970-01-01 00.00.00', t.ts_start)
+                        WHEN 'ts_end' THEN timestampdiff(MICROSECOND, TIMESTAMP '1970-01-01 00.00.00', t.ts_end)
+                        WHEN 'duration_s' THEN timestampdiff(MICROSECOND, t.ts_start, t.ts_end) / 1e6
+                    END AS own_number
+                FROM numbered AS e
+                INNER JOIN trial AS t
+                    ON t.exp_id = e.exp_id
+                LEFT JOIN trial_result AS r
+                    ON r.exp_id = t.exp_id
+                    AND r.trial_id = t.trial_id
+                    AND r.metric_id = CASE WHEN :sort_kind = 'result' THEN :sort_name END
+                LEFT JOIN trial_param AS m
+                    ON m.exp_id = t.exp_id
+                    AND m.trial_id = t.trial_id
+                    AND m.param_id = CASE WHEN :sort_kind = 'metadata' THEN :sort_name END
+                LEFT JOIN trial_attribute AS a
+                    ON a.exp_id = t.exp_id
+                    AND a.trial_id = t.trial_id
+                    AND a.attribute_id = CASE WHEN :sort_kind = 'attribute' THEN :sort_name END
+                LEFT JOIN config_param AS p
+                    ON p.config_id = t.config_id
+                    AND p.param_id = CASE WHEN :sort_kind = 'config' THEN :sort_name END
+                LEFT JOIN context_value AS k
+                    ON k.context_id = t.context_id
+                    AND k.key_id = CASE WHEN :sort_kind = 'context' THEN :sort_name END
+                WHERE :sort_by = 'any'
+            ) AS s
+        ) AS v
+        ORDER BY kind, number, up, down DESC, exp_no, trial_id
+        LIMIT :ranked
+    )
 ),
 
 candidate AS (
@@ -267,7 +308,7 @@ SELECT
     t.exp_id, t.trial_id, t.config_id, t.trial_runner_id, t.ts_start, t.ts_end, t.status,
     (
         SELECT min(g.trial_id)
-        FROM trial AS g
+        FROM trial AS g FORCE INDEX (ix_trial_config)
         WHERE g.config_id = t.config_id
             AND g.exp_id = t.exp_id
     ) AS group_id

@@ -27,7 +27,7 @@ _LAST_ID = "\U0010ffff" * 4
 """No id of an experiment comes after this one."""
 _LONGEST_ID = 512
 """Characters; some engines have shorter ids."""
-_FIRST_LOOK = 1_000
+_FIRST_LOOK = 500
 _SLACK = 10
 """Of how many trials, the first ones in the order, a condition is first looked at: so many, and this many times as many
 as are asked for."""
