@@ -69,9 +69,9 @@ def analyze(config: dict[str, Any], engine: str) -> None:
                 cursor.fetchall()
 
 
-def _spread(factor: int) -> str:
+def _spread(factor: int, number: str = "n") -> str:
     """A number below 100,003 that looks random."""
-    return f"n % {_PRIME} * {factor} % {_PRIME}"
+    return f"{number} % {_PRIME} * {factor} % {_PRIME}"
 
 
 def _statements(engine: str, trials: int, experiments: int, points: int) -> Iterator[str]:
@@ -134,10 +134,10 @@ def _statements(engine: str, trials: int, experiments: int, points: int) -> Iter
         "INSERT INTO trial_attribute (exp_id, trial_id, attribute_id, attribute_value, value_type) "
         f"SELECT {exp_id}, {trial_id}, 'bad', 'True', 'b' {every} AND n % 10 = 5 ORDER BY n"
     )
-    for name, factor in (("seconds", 7919), ("cost", 104_729)):
+    for name, number, factor in (("seconds", "n", 7919), ("cost", "(n + 777)", 4_726)):
         yield (
             "INSERT INTO trial_result (exp_id, trial_id, metric_id, metric_value, value_type) "
-            f"SELECT {exp_id}, {trial_id}, '{name}', {thousandths.format(_spread(factor % _PRIME))}, 'f' "
+            f"SELECT {exp_id}, {trial_id}, '{name}', {thousandths.format(_spread(factor, number))}, 'f' "
             f"{every} AND {succeeded} ORDER BY n"
         )
     if points:

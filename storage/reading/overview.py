@@ -130,7 +130,7 @@ def read_progress(database: Database, experiment_id: str) -> Progress:
 
 def _progress(database: Database, rows: Iterable[Any]) -> Progress:
     found = list(rows)
-    counts = {row.status: int(row.trials) for row in found}
+    counts = {row.status: int(row.trials) for row in found if row.status is not None}
     times = [
         time
         for row in found
