@@ -130,6 +130,9 @@ class StatementRunner(Protocol):
     def rollback(self) -> None:
         """Undo the transaction."""
 
+    def many(self, name: str, **params: Any) -> Sequence[Any]:
+        """All rows that the statement returns, columns as attributes."""
+
     def one(self, name: str, **params: Any) -> Any | None:
         """The row that the statement returns, columns as attributes, or None."""
 
@@ -383,9 +386,21 @@ class Dialect(ABC):
     def check_migration(self, session: StatementRunner) -> None:  # noqa: B027 - of most engines, nothing is to be said
         """Called under the migration lock before anything is written, where something is to be.
 
-        Raises MigrationError where the server is set up so that it would refuse a migration half-way, PermissionDenied
-        where it is read-only.
+        Raises the errors of `check_settings`, and PermissionDenied where the server is read-only.
         """
+
+    def check_settings(self, session: StatementRunner) -> None:  # noqa: B027 - as check_migration
+        """Raise MigrationError where the server is set up so that it would refuse a migration half-way, whoever runs
+        it. By SELECTs alone."""
+
+    def login_refusal(self, session: StatementRunner) -> str:
+        """Why the server would refuse migrations of this login, or here, although they are not wrong: it is read-only,
+        or wants a right. By SELECTs alone, in words for people; empty if it would not."""
+        return ""
+
+    def has_unseen_rights(self, session: StatementRunner) -> bool:
+        """Whether this login may have rights that the statement `schema_rights` does not see."""
+        return False
 
     def migration_settings(self, session: StatementRunner) -> AbstractContextManager[None]:
         """Entered under the migration lock, before anything is written, where DDL cannot be rolled back: the server's

@@ -66,6 +66,12 @@ class StorageError(Exception):
         twin.code, twin.step = self.code, self.step
         return twin
 
+    def with_hint(self, hint: str) -> Self:
+        """The same error with another hint: message, code and step stay."""
+        twin = type(self)(self.message, hint, *self.args[2:])
+        twin.code, twin.step = self.code, self.step
+        return twin
+
 
 class ConfigError(StorageError, ValueError):
     """The configuration is wrong: an unknown key, a wrong type, a missing variable, an engine or driver that is not
@@ -135,6 +141,9 @@ class MigrationBlocked(MigrationError):
 
 class MigrationFailed(MigrationError):
     """A statement of a migration was refused by the database."""
+
+    cut_short = False
+    """It was not refused: the connection was ended meanwhile."""
 
 
 class QueryError(StorageError):

@@ -171,6 +171,7 @@ _OWN_WORDS = {
     1153: "it is larger than the server takes at once (max_allowed_packet)",
     1317: "the statement was interrupted",
 }
+_IS_READ_ONLY = "The server is read-only (read_only is on), as replicas are"
 _READ_ONLY_SERVER = (1290, 1836)
 _REQUIRE_KEY, _INVISIBLE_KEY = "sql_require_primary_key", "sql_generate_invisible_primary_key"
 _KEYS = (
@@ -349,7 +350,7 @@ class MySQLDialect(ServerDialect):
                 lock_wait = max(1, round(self.lock_wait))
                 session.execute("migration_timeouts", lock_wait=lock_wait, statement=before)
 
-    def check_migration(self, session: StatementRunner) -> None:
+    def check_settings(self, session: StatementRunner) -> None:
         found = session.one("migration_server")
         if found is None:
             return
@@ -360,6 +361,9 @@ class MySQLDialect(ServerDialect):
             raise MigrationError(f"The server's pages (innodb_page_size) have {kb}. {_UNCHANGED}", _LARGER_PAGES)
         if found.never_at_once:
             raise MigrationError(f"The server's innodb_instant_alter_column_allowed is never. {_UNCHANGED}", _AT_ONCE)
+
+    def check_migration(self, session: StatementRunner) -> None:
+        self.check_settings(session)
         try:
             session.execute("migration_may_record")
         except PermissionDenied as exc:
@@ -368,10 +372,21 @@ class MySQLDialect(ServerDialect):
             if exc.kind is not ErrorKind.MISSING_OBJECT:
                 raise
 
+    def login_refusal(self, session: StatementRunner) -> str:
+        if session.scalar("migration_read_only"):
+            return _IS_READ_ONLY
+        rules = str(session.scalar("migration_key_rules"))
+        return f"{_KEYS.format(rules)} {_NO_KEYS}" if rules and not session.scalar("migration_key_rules_may") else ""
+
+    def has_unseen_rights(self, session: StatementRunner) -> bool:
+        with suppress(QueryError):
+            return bool(session.many("schema_public_rights"))
+        return False
+
     @contextmanager
     def migration_settings(self, session: StatementRunner) -> Iterator[None]:
         if session.scalar("migration_read_only"):
-            raise MigrationError("The server is read-only (read_only is on), as replicas are.", _READ_ONLY)
+            raise MigrationError(f"{_IS_READ_ONLY}.", _READ_ONLY)
         rules = str(session.scalar("migration_key_rules"))
         if not rules:
             yield

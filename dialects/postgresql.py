@@ -326,11 +326,14 @@ class PostgreSQLDialect(ServerDialect):
                 return
 
     def check_migration(self, session: StatementRunner) -> None:
-        # Of several hosts another one may take the change: the server's own refusal leads there.
-        if not self.hosts and (why := session.scalar("migration_read_only")):
+        if why := self.login_refusal(session):
             error = PermissionDenied(f"{why}: nothing was changed.", _HINTS[_READ_ONLY], ErrorKind.PERMISSION)
             error.code = _READ_ONLY
             raise error
+
+    def login_refusal(self, session: StatementRunner) -> str:
+        # Of several hosts another one may take the change: the server's own refusal leads there.
+        return "" if self.hosts else session.scalar("migration_read_only") or ""
 
     def take_tables(self, session: StatementRunner, tables: Sequence[str], mode: str, *, referring: bool) -> None:
         wait = f"{max(1, round(self.table_wait(session) * 1000))} ms"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from trialstore.dialects.errors import ErrorKind, QueryError, SchemaDrift, listed
 
-from .history import HISTORY_TABLE, exists, table_names
+from .history import ADOPTED, HISTORY_TABLE, HistoryRow, exists, table_names
 from .migrations import Migration
 from .session import Session
 from .structure import MLOS_BENCH_MARK, Difference, differences
@@ -147,3 +147,20 @@ def built_version(session: Session, migrations: Sequence[Migration], folder: str
         f"{listed(closest[2], str, '; ')}.",
         "Undo that, or use another database.",
     )
+
+
+def around(
+    session: Session, folder: str | Path, rows: Sequence[HistoryRow], version: int
+) -> tuple[list[Difference], list[Difference]]:
+    """How the database differs from the version of its history's last row, and from the one before `version`."""
+    adopted = any(row.state == ADOPTED for row in rows)
+    return (
+        differences(session, folder, rows[-1].version, by_mlos_bench=adopted),
+        differences(session, folder, version - 1, by_mlos_bench=adopted),
+    )
+
+
+def is_untouched(to_this: Iterable[Difference], to_before: Iterable[Difference]) -> bool:
+    """Nothing of a migration was carried out: the database differs from the version before by harmless additions
+    only."""
+    return set(to_before) <= {one for one in to_this if one.harmless}

@@ -27,10 +27,21 @@ from trialstore.dialects.text import logger
 
 from . import history
 from .history import FAILED, HISTORY_TABLE, RUNNING, HistoryRow, unfinished_rows
-from .inspection import BASE_TABLES, Found, SchemaState, built_version, check_mark, check_tables, inspect_tables
+from .inspection import (
+    BASE_TABLES,
+    Found,
+    SchemaState,
+    around,
+    built_version,
+    check_mark,
+    check_tables,
+    inspect_tables,
+    is_untouched,
+)
 from .locks import STOPS
 from .migrations import Migration, load_migrations
 from .preflight import check_ready
+from .rights import lacking_rights
 from .session import Session
 from .steps import Action, Step, adoption_steps, check_target, plan, serves, steps, up_to, who_can_run, without_gaps
 
@@ -46,7 +57,7 @@ _NAME, _OURS = re.compile(r"\w+"), BASE_TABLES | {"trial_lineage"}
 _LIMIT_HINT = "Raise 'migration_statement_timeout' in the config if that is what ended it."
 _STOPS = (ErrorKind.BUSY, ErrorKind.ENDED, ErrorKind.DISCONNECTED)
 """What may pass, but ends a migration: it may be somebody's wish, or has to be told before it is tried again."""
-_ENDED_HINT = (
+ENDED_HINT = (
     "Find out who ended the session (KILL, pg_terminate_backend, a restart: the server's log says so); then run "
     "'trialstore schema apply', which looks what was done and goes on from there."
 )
@@ -104,15 +115,31 @@ class Migrator:
             check_tables(session, self.dialect.migrations_folder, state.version)
 
     def check_ready(self, session: Session, pending: Sequence[Migration], begun: HistoryRow | None = None) -> None:
-        """Raise MigrationBlocked where the database is not as these migrations need it, the first of them maybe begun;
-        the message lists what is not."""
+        """Raise MigrationBlocked where the database is not as these migrations need it, the first of them maybe begun,
+        PermissionDenied where only rights of this login are missing; the message lists all of it."""
+        check_ready(session, self.dialect.migrations_folder, self._steps(pending, begun))
+
+    def find_refusals(
+        self, session: Session, pending: Sequence[Migration], begun: HistoryRow | None = None
+    ) -> list[str]:
+        """Why this login could not apply these migrations, while others could; empty if it could.
+
+        Raises MigrationBlocked as `check_ready` does, and MigrationError where the server would refuse one half-way,
+        whoever runs it.
+        """
+        self.dialect.check_settings(session)
+        to_do = self._steps(pending, begun)
+        check_ready(session, self.dialect.migrations_folder, to_do, rights=False)
+        lacking = lacking_rights(session, self.dialect.migrations_folder, to_do)
+        return [*filter(None, [self.dialect.login_refusal(session)]), *lacking]
+
+    def _steps(self, pending: Sequence[Migration], begun: HistoryRow | None) -> list[Step]:
         transactional, begun_of = self.dialect.transactional_ddl, {m.version: begun for m in pending[:1]}
-        to_do = [
+        return [
             step
             for migration in pending
             for step in steps(migration, transactional=transactional, begun=begun_of.get(migration.version))
         ]
-        check_ready(session, self.dialect.migrations_folder, to_do)
 
     def adoptable(self, session: Session) -> tuple[Migration, ...]:
         """The versions that the database is built as and its history lacks: those to which mlos_bench has brought it,
@@ -183,8 +210,8 @@ class Migrator:
         except QueryError as exc:
             if not isinstance(exc, CommitUnknown) and exc.kind is not ErrorKind.DISCONNECTED:
                 raise
-            error = MigrationFailed(f"The migration was cut short: {exc.message}", _ENDED_HINT)
-            error.code = exc.code
+            error = MigrationFailed(f"The migration was cut short: {exc.message}", ENDED_HINT)
+            error.code, error.cut_short = exc.code, True
         else:
             return applied
         raise error
@@ -215,6 +242,25 @@ class Migrator:
         else:
             with self.dialect.begin_migration(session), self.dialect.migration_settings(session):
                 yield
+
+    def take_back(self, session: Session) -> bool:
+        """Take back what an interrupted run has recorded of a migration whose first statement it could not begin, as
+        when its session was ended while it waited for a table; whether there was such a thing.
+
+        For the migration lock, which that run's session holds until the server has ended it, others are waited for.
+        """
+        with self.locked(session):
+            rows = history.read_if_any(session)
+            begun = next(iter(unfinished_rows(rows)), None)
+            if (
+                begun is None
+                or begun.state != RUNNING
+                or begun.statements_done
+                or not is_untouched(*around(session, self.dialect.migrations_folder, rows, begun.version))
+            ):
+                return False
+            history.delete(session, begun.version)
+        return True
 
     def wait(self, session: Session) -> None:
         """Return when no other migrator is at work."""
@@ -371,7 +417,8 @@ class Migrator:
         message = f"Migration {step.migration}, {exc.message}"
         error: StorageError
         if kind is ErrorKind.DISCONNECTED:
-            error = MigrationFailed(message, self._cut_short(step))
+            error = failed = MigrationFailed(message, self._cut_short(step))
+            failed.cut_short = True
         elif kind is ErrorKind.BUSY:
             error = busy = StatementBusy(message, f"{_BUSY_HINT} {self._who_can_run(step)}", kind)
             busy.tables = sorted(_OURS & set(_NAME.findall(step.statement.lower())) or _OURS)
@@ -401,7 +448,7 @@ class Migrator:
                 f"{step.number - 1} of {len(step.migration.statements)} statements are recorded as done; this one may "
                 "have been carried out, too."
             )
-        return f"{left} {self._who_can_run(step)} {_ENDED_HINT}"
+        return f"{left} {self._who_can_run(step)} {ENDED_HINT}"
 
     def _who_can_run(self, step: Step) -> str:
         if self.dialect.transactional_ddl or (step.number == 1 and not step.in_doubt):

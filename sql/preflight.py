@@ -26,14 +26,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from trialstore.dialects.errors import MigrationBlocked, listed
+from trialstore.dialects.errors import ErrorKind, MigrationBlocked, PermissionDenied, StorageError, listed
 
 from .lint import load_rules
-from .reading import Syntax, read_sql
+from .rights import GIVE_RIGHTS, lacking_rights
 from .session import Session
 from .steps import Action, Step
 from .structure import COLUMN, FOREIGN, INDEX, INVALID, INVISIBLE, UNIQUE, Fact, expected_facts, read_facts
-from .touching import Does, Thing, Touch, algorithm, touches
+from .touching import Does, Thing, Touch, read_touches
 from .views import VIEWS
 
 PRIMARY = "primary key"
@@ -75,18 +75,26 @@ class Obstacle:
         return f"{self.what} ({self.step})"
 
 
-def check_ready(session: Session, folder: str | Path, to_do: Iterable[Step]) -> None:
-    """Raise MigrationBlocked, which lists all that stands in the way of the steps. Only SELECTs are run."""
+def check_ready(session: Session, folder: str | Path, to_do: Iterable[Step], *, rights: bool = True) -> None:
+    """Raise MigrationBlocked, which lists all that stands in the way of the steps; PermissionDenied if it is nothing
+    but `rights` that this login lacks, which are looked at unless that is off. Only SELECTs are run."""
     to_do = [step for step in to_do if step.action is Action.EXECUTE]
     found = obstacles(session, folder, to_do) if to_do else []
-    if not found:
+    lacking = lacking_rights(session, folder, to_do) if rights and to_do else []
+    if not found and not lacking:
         return
     hints = [hint for hint, foreign in ((_NAMES, False), (_OTHERS, True)) if any(o.foreign is foreign for o in found)]
-    error = MigrationBlocked(
-        f"Nothing was changed: the database is not as the pending migrations need it: {listed(found, str, '; ')}.",
-        " ".join(hints),
-    )
-    error.step = f"{folder}/{found[0].step.place}"
+    error: StorageError
+    if found:
+        what = listed([*map(str, found), *lacking], str, "; ")
+        error = MigrationBlocked(
+            f"Nothing was changed: the database is not as the pending migrations need it: {what}.",
+            " ".join([*hints, *([GIVE_RIGHTS] if lacking else [])]),
+        )
+        error.step = f"{folder}/{found[0].step.place}"
+    else:
+        error = PermissionDenied(f"Nothing was changed: {'; '.join(lacking)}.", GIVE_RIGHTS, ErrorKind.PERMISSION)
+        error.step = f"{folder}/{to_do[0].place}"
     raise error
 
 
@@ -109,19 +117,12 @@ def obstacles(session: Session, folder: str | Path, to_do: Sequence[Step]) -> li
     for step in to_do:
         version = step.migration.version
         look.before, look.after = (expected_facts(folder, number) for number in (version - 1, version))
-        touched, how = _read(step.migration.statements[step.number - 1], syntax)
+        touched, how = read_touches(step.migration.statements[step.number - 1], syntax)
         for what, foreign in look.at(touched, _columns(folder, version), how):
             # Of a statement that may have been carried out, nobody knows what it still needs.
             if not step.in_doubt:
                 found.setdefault(what, Obstacle(what, step, foreign))
     return list(found.values())
-
-
-@lru_cache(maxsize=1024)
-def _read(text: str, syntax: Syntax) -> tuple[Sequence[Touch], str]:
-    """What a statement touches, and how it is done, or refused; many databases are made of one text."""
-    statement = read_sql(text, syntax).statements[0]
-    return tuple(touches(statement)), algorithm(statement)
 
 
 @lru_cache(maxsize=128)

@@ -23,12 +23,12 @@ import enum
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from trialstore.dialects.errors import CatalogueError
 
 from .catalogue import ROOT
-from .reading import SqlStatement
+from .reading import SqlStatement, Syntax, read_sql
 
 FILE = "touching.ini"
 
@@ -85,6 +85,13 @@ _RENAMES = "renames"
 _NAME = r"(?:[^\s().]+ \. )*(?P<table>[^\s().]+)"
 _LENIENT = re.compile(r"\bIF (?:NOT )?EXISTS\b")
 _ALGORITHM = re.compile(r"\bALGORITHM =? ?(INSTANT|INPLACE)\b")
+
+
+@lru_cache(maxsize=1024)
+def read_touches(text: str, syntax: Syntax) -> tuple[Sequence[Touch], str]:
+    """What a statement touches, and how it is done, or refused; many databases are made of one text."""
+    statement = read_sql(text, syntax).statements[0]
+    return tuple(touches(statement)), algorithm(statement)
 
 
 def touches(statement: SqlStatement) -> Iterator[Touch]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from trialstore.dialects.text import clean
 from trialstore.sql.inspection import Found
 from trialstore.sql.migrations import Migration
 from trialstore.sql.steps import who_can_run
@@ -151,7 +152,8 @@ def _headline(found: SchemaStatus) -> str:
 def plan(ctx: click.Context, target: Target, to: int | None, form: str) -> None:
     """Show the statements that apply would run, and write nothing.
 
-    Each migration with its purpose, what it locks, and whether a failure is undone by a rollback. Runs SELECTs only.
+    Each migration with its purpose, what it locks, and whether a failure is undone by a rollback. Any login that may
+    read can ask; what keeps it from applying the plan itself is said first. Runs SELECTs only.
     """
     with target.database() as database:
         found = schema_plan(database, to)
@@ -173,6 +175,7 @@ def _plan_dict(found: SchemaPlan) -> dict[str, Any]:
         "newest": found.newest,
         "creates_history": found.creates_history or None,
         "adopts": [str(migration) for migration in found.adopts],
+        "refusals": list(found.refusals),
         "migrations": [
             {
                 "version": planned.migration.version,
@@ -196,6 +199,8 @@ def _print_plan(found: SchemaPlan) -> None:
         say(f"-- {found.label}: nothing to do, at schema version {found.version} of {found.newest}.")
         return
     say(f"-- {found.label}: from schema version {found.version} to {found.target}; the newest is {found.newest}.")
+    for refusal in found.refusals:
+        say(f"-- As this login 'apply' would be refused: {clean(refusal)}")
     if found.creates_history:
         say(f"\n-- The history, in which each migration is recorded:\n{found.creates_history};")
     for migration in found.adopts:

@@ -49,7 +49,12 @@ def plan_report(found: SchemaPlan) -> Report:
         )
         for planned in found.migrations
     ]
-    return Report("schema plan", found.label, [STRUCTURE, *(one.check for one in findings)], findings)
+    hint = "Apply it as the owner of the tables."
+    refused = [
+        Finding("apply-refused", WARNING, STRUCTURE, f"As this login 'apply' would be refused: {why}", hint)
+        for why in found.refusals
+    ]
+    return Report("schema plan", found.label, [STRUCTURE, *(one.check for one in findings)], [*refused, *findings])
 
 
 def verify_report(

@@ -144,6 +144,9 @@ class SchemaPlan:
     creates_history: str
     adopts: tuple[Migration, ...]
     migrations: tuple[PlannedMigration, ...]
+    refusals: tuple[str, ...] = ()
+    """Why the login that asks could not apply it: rights that it lacks, or a server that it may only read. Another one
+    may have them, as an owner has what a reader does not."""
 
     @property
     def empty(self) -> bool:
@@ -157,8 +160,9 @@ def schema_plan(database: Database, to: int | None = None) -> SchemaPlan:
     begun = _begun(database, state)
     pending = up_to(state.pending, to)
     transactional = database.dialect.transactional_ddl
+    refusals: list[str] = []
     if pending and (state.found is not Found.EMPTY or exists(database)):
-        database.read(lambda tx: database.migrator.check_ready(tx, pending, begun))
+        refusals = database.read(lambda tx: database.migrator.find_refusals(tx, pending, begun))
     planned = [
         PlannedMigration(
             migration,
@@ -184,6 +188,7 @@ def schema_plan(database: Database, to: int | None = None) -> SchemaPlan:
         creates_history="" if state.found is Found.OURS else create,
         adopts=migrations[: state.version] if state.found is Found.MLOS_BENCH else (),
         migrations=tuple(planned),
+        refusals=tuple(refusals),
     )
 
 

@@ -10,6 +10,7 @@ from trialstore.dialects.base import Patience
 from trialstore.dialects.errors import (
     Busy,
     ConnectError,
+    MigrationFailed,
     MigrationIncomplete,
     MigrationLocked,
     SchemaError,
@@ -21,7 +22,7 @@ from trialstore.dialects.text import logger
 from trialstore.sql.history import HISTORY_TABLE
 from trialstore.sql.inspection import Found, SchemaState
 from trialstore.sql.migrations import Migration
-from trialstore.sql.migrator import StatementBusy
+from trialstore.sql.migrator import ENDED_HINT, StatementBusy
 from trialstore.sql.session import Session
 from trialstore.sql.steps import who_can_run
 from trialstore.storage.database.connections import Database
@@ -29,6 +30,8 @@ from trialstore.storage.database.connections import Database
 _LOG = logger(__name__)
 _T = TypeVar("_T")
 _UNSEEN = "are held by somebody whom this login may not see"
+_LAST_WAIT_S = 10.0
+_NOTHING_DONE = "Nothing of this migration was begun, and nothing is recorded of it. Applications can go on."
 _HELD_HINT = (
     "Wait for it to finish, or end it (on a server its session, by pg_terminate_backend or KILL: ending its program "
     "may leave the lock), then run this again."
@@ -114,10 +117,32 @@ def _settled(database: Database, state: SchemaState) -> SchemaState:
 def migrate(database: Database, to: int | None = None) -> list[Migration]:
     """Apply what is pending, up to version `to`; the migrations that this call applied. Raises SchemaError."""
     applied: list[Migration] = []
-    under_lock(database, lambda session: database.migrator.apply(session, to, applied))
+    try:
+        under_lock(database, lambda session: database.migrator.apply(session, to, applied))
+    except StorageError as exc:
+        if isinstance(exc, MigrationFailed) and exc.cut_short and _taken_back(database):
+            raise exc.with_hint(f"{_NOTHING_DONE} {ENDED_HINT}") from None
+        raise
+    except BaseException:  # an interrupt, which has closed the connection
+        _taken_back(database)
+        raise
     if applied:
         _LOG.info("%s: schema brought to version %s", database.config.label, applied[-1])
     return applied
+
+
+def _taken_back(database: Database) -> bool:
+    """Whether a run whose connection is gone has begun nothing, and what it had recorded of that is taken back. The
+    server may let its last statement wait a while after that, for a table or to the end."""
+    if database.dialect.transactional_ddl:
+        return False
+    try:
+        with database.session() as session:
+            session.patience = Patience(min(database.dialect.migration_lock_timeout, _LAST_WAIT_S))
+            session.prepare(write=True)
+            return database.migrator.take_back(session)
+    except StorageError:  # then it stays recorded as begun
+        return False
 
 
 def under_lock(database: Database, function: Callable[[Session], _T]) -> _T:

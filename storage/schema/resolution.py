@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 from trialstore.dialects.errors import MigrationError, SchemaDrift, listed
 from trialstore.sql import history
-from trialstore.sql.history import ADOPTED, DONE, RUNNING, UNFINISHED, HistoryRow
+from trialstore.sql.history import DONE, RUNNING, UNFINISHED, HistoryRow
+from trialstore.sql.inspection import around, is_untouched
 from trialstore.sql.migrations import Migration
 from trialstore.sql.migrator import Migrator
 from trialstore.sql.session import Session
 from trialstore.sql.steps import plan
-from trialstore.sql.structure import Difference, differences
+from trialstore.sql.structure import Difference
 from trialstore.storage.database.connections import Database
 
 from .policy import under_lock
@@ -42,7 +43,7 @@ class Unfinished:
     @property
     def untouched(self) -> bool:
         """Nothing of it was carried out: the database differs from the version before by harmless additions only."""
-        return set(self.to_before) <= {one for one in self.to_this if one.harmless}
+        return is_untouched(self.to_this, self.to_before)
 
 
 def find_unfinished(database: Database, version: int) -> Unfinished:
@@ -64,9 +65,7 @@ def _find(session: Session, migrator: Migrator, version: int) -> Unfinished:
             "'trialstore schema status' shows which migrations are unfinished.",
         )
     plan(migrator.migrations, [replace(row, state=DONE) for row in rows])
-    folder, adopted = migrator.dialect.migrations_folder, any(row.state == ADOPTED for row in rows)
-    to_this = differences(session, folder, rows[-1].version, by_mlos_bench=adopted)
-    to_before = differences(session, folder, version - 1, by_mlos_bench=adopted)
+    to_this, to_before = around(session, migrator.dialect.migrations_folder, rows, version)
     return Unfinished(row, migrator.migrations[version - 1], row is rows[-1], tuple(to_this), tuple(to_before))
 
 

@@ -45,7 +45,7 @@ def refused(result: Result, code: int, *words: str) -> str:
     assert result.stderr.startswith("Error: ")
     assert "\nHint: " in result.stderr
     for word in words:
-        assert word in result.stderr
+        assert word in result.stderr, result.stderr
     return result.stderr
 
 

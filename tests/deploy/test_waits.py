@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -238,3 +243,51 @@ def test_a_login_that_may_not_look_is_not_told_that_it_is_this_host(server_datab
         told = refused(run({**config, **login}, "apply"), 1, "0011_leases, statement 1 of")
         assert "this host" not in told
         user("COMMIT")
+
+
+# --- ended while it waits ---------------------------------------------------------------------------------------------
+
+APPLY = "import sys; from trialstore.storage.cli import main; sys.exit(main())"
+WAITS = {
+    "postgresql": "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    "mysql": (
+        "SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table%%' AND db = database()"
+    ),
+}
+KILL = {"postgresql": "SELECT pg_terminate_backend({})", "mysql": "KILL {}"}
+
+
+@on_servers
+@pytest.mark.parametrize("end", ["KILL", "Ctrl-C"])
+@pytest.mark.parametrize("version", [6, 10])
+def test_who_is_ended_while_waiting_for_the_first_statement_leaves_nothing(
+    server_database: Database, tmp_path: Path, end: str, version: int
+) -> None:
+    engine = server_database.server.engine
+    config = server_database.config(migration_lock_timeout=600, migration_lock_wait=5, retry_timeout=600)
+    migrate_to(config, version)
+    file = tmp_path / "storage.json5"
+    file.write_text(json.dumps({"class": "trialstore.storage.SqlStorage", "config": config}), encoding="utf-8")
+    with server_database.other() as holder:
+        holder(BEGIN[engine])
+        holder("SELECT count(*) FROM trial_status, trial")
+        words = [sys.executable, "-c", APPLY, "schema", "apply", "--config", str(file)]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as applying:
+            late = time.monotonic() + NOTICED_S
+            while not (waiting := server_database.admin(WAITS[engine])):
+                assert time.monotonic() < late, "the migration does not wait"
+                assert applying.poll() is None, applying.stderr and applying.stderr.read()
+            if end == "KILL":
+                server_database.admin(KILL[engine].format(waiting[0][0]))
+            else:
+                applying.send_signal(signal.SIGINT)
+            _, told = applying.communicate(timeout=NOTICED_S)
+        assert applying.returncode == (1 if end == "KILL" else 130)
+        if end == "KILL":
+            assert "statement 1 of" in told
+            assert "Nothing of this migration was " in told
+            assert "may have been carried out" not in told
+        assert server_database.admin("SELECT max(version) FROM trialstore_schema") == [(version,)]
+        holder("COMMIT")
+    with SqlStorage({**config, "schema_policy": "update"}) as storage:
+        assert len(storage.experiments) == 0

@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from deploy.clients import apply_script
-from deploy.commands import ok, runner
+from deploy.commands import ok, refused, runner
 from engines.databases import Database, engines, refusal
 from engines.test_mysql_servers import INVISIBLE, KEYS, stores_and_verifies
 from engines.test_settings import global_settings, use
@@ -78,7 +78,9 @@ def log_of_statements(database: Database) -> Iterator[None]:
 
 @pytest.mark.parametrize("version", [0, 1, 5])
 @pytest.mark.usefixtures("log_of_statements")
-def test_a_binary_log_of_statements_is_named_before_anything_is_written(database: Database, version: int) -> None:
+def test_a_binary_log_of_statements_is_named_before_anything_is_written(
+    database: Database, version: int, tmp_path: Path
+) -> None:
     config = database.config(schema_policy="update")
     if version == 1:
         made_by_mlos_bench(database)
@@ -90,6 +92,8 @@ def test_a_binary_log_of_statements_is_named_before_anything_is_written(database
     assert type(error) is MigrationError
     assert "binlog_format is STATEMENT" in error.message
     assert "'binlog_format' to ROW" in error.hint
+    told = refused(runner(tmp_path)(database.config(), "plan"), 1, "binlog_format is STATEMENT")
+    assert "'binlog_format' to ROW" in told
     assert database.tables() == before
 
 

@@ -46,6 +46,7 @@ WITHOUT_PLAN: dict[str, set[str]] = {
     "mysql": {
         *(*_EVERYWHERE, "begin_read", "begin_write", "migration_timeouts", "migration_key_rules_set"),
         *("session_causal", "session_group_causal", "session_isolation", "session_settings", "snapshot_next"),
+        "schema_public_rights",
     },
 }
 """Statements that an engine makes no plan for: settings, transactions, definitions."""
@@ -55,7 +56,7 @@ OF_A_PLUGIN = {"migration_holders_listed"}
 
 NO_ROWS = {
     *("migration_lock_holder", "migration_may_record", "claim_event", "schema_hindrances", "search_trials"),
-    "experiment_best",
+    *("experiment_best", "schema_rights"),
 }
 """Statements that an engine may know to find nothing, as a whole or in a part: because no migrator is at work, nothing
 happened just now, they are there to be refused, a part is for MariaDB or MySQL alone, only one of the orders that the

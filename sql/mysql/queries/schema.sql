@@ -254,3 +254,103 @@ DEFAULT CHARACTER SET utf8mb4 COLLATE /*!80000 utf8mb4_0900_bin */ /*M!100600 ut
 -- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
 EXPLAIN /*!80000 FORMAT=TRADITIONAL */
 SELECT 1;
+
+-- name: schema_rights
+-- returns: many
+-- params: -
+-- why: What this login may not do of what migrations do; sql/rights.py says what the columns mean. Rights on all, on a
+-- why: database and on single tables count; a database's name is a pattern, of which the server takes the one that fits
+-- why: best. Nothing is said where a role is active, whose rights are not among these. MariaDB does not ask for
+-- why: REFERENCES.
+WITH needed AS (
+    SELECT 'create' AS action, 'CREATE' AS privilege
+    UNION ALL
+    SELECT 'view', 'CREATE VIEW'
+    UNION ALL
+    SELECT 'drop', 'DROP'
+    UNION ALL
+    SELECT 'alter', 'ALTER'
+    UNION ALL
+    SELECT 'index', 'INDEX'
+    UNION ALL
+    SELECT 'record', 'INSERT'
+    UNION ALL
+    SELECT 'record', 'UPDATE'
+    UNION ALL
+    SELECT 'refer', 'REFERENCES'
+    WHERE 0 /*M!100600 + 1 */ = 0
+),
+
+login AS (
+    SELECT
+        concat(
+            quote(left(current_user(), char_length(current_user()) - char_length(h.host) - 1)), '@', quote(h.host)
+        ) AS grantee
+    FROM (
+        SELECT substring_index(current_user(), '@', -1) AS host
+    ) AS h
+    WHERE coalesce(current_role(), 'NONE') = 'NONE'
+),
+
+held AS (
+    SELECT u.privilege_type AS privilege, NULL AS table_name
+    FROM information_schema.user_privileges AS u
+    INNER JOIN login AS l
+        ON l.grantee = u.grantee
+    UNION ALL
+    SELECT s.privilege_type, NULL
+    FROM information_schema.schema_privileges AS s
+    INNER JOIN login AS l
+        ON l.grantee = s.grantee
+    WHERE s.table_schema = database()
+        OR database() LIKE s.table_schema
+        AND NOT EXISTS (
+            SELECT 1
+            FROM information_schema.schema_privileges AS e
+            WHERE e.grantee = l.grantee
+                AND e.table_schema = database()
+        )
+    UNION ALL
+    SELECT t.privilege_type, t.table_name
+    FROM information_schema.table_privileges AS t
+    INNER JOIN login AS l
+        ON l.grantee = t.grantee
+    WHERE t.table_schema = database()
+)
+
+SELECT n.action AS action, NULL AS table_name, concat('it lacks the right ', n.privilege) AS why
+FROM needed AS n
+WHERE EXISTS (
+        SELECT 1
+        FROM information_schema.user_privileges AS u
+        INNER JOIN login AS l
+            ON l.grantee = u.grantee
+    )
+    AND NOT EXISTS (
+        SELECT 1
+        FROM held AS h
+        WHERE h.privilege = n.privilege
+    )
+UNION ALL
+SELECT n.action, t.table_name, concat('it lacks the right ', n.privilege)
+FROM needed AS n
+CROSS JOIN information_schema.tables AS t
+WHERE t.table_schema = database()
+    AND EXISTS (
+        SELECT 1
+        FROM held AS h
+        WHERE h.privilege = n.privilege
+    )
+    AND NOT EXISTS (
+        SELECT 1
+        FROM held AS h
+        WHERE h.privilege = n.privilege
+            AND (h.table_name IS NULL OR h.table_name = t.table_name)
+    )
+ORDER BY 1, 2, 3;
+
+-- name: schema_public_rights
+-- returns: many
+-- params: -
+-- why: The rights that everybody has (MariaDB), which are not in information_schema. MySQL has no such user.
+SHOW GRANTS FOR public;

@@ -159,6 +159,23 @@ WHERE c.table_schema = database()
     AND c.table_name = 'trial_telemetry'
     AND c.constraint_type = 'PRIMARY KEY';
 
+-- name: migration_key_rules_may
+-- returns: scalar
+-- params: -
+-- why: Whether this login may change those settings for its session, as far as it shows: a role's rights do not, so
+-- why: whoever has one active may.
+SELECT count(*) > 0 OR coalesce(current_role(), 'NONE') <> 'NONE' AS may
+FROM information_schema.user_privileges AS u
+WHERE u.privilege_type IN ('SUPER', 'SYSTEM_VARIABLES_ADMIN', 'SESSION_VARIABLES_ADMIN')
+    AND u.grantee = concat(
+        quote(
+            left(
+                current_user(), char_length(current_user()) - char_length(substring_index(current_user(), '@', -1)) - 1
+            )
+        ),
+        '@', quote(substring_index(current_user(), '@', -1))
+    );
+
 -- name: migration_key_rules_set
 -- returns: none
 -- params: require_key int, invisible_key int

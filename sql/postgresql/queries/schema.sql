@@ -331,3 +331,62 @@ CREATE TABLE IF NOT EXISTS trialstore_schema (
 -- why: How the engine would run a statement, which takes the place of SELECT 1 here; the statement itself is not run.
 EXPLAIN
 SELECT 1;
+
+-- name: schema_rights
+-- returns: many
+-- params: -
+-- why: What this login may not do of what migrations do; sql/rights.py says what the columns mean. Only the owner of a
+-- why: table changes it, and of each partition and table that inherits from it; a view can also be dropped by the owner
+-- why: of the schema. Whoever is a member of a role has what it owns.
+WITH RECURSIVE family AS (
+    SELECT t.oid AS root, CAST(t.relname AS TEXT) AS table_name, t.oid AS member
+    FROM pg_catalog.pg_class AS t
+    INNER JOIN pg_catalog.pg_namespace AS n
+        ON n.oid = t.relnamespace
+    WHERE n.nspname = current_schema()
+        AND t.relkind IN ('r', 'p')
+    UNION
+    SELECT f.root, f.table_name, i.inhrelid
+    FROM family AS f
+    INNER JOIN pg_catalog.pg_inherits AS i
+        ON i.inhparent = f.member
+)
+
+SELECT
+    a.action, f.table_name,
+    concat(
+        'the owner', CASE WHEN f.member <> f.root THEN concat(' of ', CAST(f.member AS REGCLASS)) END, ' is ',
+        pg_get_userbyid(t.relowner)
+    ) AS why
+FROM family AS f
+INNER JOIN pg_catalog.pg_class AS t
+    ON t.oid = f.member
+CROSS JOIN (VALUES ('alter'), ('index')) AS a (action)
+WHERE NOT pg_has_role(t.relowner, 'USAGE')
+UNION ALL
+SELECT 'refer', f.table_name, 'it lacks the right REFERENCES'
+FROM family AS f
+WHERE f.member = f.root
+    AND NOT has_table_privilege(f.root, 'REFERENCES')
+UNION ALL
+SELECT 'record', f.table_name, 'it lacks the right INSERT'
+FROM family AS f
+WHERE f.member = f.root
+    AND f.table_name = 'trialstore_schema'
+    AND NOT has_table_privilege(f.root, 'INSERT')
+UNION ALL
+SELECT 'drop', CAST(v.relname AS TEXT), concat('the owner is ', pg_get_userbyid(v.relowner))
+FROM pg_catalog.pg_class AS v
+INNER JOIN pg_catalog.pg_namespace AS n
+    ON n.oid = v.relnamespace
+WHERE n.nspname = current_schema()
+    AND v.relkind = 'v'
+    AND NOT pg_has_role(v.relowner, 'USAGE')
+    AND NOT pg_has_role(n.nspowner, 'USAGE')
+UNION ALL
+SELECT a.action, NULL, concat('it lacks the right CREATE on the schema ', quote_ident(n.nspname))
+FROM pg_catalog.pg_namespace AS n
+CROSS JOIN (VALUES ('create'), ('view'), ('key'), ('index')) AS a (action)
+WHERE n.nspname = current_schema()
+    AND NOT has_schema_privilege(n.oid, 'CREATE')
+ORDER BY 1, 2, 3;

@@ -246,7 +246,7 @@ SELECT
 SELECT
     CASE
         WHEN pg_is_in_recovery() THEN 'The server is a standby (in recovery), and so read-only'
-        WHEN current_setting('transaction_read_only') = 'on'
+        WHEN current_setting('default_transaction_read_only') = 'on'
             THEN 'Transactions of this user are read-only (default_transaction_read_only is on)'
     END AS why;
 
