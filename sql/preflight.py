@@ -93,7 +93,8 @@ def check_ready(session: Session, folder: str | Path, to_do: Iterable[Step], *, 
         )
         error.step = f"{folder}/{found[0].step.place}"
     else:
-        error = PermissionDenied(f"Nothing was changed: {'; '.join(lacking)}.", GIVE_RIGHTS, ErrorKind.PERMISSION)
+        what = f"from {to_do[0]} on, statements would be refused: {'; '.join(lacking)}"
+        error = PermissionDenied(f"Nothing was changed: {what}.", GIVE_RIGHTS, ErrorKind.PERMISSION)
         error.step = f"{folder}/{to_do[0].place}"
     raise error
 

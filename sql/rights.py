@@ -22,8 +22,8 @@ from .steps import Action, Step
 from .touching import Does, Thing, read_touches
 
 GIVE_RIGHTS = (
-    "Run it as the owner of the tables, or let an administrator give the rights: 'trialstore schema grants' prints a "
-    "script that does."
+    "Ask the database's administrator for the right, or to run this as the owner of the tables; 'trialstore schema "
+    "grants' prints a script that gives the rights."
 )
 _KEYS = (Thing.INDEX, Thing.PRIMARY, Thing.CONSTRAINT)
 _STATEMENT = "schema_rights"

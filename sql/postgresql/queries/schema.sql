@@ -355,8 +355,8 @@ WITH RECURSIVE family AS (
 SELECT
     a.action, f.table_name,
     concat(
-        'the owner', CASE WHEN f.member <> f.root THEN concat(' of ', CAST(f.member AS REGCLASS)) END, ' is ',
-        pg_get_userbyid(t.relowner)
+        'it must be owner', CASE WHEN f.member <> f.root THEN concat(' of ', CAST(f.member AS REGCLASS)) END, ', as ',
+        pg_get_userbyid(t.relowner), ' is'
     ) AS why
 FROM family AS f
 INNER JOIN pg_catalog.pg_class AS t
@@ -375,7 +375,7 @@ WHERE f.member = f.root
     AND f.table_name = 'trialstore_schema'
     AND NOT has_table_privilege(f.root, 'INSERT')
 UNION ALL
-SELECT 'drop', CAST(v.relname AS TEXT), concat('the owner is ', pg_get_userbyid(v.relowner))
+SELECT 'drop', CAST(v.relname AS TEXT), concat('it must be owner, as ', pg_get_userbyid(v.relowner), ' is')
 FROM pg_catalog.pg_class AS v
 INNER JOIN pg_catalog.pg_namespace AS n
     ON n.oid = v.relnamespace
