@@ -52,7 +52,7 @@ for _command in (script, grants, diagram, verify, adopt, resolve, lint_files):
 @click.pass_context
 def status(ctx: click.Context, target: Target, form: str) -> None:
     """Show the version, what is pending, and the history. Runs SELECTs only, and creates nothing."""
-    with target.database() as database:
+    with target.database_to_look() as database:
         found = schema_status(database)
     if form == JSON:
         print_json(_status_dict(found))
@@ -155,7 +155,7 @@ def plan(ctx: click.Context, target: Target, to: int | None, form: str) -> None:
     Each migration with its purpose, what it locks, and whether a failure is undone by a rollback. Any login that may
     read can ask; what keeps it from applying the plan itself is said first. Runs SELECTs only.
     """
-    with target.database() as database:
+    with target.database_to_look() as database:
         found = schema_plan(database, to)
     if form == JSON:
         print_json(_plan_dict(found))

@@ -35,7 +35,7 @@ def verify(ctx: click.Context, target: Target, form: str, *, strict: bool) -> No
     Each difference is a line: missing, different or extra. Tables and non-unique indexes of the administrator's own are
     listed separately, and count as differences only with --strict. Runs SELECTs only.
     """
-    with target.database() as database:
+    with target.database_to_look() as database:
         found = verify_schema(database)
     failed = bool(found.harmful or (strict and found.additions))
     if form == JSON:

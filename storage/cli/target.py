@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE = "trialstore.sqlite"
 URL_VARIABLE = "TRIALSTORE_URL"
+LOOK_S = 3.0
+"""Longest wait, in seconds, of a command that only looks."""
 _DEFAULT_CONFIG = {"drivername": DEFAULT_BACKEND, "database": DEFAULT_FILE}
 
 
@@ -69,6 +71,14 @@ class Target:
             yield database
         finally:
             database.dispose()
+
+    def database_to_look(self) -> AbstractContextManager[Database]:
+        """As `database`, for commands that only look: they wait briefly for a table that is locked, and then say who
+        has locked it."""
+        waits = {key: self.config.get(key, LOOK_S) for key in ("busy_timeout", "retry_timeout")}
+        return self.database(
+            **{key: min(wait, LOOK_S) if isinstance(wait, (int, float)) else wait for key, wait in waits.items()}
+        )
 
     @contextmanager
     def _named(self) -> Iterator[None]:

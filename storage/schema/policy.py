@@ -82,6 +82,7 @@ def read_state(database: Database, *, missing_is_empty: bool = False, for_work: 
             try:
                 return database.migrator.read_state(session, for_work=for_work)
             except Busy as exc:
+                session.rollback()
                 blockers = _blockers(database, session, [HISTORY_TABLE])
                 raise exc.with_message(f"{database.config.label}: {exc.message}. {blockers}") from None
 

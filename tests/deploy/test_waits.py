@@ -245,6 +245,33 @@ def test_a_login_that_may_not_look_is_not_told_that_it_is_this_host(server_datab
         user("COMMIT")
 
 
+# --- a history that is locked -----------------------------------------------------------------------------------------
+
+LOCK_HISTORY = {
+    "postgresql": ["BEGIN", "LOCK TABLE trialstore_schema"],
+    "mysql": ["LOCK TABLES trialstore_schema WRITE"],
+}
+
+
+@on_servers
+@pytest.mark.parametrize("command", ["status", "plan", "verify"])
+def test_who_looks_at_a_locked_history_is_told_soon_who_has_locked_it(
+    server_database: Database, run: Run, command: str
+) -> None:
+    engine, config = server_database.server.engine, server_database.config(busy_timeout=3600, retry_timeout=3600)
+    migrate_to(config, 10)
+    with server_database.other() as holder, ThreadPoolExecutor(1) as pool:
+        ((number,),) = holder(OWN_ID[engine])
+        for statement in LOCK_HISTORY[engine]:
+            holder(statement)
+        looking = pool.submit(run, config, command)
+        try:
+            told = refused(looking.result(NOTICED_S), 1, "history_list", f" {number} of user ")
+        finally:
+            server_database.end_connections()
+        assert "held by" in told
+
+
 # --- ended while it waits ---------------------------------------------------------------------------------------------
 
 APPLY = "import sys; from trialstore.storage.cli import main; sys.exit(main())"
