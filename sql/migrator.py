@@ -57,6 +57,10 @@ _NAME, _OURS = re.compile(r"\w+"), BASE_TABLES | {"trial_lineage"}
 _LIMIT_HINT = "Raise 'migration_statement_timeout' in the config if that is what ended it."
 _STOPS = (ErrorKind.BUSY, ErrorKind.ENDED, ErrorKind.DISCONNECTED)
 """What may pass, but ends a migration: it may be somebody's wish, or has to be told before it is tried again."""
+_HISTORY_HINT = (
+    f"Look at the table {HISTORY_TABLE} (triggers, rules, checks of your own, room on the disk), mend that, and run "
+    "this again: it goes on where it stopped."
+)
 ENDED_HINT = (
     "Find out who ended the session (KILL, pg_terminate_backend, a restart: the server's log says so); then run "
     "'trialstore schema apply', which looks what was done and goes on from there."
@@ -347,15 +351,16 @@ class Migrator:
         started, clock = history.clock(session), time.monotonic()
         for step in to_do:
             version = step.migration.version
-            if step.action is Action.EXECUTE:
-                self._execute(session, step, begun)
-            elif step.action is Action.PROGRESS:
-                history.progress(session, version, step.number)
-            elif step.action is Action.RECORD:
-                history.record(session, step.migration, step.state, started, _took(step, clock), step.number)
-            else:
-                finished = step.state not in history.UNFINISHED
-                history.mark(session, version, step.state, finished=finished, duration_ms=_took(step, clock))
+            with _recorded(step):
+                if step.action is Action.EXECUTE:
+                    self._execute(session, step, begun)
+                elif step.action is Action.PROGRESS:
+                    history.progress(session, version, step.number)
+                elif step.action is Action.RECORD:
+                    history.record(session, step.migration, step.state, started, _took(step, clock), step.number)
+                else:
+                    finished = step.state not in history.UNFINISHED
+                    history.mark(session, version, step.state, finished=finished, duration_ms=_took(step, clock))
             if step.action is Action.RECORD and step.state == history.ADOPTED:
                 _LOG.info("Adopted schema version %s as mlos_bench left it", step.migration)
             if step.commits:
@@ -454,6 +459,21 @@ class Migrator:
         if self.dialect.transactional_ddl or (step.number == 1 and not step.in_doubt):
             return f"Applications of schema version {step.migration.version - 1} can go on."
         return who_can_run(step.migration)
+
+
+@contextmanager
+def _recorded(step: Step) -> Iterator[None]:
+    """Say of an error that it is the history's, which has something in its way, as a trigger of an administrator's."""
+    try:
+        yield
+    except QueryError as exc:
+        if step.action is Action.EXECUTE or exc.kind.retryable or exc.hint:
+            raise
+        error = MigrationFailed(f"Migration {step.migration} could not be recorded: {exc.message}", _HISTORY_HINT)
+        error.code = exc.code
+    else:
+        return
+    raise error
 
 
 def _renew(session: Session) -> None:

@@ -28,6 +28,9 @@ from .statements import Ready, Statements, storage_error
 
 _T = TypeVar("_T")
 _COMMIT = "commit"
+# Statements on the schema and its history, which hold nothing that users have stored: errors have all that the server
+# says.
+_WITHOUT_VALUES = ("history_", "schema_", "migration_")
 CHUNK = 10_000
 """Most rows that are handed over as arrays at once, so that memory stays bounded."""
 
@@ -351,7 +354,7 @@ class Session:
             else:
                 self._run_with(steps, (cursor, ready.sql, arguments))
         except BaseException as exc:  # noqa: BLE001 - raised below, as it is or translated
-            error = self._translated(exc, ready.name)
+            error = self._translated(exc, ready.name, in_full=ready.name.startswith(_WITHOUT_VALUES))
         else:
             return cursor
         raise error

@@ -90,3 +90,27 @@ def test_a_refusal_is_json_where_json_is_asked_for(run: Run, empty: dict[str, ob
     error = json.loads(result.stdout)["error"]
     assert (error["class"], error["code"], error["step"]) == ("MigrationError", None, None)
     assert error["message"].startswith("There is no schema version 999")
+
+
+SAYS = "ask Dora first"
+WATCHED = {
+    "postgresql": [
+        f"CREATE FUNCTION dba() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION '{SAYS}'; END$$",
+        "CREATE TRIGGER dba BEFORE INSERT ON trialstore_schema FOR EACH ROW EXECUTE FUNCTION dba()",
+    ],
+    "mysql": [
+        (
+            "CREATE TRIGGER dba BEFORE INSERT ON trialstore_schema FOR EACH ROW"
+            f" SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{SAYS}'"
+        )
+    ],
+}
+
+
+@on_servers
+def test_what_a_server_says_when_it_refuses_the_history_is_shown(server_database: Database, run: Run) -> None:
+    config = server_database.config()
+    migrate_to(config, 10)
+    for statement in WATCHED[server_database.server.engine]:
+        server_database.admin(statement)
+    refused(run(config, "apply"), 1, "history_insert", SAYS)

@@ -15,7 +15,7 @@ ORDER BY table_name;
 -- params: -
 -- why: All columns of all tables, in order; also which of them the server itself fills or hides. The display width
 -- why: that some versions add to integers means nothing, and the collation by byte is one, although MySQL and MariaDB
--- why: name it differently.
+-- why: name it differently. MariaDB calls a missing default NULL, and puts texts into quotes; MySQL does neither.
 SELECT
     c.table_name AS table_name, c.column_name AS column_name,
     CASE
@@ -28,7 +28,7 @@ SELECT
     c.is_nullable = 'YES' AS is_nullable,
     CASE
         WHEN instr(c.extra, 'auto_increment') > 0 THEN 'auto_increment'
-        WHEN c.column_default <> 'NULL' THEN c.column_default
+        WHEN 0 /*M!100600 + (c.column_default = 'NULL') */ = 0 THEN c.column_default
     END AS column_default,
     CASE
         WHEN c.collation_name IN ('utf8mb4_0900_bin', 'utf8mb4_nopad_bin') THEN 'utf8mb4 by byte'
