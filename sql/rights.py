@@ -26,7 +26,6 @@ GIVE_RIGHTS = (
     "grants' prints a script that gives the rights."
 )
 _KEYS = (Thing.INDEX, Thing.PRIMARY, Thing.CONSTRAINT)
-_STATEMENT = "schema_rights"
 _MAY_NOT = {
     "create": "make",
     "view": "make the views",
@@ -41,9 +40,9 @@ _MAY_NOT = {
 
 def lacking_rights(session: Session, folder: str | Path, to_do: Iterable[Step]) -> list[str]:
     """What this login may not do of what the steps do, each with all tables, as far as the server tells."""
-    if _STATEMENT not in session.catalogue:
+    if "schema_rights" not in session.catalogue:
         return []
-    rows = session.many(_STATEMENT)
+    rows = session.many("schema_rights")
     if not rows or session.dialect.has_unseen_rights(session):
         return []
     whys: dict[tuple[str, str | None], list[str]] = {}
