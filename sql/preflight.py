@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from trialstore.dialects.errors import ErrorKind, MigrationBlocked, PermissionDenied, StorageError, listed
+from trialstore.dialects.errors import ErrorKind, MigrationBlocked, PermissionDenied, QueryError, StorageError, listed
 
 from .lint import load_rules
 from .rights import GIVE_RIGHTS, lacking_rights
@@ -47,6 +47,11 @@ _NAMES = (
 _OTHERS = (
     "Drop what depends on it, keeping its definition, run this again, and create it anew afterwards (docs/dba.md has "
     "an example)."
+)
+
+_ROWS = (
+    "Ids compare by byte afterwards: give these rows the ids of their parents, letter by letter, or delete them "
+    "(docs/dba.md has the statements)."
 )
 
 
@@ -70,6 +75,8 @@ class Obstacle:
     step: Step
     foreign: bool = False
     """It is something of others that depends on what the step changes."""
+    rows: bool = False
+    """It is in the rows, not in the structure."""
 
     def __str__(self) -> str:
         return f"{self.what} ({self.step})"
@@ -80,10 +87,13 @@ def check_ready(session: Session, folder: str | Path, to_do: Iterable[Step], *, 
     but `rights` that this login lacks, which are looked at unless that is off. Only SELECTs are run."""
     to_do = [step for step in to_do if step.action is Action.EXECUTE]
     found = obstacles(session, folder, to_do) if to_do else []
+    if to_do and not found:
+        found = list(_orphans(session, to_do))
     lacking = lacking_rights(session, folder, to_do) if rights and to_do else []
     if not found and not lacking:
         return
-    hints = [hint for hint, foreign in ((_NAMES, False), (_OTHERS, True)) if any(o.foreign is foreign for o in found)]
+    kinds = {_ROWS if one.rows else _OTHERS if one.foreign else _NAMES for one in found}
+    hints = [hint for hint in (_NAMES, _OTHERS, _ROWS) if hint in kinds]
     error: StorageError
     if found:
         what = listed([*map(str, found), *lacking], str, "; ")
@@ -97,6 +107,27 @@ def check_ready(session: Session, folder: str | Path, to_do: Iterable[Step], *, 
         error = PermissionDenied(f"Nothing was changed: {what}.", GIVE_RIGHTS, ErrorKind.PERMISSION)
         error.step = f"{folder}/{to_do[0].place}"
     raise error
+
+
+def _orphans(session: Session, to_do: Sequence[Step]) -> Iterator[Obstacle]:
+    """Rows for which a migration would be refused, as its statements before_NNNN… find them. Of one that has begun they
+    are not asked: its tables are neither as before nor as after it."""
+    if to_do[0].migration.version == 1:
+        return
+    for step in to_do:
+        if step.number != 1 or step.in_doubt:
+            continue
+        for name in [name for name in session.catalogue if name.startswith(f"before_{step.migration.version:04d}")]:
+            try:
+                rows = session.many(name)
+            except QueryError as exc:
+                if exc.kind is not ErrorKind.MISSING_OBJECT:  # else a pending migration makes the table
+                    raise
+                continue
+            for row in rows:
+                s = "" if row.number == 1 else "s"
+                what = f"{row.number:,} row{s} of {row.table_name} have no row of {row.parent} with exactly their ids"
+                yield Obstacle(f"{what} ('trialstore sql show {name}' finds them)", step, rows=True)
 
 
 def obstacles(session: Session, folder: str | Path, to_do: Sequence[Step]) -> list[Obstacle]:

@@ -27,7 +27,9 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         **_LIST,
         "experiment_best": "it takes a JSON list for a hundred experiments, which is a page of them",
     },
-    "mysql": {},
+    "mysql": dict.fromkeys(
+        ("before_0010", "before_0010_lineage"), "they are asked before a migration that copies these tables"
+    ),
 }
 """Engine → statement that may scan a large table → why that is right."""
 
@@ -56,7 +58,7 @@ OF_A_PLUGIN = {"migration_holders_listed"}
 
 NO_ROWS = {
     *("migration_lock_holder", "migration_may_record", "claim_event", "schema_hindrances", "search_trials"),
-    *("experiment_best", "schema_rights"),
+    *("experiment_best", "schema_rights", "before_0010", "before_0010_lineage"),
 }
 """Statements that an engine may know to find nothing, as a whole or in a part: because no migrator is at work, nothing
 happened just now, they are there to be refused, a part is for MariaDB or MySQL alone, only one of the orders that the

@@ -99,3 +99,88 @@ HAVING
     sum(4 * coalesce(s.sub_part, c.character_maximum_length)) > 3072
     OR (t.row_format IN ('Compact', 'Redundant') AND max(4 * coalesce(s.sub_part, c.character_maximum_length)) > 767)
 ORDER BY 1, 2, 3, 5;
+
+-- name: before_0010
+-- returns: many
+-- params: -
+-- why: Rows whose parent has another id by byte (in letter case, accents or blanks at the end), or is not there: their
+-- why: foreign keys could not be added again by 0010, which lets ids compare by byte. Asked before it begins; it reads
+-- why: each of the tables that 0010 copies.
+SELECT 'objectives' AS table_name, 'experiment' AS parent, count(*) AS number
+FROM objectives AS c
+WHERE NOT EXISTS (
+        SELECT 1
+        FROM experiment AS p
+        WHERE p.exp_id = c.exp_id
+            AND CAST(CONVERT(p.exp_id USING utf8mb4) AS BINARY) = CAST(CONVERT(c.exp_id USING utf8mb4) AS BINARY)
+    )
+HAVING count(*) > 0
+UNION ALL
+SELECT 'trial' AS table_name, 'experiment' AS parent, count(*) AS number
+FROM trial AS c
+WHERE NOT EXISTS (
+        SELECT 1
+        FROM experiment AS p
+        WHERE p.exp_id = c.exp_id
+            AND CAST(CONVERT(p.exp_id USING utf8mb4) AS BINARY) = CAST(CONVERT(c.exp_id USING utf8mb4) AS BINARY)
+    )
+HAVING count(*) > 0
+UNION ALL
+SELECT 'trial_param' AS table_name, 'trial' AS parent, count(*) AS number
+FROM trial_param AS c
+WHERE NOT EXISTS (
+        SELECT 1
+        FROM trial AS p
+        WHERE p.exp_id = c.exp_id
+            AND p.trial_id = c.trial_id
+            AND CAST(CONVERT(p.exp_id USING utf8mb4) AS BINARY) = CAST(CONVERT(c.exp_id USING utf8mb4) AS BINARY)
+    )
+HAVING count(*) > 0
+UNION ALL
+SELECT 'trial_status' AS table_name, 'trial' AS parent, count(*) AS number
+FROM trial_status AS c
+WHERE NOT EXISTS (
+        SELECT 1
+        FROM trial AS p
+        WHERE p.exp_id = c.exp_id
+            AND p.trial_id = c.trial_id
+            AND CAST(CONVERT(p.exp_id USING utf8mb4) AS BINARY) = CAST(CONVERT(c.exp_id USING utf8mb4) AS BINARY)
+    )
+HAVING count(*) > 0
+UNION ALL
+SELECT 'trial_result' AS table_name, 'trial' AS parent, count(*) AS number
+FROM trial_result AS c
+WHERE NOT EXISTS (
+        SELECT 1
+        FROM trial AS p
+        WHERE p.exp_id = c.exp_id
+            AND p.trial_id = c.trial_id
+            AND CAST(CONVERT(p.exp_id USING utf8mb4) AS BINARY) = CAST(CONVERT(c.exp_id USING utf8mb4) AS BINARY)
+    )
+HAVING count(*) > 0
+UNION ALL
+SELECT 'trial_telemetry' AS table_name, 'trial' AS parent, count(*) AS number
+FROM trial_telemetry AS c
+WHERE NOT EXISTS (
+        SELECT 1
+        FROM trial AS p
+        WHERE p.exp_id = c.exp_id
+            AND p.trial_id = c.trial_id
+            AND CAST(CONVERT(p.exp_id USING utf8mb4) AS BINARY) = CAST(CONVERT(c.exp_id USING utf8mb4) AS BINARY)
+    )
+HAVING count(*) > 0;
+
+-- name: before_0010_lineage
+-- returns: many
+-- params: -
+-- why: The same of the table that 0009 makes.
+SELECT 'trial_lineage' AS table_name, 'trial' AS parent, count(*) AS number
+FROM trial_lineage AS c
+WHERE NOT EXISTS (
+        SELECT 1
+        FROM trial AS p
+        WHERE p.exp_id = c.exp_id
+            AND p.trial_id = c.trial_id
+            AND CAST(CONVERT(p.exp_id USING utf8mb4) AS BINARY) = CAST(CONVERT(c.exp_id USING utf8mb4) AS BINARY)
+    )
+HAVING count(*) > 0;
