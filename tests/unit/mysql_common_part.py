@@ -46,8 +46,9 @@ RESERVED_ANYWHERE = frozenset(word for words in RESERVED.values() for word in wo
 
 FUNCTIONS = frozenset(
     """
-    abs cast ceiling char_length coalesce concat concat_ws connection_id convert convert_tz count current_role current_user
-    database date_add date_format exists floor get_lock greatest group_concat hex if ifnull instr is_free_lock is_used_lock json_array
+    abs cast ceiling char_length coalesce concat concat_ws connection_id convert convert_tz count current_role
+    current_user database date_add date_format
+    exists floor get_lock greatest group_concat hex if ifnull instr is_free_lock is_used_lock json_array
     json_arrayagg json_contains json_extract json_length json_object json_objectagg json_quote json_table json_type
     json_unquote json_valid last_insert_id least left length locate lower ltrim max microsecond min mod nullif now
     octet_length quote release_lock repeat replace right round row_number rtrim sha2 sign substring substring_index sum

@@ -35,6 +35,7 @@ FITS = {
 }
 """Method of a session → what the statements return that it is for."""
 IN_VARIABLES = {
+    "sql/preflight.py": {"before_0010", "before_0010_lineage"},
     "storage/reading/arrow.py": {"trial_list", "config_params_of_experiment", "results_of_experiment"},
     "storage/reading/telemetry.py": {"telemetry", "telemetry_of_experiment", "telemetry_chosen"},
     "storage/writing/merge.py": {
