@@ -218,6 +218,15 @@ class TrialData(Attributed):
     def metadata_dict(self) -> dict[str, Any]:
         """Metadata, parameter → value."""
 
+    @property
+    @abstractmethod
+    def context(self) -> dict[str, Any]:
+        """What the trial ran on when it last started, name → value; empty where that is not stored.
+
+        Names are those of docs/guide.md (`host_name`, `cpu_model`, `git_commit`, …) as far as they could be found out,
+        and those that the harness added (`SqlStorage(..., context={...})`).
+        """
+
 
 class TunableConfigData(ABC):
     """A stored set of tunable values, which trials of any experiment share."""

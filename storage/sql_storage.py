@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .base_experiment_data import ExperimentData
 from .base_storage import Storage
 from .base_trial_data import TrialData
-from .config.keys import check_config
+from .config.keys import check_config, with_context
 from .database.connections import Database
 from .objectives import Direction
 from .reading.experiment_data import read_experiments
@@ -26,13 +26,22 @@ class SqlStorage(Storage):
     """Experiments in the database that the config names; see docs/config.md for the keys.
 
     Unless `lazy_schema_create` is set, the constructor connects and does to the schema what `schema_policy` allows.
+    `context` (name → int, float, bool, str or None) is stored with what the trials run on that this storage starts, in
+    addition to what `TrialData.context` names; a value of a name that is found there, too, replaces it. It also may
+    stand in the config, where `"context": false` has nothing of all this stored.
+
     Raises ConfigError for a wrong config, ConnectError and SchemaError when the database cannot be used.
     """
 
     def __init__(
-        self, config: dict[str, Any], global_config: dict[str, Any] | None = None, service: Any = None
+        self,
+        config: dict[str, Any],
+        global_config: dict[str, Any] | None = None,
+        service: Any = None,
+        *,
+        context: Mapping[str, Any] | None = None,
     ) -> None:
-        checked = check_config(config)
+        checked = check_config(with_context(config, context))
         super().__init__(config, global_config, service)
         self.database = Database(checked)
         """Where the experiments are: sessions and transactions, dialect and migrations. For tools and tests; it neither

@@ -7,7 +7,7 @@
 -- params: exp_id text, source_exp_id text
 -- why: Completed trials of the source that neither were run in this experiment nor have been merged into it before.
 SELECT
-    t.trial_id, t.config_id, t.trial_runner_id, t.ts_start, t.ts_end, t.status,
+    t.trial_id, t.config_id, t.trial_runner_id, t.ts_start, t.ts_end, t.status, t.context_id,
     coalesce(o.source_exp_id, t.exp_id) AS origin_exp_id,
     coalesce(o.source_trial_id, t.trial_id) AS origin_trial_id
 FROM trial AS t

@@ -9,10 +9,10 @@ WHERE exp_id = :exp_id;
 -- name: trial_insert
 -- returns: count
 -- params: exp_id text, trial_id int, config_id int, trial_runner_id int, ts_start time, ts_end time,
--- params: status text RUNNING, creation_id text 7f3a
+-- params: status text RUNNING, context_id int, creation_id text 7f3a
 -- why: A new trial.
-INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)
-VALUES (:exp_id, :trial_id, :config_id, :trial_runner_id, :ts_start, :ts_end, :status, :creation_id);
+INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, context_id, creation_id)
+VALUES (:exp_id, :trial_id, :config_id, :trial_runner_id, :ts_start, :ts_end, :status, :context_id, :creation_id);
 
 -- name: trial_created
 -- returns: many
@@ -175,11 +175,18 @@ FOR UPDATE;
 
 -- name: trial_start
 -- returns: count
--- params: exp_id text, trial_id int, ts_start time, status text RUNNING, fence int
+-- params: exp_id text, trial_id int, ts_start time, status text RUNNING, context_hash text 7f3a, fence int
 -- why: Changes the status of a trial that is neither running nor completed, and that no other claim holds; 0 rows
--- why: otherwise.
+-- why: otherwise. What it runs on is stored before, and named by its hash; a trial starts without it, too.
 UPDATE trial
-SET status = :status, ts_start = :ts_start
+SET
+    status = :status,
+    ts_start = :ts_start,
+    context_id = (
+        SELECT c.context_id
+        FROM context AS c
+        WHERE c.context_hash = :context_hash
+    )
 WHERE exp_id = :exp_id
     AND trial_id = :trial_id
     AND ts_end IS NULL

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trialstore.storage.reading.contexts import read_contexts
 from trialstore.storage.reading.overview import Progress, read_progress
 
 from .csv_file import write_csv
 from .follow import follow as follow_progress
 from .found import find_experiment, find_trial
 from .output import console, distinct, moment, percent, print_fields, print_json, print_sentence, print_table, settings
+from .show_contexts import show_contexts
 from .show_json import experiment_json, trial_json
 from .summary import (
     as_number,
@@ -63,6 +65,7 @@ _MOST_TRIALS = 20
 )
 @click.option("--trial", "trial_id", type=int, metavar="ID", help="Show this trial only, with its telemetry.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; all trials unless --limit is given.")
+@click.option("--contexts", is_flag=True, help="Show what the trials ran on: machines, versions, commits.")
 @click.option("--follow", is_flag=True, help="Show the progress until all trials are completed, and the rest then.")
 @click.option(
     "--interval",
@@ -84,20 +87,18 @@ def show(
     *,
     csv_plain_text: bool,
     as_json: bool,
+    contexts: bool,
     follow: bool,
 ) -> None:
     """Show an experiment: its best configs and its trials."""
-    if csv_file is not None and trial_id is not None:
-        raise click.UsageError("--csv writes the trials and --trial shows one: give one of them.")
-    if csv_file is not None and as_json:
-        raise click.UsageError("--csv and --json are two forms: give one of them.")
-    if csv_plain_text and csv_file is None:
-        raise click.UsageError("--csv-plain-text is for --csv.")
+    _check_options(csv_file, trial_id, csv_plain_text=csv_plain_text, as_json=as_json, contexts=contexts)
     if follow:
         follow_progress(target, experiment, interval, lambda storage: find_experiment(storage.experiments, experiment))
     with target.open_to_read() as storage:
         data = find_experiment(storage.experiments, experiment)
-        if as_json and trial_id is not None:
+        if contexts:
+            show_contexts(console(), experiment, read_contexts(storage.database, experiment), as_json=as_json)
+        elif as_json and trial_id is not None:
             print_json(trial_json(find_trial(data, trial_id)))
         elif as_json:
             trials = _chosen(data.exact_results_df, data, limit, sort)
@@ -110,6 +111,20 @@ def show(
         else:
             progress = read_progress(storage.database, experiment)
             _show_experiment(console(), data, progress, limit or _MOST_TRIALS, sort or "recent")
+
+
+def _check_options(
+    csv_file: str | None, trial_id: int | None, *, csv_plain_text: bool, as_json: bool, contexts: bool
+) -> None:
+    """Raise a UsageError for options that exclude each other."""
+    if csv_file is not None and trial_id is not None:
+        raise click.UsageError("--csv writes the trials and --trial shows one: give one of them.")
+    if csv_file is not None and as_json:
+        raise click.UsageError("--csv and --json are two forms: give one of them.")
+    if contexts and (csv_file is not None or trial_id is not None):
+        raise click.UsageError("--contexts is for all trials, and goes together with --json alone.")
+    if csv_plain_text and csv_file is None:
+        raise click.UsageError("--csv-plain-text is for --csv.")
 
 
 def _chosen(results: pd.DataFrame, data: ExperimentData, limit: int | None, sort: str | None) -> pd.DataFrame:
@@ -265,6 +280,7 @@ def _show_trial(out: Console, trial: TrialData) -> None:
     ):
         print_fields(out, values, title)
     print_fields(out, {name: distinct(value) for name, value in trial.attributes.items()}, "Attributes")
+    print_fields(out, {name: distinct(value) for name, value in trial.context.items()}, "Ran on")
     _print_telemetry(out, trial)
 
 

@@ -37,6 +37,7 @@ def trial_json(trial: TrialData) -> dict[str, Any]:
         "experiment": trial.experiment_id,
         **_trial(trial),
         "metadata": trial.metadata_dict,
+        "context": trial.context,
         "telemetry_points": {str(metric): int(count) for metric, count in sorted(points.items())},
     }
 

@@ -12,10 +12,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from trialstore.dialects.base import Dialect, Option
-from trialstore.dialects.errors import ConfigError, listed, nearest, shown
+from trialstore.dialects.errors import ConfigError, ValueRejected, listed, nearest, shown
 from trialstore.dialects.registry import URL_NAMES, dialect_class, known_backends
 from trialstore.dialects.text import clean
 from trialstore.storage.values.encoding import is_storable, python_value
+from trialstore.storage.values.rows import Row, param_rows
 
 # int() refuses very long texts; no key takes a number of more digits.
 _WHOLE = re.compile(r"[0-9]{1,30}")
@@ -36,7 +37,12 @@ _KEYS: dict[str, Option] = {
     "lazy_schema_create": Option(False, (bool,)),
     "schema_policy": Option(None, (str,), SCHEMA_POLICIES),
     "retry_timeout": Option(60.0, (int, float), least=0, most=86_400),
+    "context": Option(True, (bool, Mapping)),
 }
+
+LONGEST_CONTEXT_TEXT = 1_024
+"""Most characters of a value of a context."""
+_MOST_CONTEXT_VALUES = 100
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class StorageConfig:
     schema_policy: str
     retry_timeout: float
     dialect: Dialect = field(repr=False)
+    context: tuple[Row, ...] | None = field(repr=False)
+    """What the harness adds to what trials run on; None where that is not to be stored at all."""
 
     @property
     def schema(self) -> str | None:
@@ -123,6 +131,7 @@ def check_config(config: Mapping[str, Any]) -> StorageConfig:
         if value is not None:
             settings[key] = _checked(key, value, known[key])
     _check_query(settings.get("query"))
+    dialect = cls(settings)
     return StorageConfig(
         drivername=drivername,
         database=settings.get("database") or "",
@@ -130,7 +139,8 @@ def check_config(config: Mapping[str, Any]) -> StorageConfig:
         lazy_schema_create=settings.get("lazy_schema_create", False),
         schema_policy=settings.get("schema_policy", cls.default_policy),
         retry_timeout=float(settings.get("retry_timeout", _KEYS["retry_timeout"].default)),
-        dialect=cls(settings),
+        dialect=dialect,
+        context=_context(settings.get("context", True), dialect.id_length),
     )
 
 
@@ -156,6 +166,38 @@ def config_from_url(url: str) -> dict[str, Any]:
         "query": dict(parsed.query) or None,
     }
     return {key: value for key, value in config.items() if value is not None}
+
+
+def with_context(config: Any, context: Mapping[str, Any] | None) -> Any:
+    """The config with these values added to its own `context`, unless that is false; all is checked by
+    `check_config`."""
+    if context is None:
+        return config
+    if not isinstance(context, Mapping):
+        raise ConfigError(f"context is of type {type(context).__name__}.", "Give a dict {name: value}.")
+    own = config.get("context") if isinstance(config, Mapping) else None
+    if isinstance(own, Mapping):
+        return {**config, "context": {**own, **context}}
+    return {**config, "context": context} if isinstance(config, Mapping) and own in (None, True) else config
+
+
+def _context(given: bool | Mapping[str, Any], id_length: int) -> tuple[Row, ...] | None:
+    """The rows of what is added. Raises ConfigError for what is no name, or no value of JSON that is short enough."""
+    if isinstance(given, bool):
+        return () if given else None
+    try:
+        rows = param_rows(given, "config.context", id_length)
+    except ValueRejected as exc:
+        raise ConfigError(exc.message, exc.hint) from None
+    if len(rows) > _MOST_CONTEXT_VALUES:
+        raise ConfigError(f"config.context has {len(rows)} values.", f"At most {_MOST_CONTEXT_VALUES} fit.")
+    for row in rows:
+        if len(row.text or "") > LONGEST_CONTEXT_TEXT:
+            raise ConfigError(
+                f"config.context {row.name!r}: the value has {len(row.text or '')} characters.",
+                f"At most {LONGEST_CONTEXT_TEXT} fit.",
+            )
+    return tuple(rows)
 
 
 def _check_query(query: Mapping[str, Any] | None) -> None:

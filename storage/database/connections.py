@@ -67,6 +67,8 @@ class Database:
         self._in_use: weakref.WeakSet[Checkout] = weakref.WeakSet()
         self._unusable = ""
         self._version_checked = False
+        self.contexts: dict[tuple[tuple[str, Any], ...], str | None] = {}
+        """What trials ran on → its hash, once that is stored; None where it cannot be."""
         self._locked_for_fork = False
         forks.register(self)
 
@@ -402,6 +404,7 @@ class Database:
                 self._in_memory.close()
             self._engine = self._stream_engine = self._in_memory = None
             self._statements = None
+            self.contexts.clear()
 
 
 def _idle(engine: Engine) -> int:

@@ -277,3 +277,9 @@ class SqlTrialData(TrialAttributes, TrialData):
     def metadata_dict(self) -> dict[str, Any]:
         """Metadata, parameter → value."""
         return plain(self._metadata())
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What the trial ran on, name → value; one statement. See `TrialData.context`."""
+        found = self.database.read_one(lambda tx: tx.tuples("context_values", **self._key))
+        return {name: TYPED.stored(text, kind).value for name, text, kind in found}

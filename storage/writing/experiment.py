@@ -33,6 +33,7 @@ from trialstore.storage.values.checks import (
 from .claiming import ClaimableTrials
 from .claims import id_list, new_call_id
 from .configs import find_or_create_configs
+from .contexts import begin_context
 from .git import git_info
 from .merge import merge_experiments
 from .trial import Trial
@@ -95,6 +96,7 @@ class Experiment(ExperimentAttributes, ClaimableTrials):
         self._git_repo, self._git_commit = git_repo, git_commit
         self._opt_weights = dict(opt_weights)
         self._names = frozenset(values_of(self._tunables))  # own_copy has checked them
+        begin_context(database)
 
     @classmethod
     def prepare(
@@ -319,8 +321,10 @@ class Experiment(ExperimentAttributes, ClaimableTrials):
             trials = [
                 (trial_id, config_ids[draft.digest], draft.ts_start) for trial_id, draft in enumerate(drafts, first)
             ]
-            new = {"trial_runner_id": None, "ts_end": None, "status": Status.PENDING.name, "creation_id": creation_id}
-            tx.bulk("trial_insert", ("trial_id", "config_id", "ts_start"), trials, exp_id=self._experiment_id, **new)
+            new = {"status": Status.PENDING.name, "creation_id": creation_id}
+            unknown = {"trial_runner_id": None, "ts_end": None, "context_id": None}
+            columns = ("trial_id", "config_id", "ts_start")
+            tx.bulk("trial_insert", columns, trials, exp_id=self._experiment_id, **new, **unknown)
             metadata = [(trial_id, *row) for trial_id, draft in enumerate(drafts, first) for row in draft.metadata]
             tx.bulk("trial_param_insert", ("trial_id", *rows.PARAM), metadata, exp_id=self._experiment_id)
             return [(trial_id, config_ids[draft.digest]) for trial_id, draft in enumerate(drafts, first)]

@@ -13,6 +13,7 @@ from trialstore.storage.values.checks import as_text
 _LOG = logger(__name__)
 
 _TIMEOUT_SECONDS = 10
+_STATUS_TIMEOUT_SECONDS = 2
 _COMMIT_COLUMN_LENGTH = 40
 
 # Set by git in its own hooks, and by some shells: they would make git answer about another repository than the path's.
@@ -56,14 +57,15 @@ def git_info(path: str) -> GitInfo:
     if inside != "true":
         return GitInfo("", "", as_text(path))
     relative = prefix.rstrip("/") or os.curdir if is_folder else prefix + name
-    return GitInfo(_remote_url(folder), _head_commit(folder), as_text(relative))
+    return GitInfo(remote_url(folder), head_commit(folder), as_text(relative))
 
 
 def _is_folder(path: str) -> bool:
     return os.path.isdir(path)  # noqa: PTH112  # Path.is_dir() raises for some paths, such as very long ones
 
 
-def _head_commit(folder: str) -> str:
+def head_commit(folder: str) -> str:
+    """The commit of HEAD of the work tree that a folder is in; "" before the first one, and where git fails."""
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") or ""
     if len(commit) > _COMMIT_COLUMN_LENGTH:
         # A cut hash would look like a SHA-1 commit that does not exist.
@@ -76,12 +78,19 @@ def _head_commit(folder: str) -> str:
     return commit
 
 
-def _remote_url(folder: str) -> str:
-    remotes = (_git(folder, "remote") or "").splitlines()
-    if not remotes:
-        return ""
-    remote = "origin" if "origin" in remotes else remotes[0]
-    return _without_user_info(_git(folder, "remote", "get-url", "--", remote) or "")
+def remote_url(folder: str) -> str:
+    """The URL of the remote `origin`, or else of the first one, without user name and password; "" without remotes."""
+    url = _git(folder, "remote", "get-url", "--", "origin")
+    if url is None and (remotes := (_git(folder, "remote") or "").splitlines()):
+        url = _git(folder, "remote", "get-url", "--", remotes[0])
+    return _without_user_info(url or "")
+
+
+def is_dirty(folder: str) -> bool | None:
+    """Whether files that git tracks differ from the commit; None where git fails, or takes too long to tell."""
+    submodules = "--ignore-submodules=untracked"
+    answer = _git(folder, "status", "--porcelain", "--untracked-files=no", submodules, timeout=_STATUS_TIMEOUT_SECONDS)
+    return None if answer is None else bool(answer)
 
 
 def _without_user_info(url: str) -> str:
@@ -99,7 +108,7 @@ def _without_user_info(url: str) -> str:
     return url
 
 
-def _git(folder: str, *arguments: str) -> str | None:
+def _git(folder: str, *arguments: str, timeout: float | None = None) -> str | None:
     """Return what git prints, without the last line end, or None where it fails in any way."""
     environment = {name: text for name, text in os.environ.items() if name not in _VARIABLES_OF_ANOTHER_REPOSITORY}
     environment.update(LC_ALL="C", GIT_OPTIONAL_LOCKS="0")
@@ -110,7 +119,7 @@ def _git(folder: str, *arguments: str) -> str | None:
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
+            timeout=timeout or _TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.SubprocessError) as error:

@@ -19,6 +19,8 @@ from .configs import find_or_create_configs
 
 _LOG = logger(__name__)
 
+_KEPT = ("trial_runner_id", "ts_start", "ts_end", "status", "context_id")
+"""Columns of a trial that stay what they are."""
 _COPIES = ("merge_params", "merge_status", "merge_results", "merge_telemetry", "merge_attributes")
 
 
@@ -132,9 +134,9 @@ def _copy(
 
     tx.bulk(
         "trial_insert",
-        ("trial_id", "config_id", "trial_runner_id", "ts_start", "ts_end", "status"),
+        ("trial_id", "config_id", *_KEPT),
         [
-            (trial_id, config_id(row.config_id), row.trial_runner_id, row.ts_start, row.ts_end, row.status)
+            (trial_id, config_id(row.config_id), *(getattr(row, column) for column in _KEPT))
             for trial_id, row in enumerate(trials, first_trial_id)
         ],
         exp_id=experiment_id,

@@ -28,6 +28,7 @@ from trialstore.storage.values.checks import to_utc
 from trialstore.storage.values.encoding import python_value
 
 from .claims import check_runner_id, lease_us, release
+from .contexts import current_context
 from .telemetry import add_points, point_rows
 
 _LOG = logger(__name__)
@@ -170,8 +171,10 @@ class Trial(TrialAttributes, Storage.Trial):
                 f"Trial {self} is held under a lease and cannot become {status.name}.", "Give it back: release_lease()."
             )
 
+        context = current_context(self.database) if status is Status.RUNNING else None
+
         def start(tx: Session) -> Status | None:
-            changed = {**self._held, "ts_start": event["ts"], "status": status.name}
+            changed = {**self._held, "ts_start": event["ts"], "status": status.name, "context_hash": context}
             if not tx.count("trial_start", **changed):
                 state = self._state(tx)
                 self._check_holder(state)

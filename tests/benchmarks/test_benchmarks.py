@@ -129,7 +129,7 @@ def test_durable_servers_are_started_as_those_of_the_tests_are() -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-UNUSED = {"trial_lineage", "experiment_attribute", "trial_attribute", "context", "context_value"}
+UNUSED = {"trial_lineage", "experiment_attribute", "trial_attribute"}
 """Tables of calls that no benchmark makes."""
 
 

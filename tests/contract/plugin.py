@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from trialstore.contract.helpers import groups, make_experiment
 from trialstore.contract.modes import Mode, needs
 from trialstore.storage import SqlStorage, Storage
+from trialstore.storage.writing import gathering
 
 # How long an example takes is a matter of the machine and of what else runs on it. Settings of a single test start out
 # from these; where they name health checks they replace the list.
@@ -73,6 +74,15 @@ def _database(request: pytest.FixtureRequest, folder: Path) -> Iterator[dict[str
     yield config
     if mode.drop is not None:
         mode.drop(config)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _same_context_everywhere() -> Iterator[None]:
+    """What trials run on is the same on every machine, whatever its speed and the state of its work tree."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(gathering, "begin", lambda: None)
+        patched.setattr(gathering, "gathered", lambda: {"host_name": "a host", "cpus": 8})
+        yield
 
 
 @pytest.fixture

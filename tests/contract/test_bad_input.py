@@ -11,7 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trialstore.contract.helpers import SECRET, Odd, at, dump, execute, finish, groups, make_experiment, refused
+from trialstore.contract.helpers import (
+    SECRET,
+    Odd,
+    at,
+    dump,
+    execute,
+    finish,
+    groups,
+    make_experiment,
+    refused,
+    start_elsewhere,
+)
 from trialstore.storage import (
     AlreadyCompleted,
     ExperimentMissing,
@@ -182,7 +193,8 @@ def test_writing_to_a_trial_that_was_deleted_is_refused(
     storage: SqlStorage, experiment: Storage.Experiment, call: Callable[[Storage.Trial], Any]
 ) -> None:
     trial = experiment.new_trial({}, config={"n": 1})
-    execute(storage, "DELETE FROM trial_param", "DELETE FROM trial")
+    start_elsewhere(storage)
+    execute(storage, "DELETE FROM trial_param", "DELETE FROM trial WHERE exp_id = 'Exp'")
     before = dump(storage)
     found = refused(lambda: call(trial), TrialMissing, "Exp:1")
     assert isinstance(found, LookupError)

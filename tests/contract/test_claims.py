@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trialstore.contract.helpers import at, dump, make_experiment, query, refused, status_events
+from trialstore.contract.helpers import at, dump, make_experiment, query, refused, start_elsewhere, status_events
 from trialstore.storage import (
     AlreadyCompleted,
     LeaseLost,
@@ -213,6 +213,7 @@ def test_only_the_holder_may_write(storage: SqlStorage, five: Storage.Experiment
     (held,) = five.claim_trials(1)
     other = five.get_trial_by_id(1)
     assert other is not None
+    start_elsewhere(storage)
     for write in writes(other)[:4]:
         before = dump(storage)
         refused(write, TrialHeld, "held by runner 1")

@@ -151,6 +151,7 @@ def _choices(owner: Callable[[Kit], Any], *more: str) -> dict[str, list[Argument
     return found
 
 
+LAZY = {"drivername": "sqlite", "lazy_schema_create": True}
 TEXT = '{"drivername": "sqlite", "lazy_schema_create": true}'
 NAME = ("name", "type", "ametric", "Metric")
 
@@ -166,14 +167,16 @@ TABLE: dict[str, dict[str, list[Argument]]] = {
         ],
         "__init__.global_config": [
             Argument(
-                lambda kit, v: _lazily({"drivername": "sqlite", "lazy_schema_create": True}, global_config=v),
+                lambda kit, v: _lazily(LAZY, global_config=v),
                 ("global_config",),
             )
         ],
-        "__init__.service": [
-            Argument(
-                lambda kit, v: _lazily({"drivername": "sqlite", "lazy_schema_create": True}, service=v), ("service",)
-            )
+        "__init__.service": [Argument(lambda kit, v: _lazily(LAZY, service=v), ("service",))],
+        "__init__.context": [
+            Argument(lambda kit, v: _lazily(LAZY, context=v), ("context",)),
+            Argument(lambda kit, v: _lazily(LAZY, context={"k": v}), ("config.context 'k'",)),
+            Argument(lambda kit, v: _lazily(LAZY, context=_key(v)), ("config.context",)),
+            Argument(lambda kit, v: _lazily({**LAZY, "context": v}), ("config.context",)),
         ],
         "experiment.experiment_id": [Argument(lambda kit, v: kit.new(experiment_id=v), ("experiment_id",))],
         "experiment.trial_id": [Argument(lambda kit, v: kit.new(trial_id=v), ("trial_id",))],

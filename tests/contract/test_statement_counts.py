@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trialstore.contract.helpers import Record, at, dump, finish, make_experiment, recorded
+from trialstore.contract.helpers import Record, at, dump, finish, make_experiment, recorded, start_elsewhere
 from trialstore.storage import SqlStorage, Status, Storage
 from trialstore.storage.base_experiment_data import ExperimentData
 
@@ -115,8 +115,19 @@ def test_completing_is_one_transaction_of_three_statements(
 
 
 def test_starting_is_one_transaction_of_two_statements(storage: SqlStorage, trial: Storage.Trial) -> None:
+    start_elsewhere(storage)
     record = one_transaction(storage, lambda: trial.update(Status.RUNNING, at(1)))
     assert record.names == ["trial_start", "trial_status_put"]
+
+
+def test_what_trials_run_on_is_stored_before_the_first_one_that_starts(
+    storage: SqlStorage, trial: Storage.Trial
+) -> None:
+    with recorded(storage) as record:
+        trial.update(Status.RUNNING, at(1))
+    stored = ["context_find", "context_insert", "context_value_insert"]
+    assert record.names == [*stored, "trial_start", "trial_status_put"]
+    assert (record.begins, record.commits, record.unknown) == (2, 2, [])
 
 
 @pytest.mark.parametrize("points", [1, 10_000])

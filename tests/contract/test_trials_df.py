@@ -39,6 +39,12 @@ def without_nan(values: Any) -> list[Any]:
     return [None if not isinstance(value, (dict, list)) and pd.isna(value) else value for value in values]
 
 
+@pytest.fixture(autouse=True)
+def _only_given_contexts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What trials ran on is what the tests store."""
+    monkeypatch.setattr("trialstore.storage.writing.trial.current_context", lambda _database: None)
+
+
 def put_contexts(storage: SqlStorage, contexts: dict[int, dict[str, tuple[str | None, str | None]]]) -> None:
     """Store contexts, each under the trial that ran in it: name → text and type."""
     for number, values in contexts.items():

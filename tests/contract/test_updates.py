@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trialstore.contract.helpers import at, dump, make_experiment, status_events
+from trialstore.contract.helpers import at, dump, make_experiment, start_elsewhere, status_events
 from trialstore.storage import AlreadyCompleted, SqlStorage, Status, Storage, ValueRejected
 
 COMPLETED = [Status.SUCCEEDED, Status.CANCELED, Status.FAILED, Status.TIMED_OUT]
@@ -84,6 +84,7 @@ def test_a_running_or_completed_trial_ignores_such_a_status_and_warns(
     trial = experiment.new_trial({})
     other = twin(experiment, trial)
     trial.update(now, at(1), {"score": 1} if now.is_completed() else None)
+    start_elsewhere(storage)
     before = dump(storage)
     caplog.clear()
     assert other.update(status, at(2)) is None

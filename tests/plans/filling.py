@@ -12,6 +12,8 @@ SIZES = (22_000, 18_000, 15_000, 12_000, 10_000, 8_000, 6_000, 5_000, 3_000, 1_0
 TRIALS = sum(SIZES)
 REPEATS = 10
 """Trials of each config."""
+CONTEXTS = 200
+"""What the trials ran on."""
 DUE = 40
 """Trials of each experiment that are not completed, the last ones."""
 
@@ -89,10 +91,18 @@ def _statements(moment: str) -> Iterator[str]:
         WHERE c.n < {TRIALS // REPEATS}
         ORDER BY c.n, p.n
         """
+    yield f"INSERT INTO context (context_id, context_hash) SELECT n + 1, n FROM plan_number WHERE n < {CONTEXTS}"
+    yield f"""
+        INSERT INTO context_value (context_id, key_id, key_value, value_type)
+        SELECT c.n + 1, k.name, c.n, 'i'
+        FROM plan_number c INNER JOIN plan_name k ON k.n < 15
+        WHERE c.n < {CONTEXTS}
+        ORDER BY c.n, k.n
+        """
     yield f"""
         INSERT INTO trial (
             exp_id, trial_id, config_id, ts_start, ts_end, status, trial_runner_id, lease_ends, lease_fence,
-            creation_id, claim_id
+            creation_id, claim_id, context_id
         )
         SELECT
             s.exp_id, n.n + 1, (s.first + n.n - n.n % {REPEATS}) / {REPEATS} + 1, {started},
@@ -106,7 +116,7 @@ def _statements(moment: str) -> Iterator[str]:
             END,
             CASE WHEN n.n % 2 = 0 THEN n.n % 8 END,
             CASE WHEN n.n >= s.size - {DUE} AND n.n < s.size - {DUE} + 4 THEN {ended} END, n.n % 3,
-            {_MARK}, {_MARK}
+            {_MARK}, {_MARK}, n.n % {CONTEXTS} + 1
         FROM plan_size s INNER JOIN plan_number n ON n.n < s.size
         ORDER BY s.exp_id, n.n
         """

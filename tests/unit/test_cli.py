@@ -288,7 +288,16 @@ def test_csv_has_metadata_attributes_and_times_behind_the_results(url: str) -> N
         own = list(storage.experiments["odd"].results_df.columns)
     text = ok("show", "odd", "--csv", "-", "--url", url)
     names, *lines = text.replace("\0", "NUL").splitlines()  # which Python 3.10 cannot read either
-    assert names.split(",") == [*own, "metadata.v", "attribute.n", "attribute.\ue000", "duration_s", "queued_s"]
+    more = [
+        "metadata.v",
+        "attribute.n",
+        "attribute.\ue000",
+        "context.cpus",
+        "context.host_name",
+        "duration_s",
+        "queued_s",
+    ]
+    assert names.split(",") == [*own, *more]
     rows = list(csv.DictReader(io.StringIO("\n".join([names, *lines]))))
     assert [row["metadata.v"] for row in rows] == ['aNULb,"c"', '{"a": [1, "NaN", "é"]}', "=1+1", "\\ud800", "7"]
     assert [row["attribute.n"] for row in rows] == ["0", "1", "2", "3", "4"]

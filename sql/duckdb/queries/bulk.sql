@@ -28,10 +28,10 @@ SELECT
 -- name: trial_insert_many
 -- returns: count
 -- params: exp_id text, trial_id int, config_id int, trial_runner_id int, ts_start time, ts_end time,
--- params: status text RUNNING, creation_id text 7f3a
--- arrays: trial_id, config_id, trial_runner_id, ts_start, ts_end, status
+-- params: status text RUNNING, context_id int, creation_id text 7f3a
+-- arrays: trial_id, config_id, trial_runner_id, ts_start, ts_end, status, context_id
 -- why: trial_insert for many rows.
-INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)
+INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, context_id, creation_id)
 SELECT
     CAST(:exp_id AS VARCHAR),
     unnest(CAST(:trial_id AS INTEGER[])),
@@ -40,6 +40,7 @@ SELECT
     unnest(CAST(:ts_start AS TIMESTAMP[])),
     unnest(CAST(:ts_end AS TIMESTAMP[])),
     unnest(CAST(:status AS VARCHAR[])),
+    unnest(CAST(:context_id AS INTEGER[])),
     CAST(:creation_id AS VARCHAR);
 
 -- name: trial_param_insert_many

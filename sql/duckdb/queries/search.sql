@@ -40,7 +40,7 @@ WITH sortable AS (
         CASE CAST(:sort_kind AS VARCHAR)
             WHEN 'status' THEN t.status
             WHEN 'experiment' THEN t.exp_id
-            WHEN 'commit' THEN e.git_commit
+            WHEN 'commit' THEN coalesce(k.key_value, e.git_commit)
             ELSE coalesce(r.metric_value, m.param_value, a.attribute_value, p.param_value, k.key_value)
         END,
         CASE
@@ -78,7 +78,7 @@ WITH sortable AS (
         AND p.param_id = CASE WHEN :sort_kind = 'config' THEN :sort_name END
     LEFT JOIN context_value AS k
         ON k.context_id = t.context_id
-        AND k.key_id = CASE WHEN :sort_kind = 'context' THEN :sort_name END
+        AND k.key_id = CASE :sort_kind WHEN 'context' THEN :sort_name WHEN 'commit' THEN 'git_commit' END
     WHERE :sort_by = 'any'
         AND e.exp_id BETWEEN :first_exp_id AND :last_exp_id
 ),
@@ -150,7 +150,7 @@ compared AS (
         CASE o.field
             WHEN 'status' THEN t.status
             WHEN 'experiment' THEN t.exp_id
-            WHEN 'commit' THEN e.git_commit
+            WHEN 'commit' THEN coalesce(k.key_value, e.git_commit)
             ELSE coalesce(r.metric_value, m.param_value, a.attribute_value, p.param_value, k.key_value)
         END AS text_value,
         CASE

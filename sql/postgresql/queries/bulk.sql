@@ -18,12 +18,12 @@ FROM unnest(
 -- name: trial_insert_many
 -- returns: count
 -- params: exp_id text, trial_id int, config_id int, trial_runner_id int, ts_start time, ts_end time,
--- params: status text RUNNING, creation_id text 7f3a
--- arrays: trial_id, config_id, trial_runner_id, ts_start, ts_end, status
+-- params: status text RUNNING, context_id int, creation_id text 7f3a
+-- arrays: trial_id, config_id, trial_runner_id, ts_start, ts_end, status, context_id
 -- why: trial_insert for many rows.
-INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, creation_id)
+INSERT INTO trial (exp_id, trial_id, config_id, trial_runner_id, ts_start, ts_end, status, context_id, creation_id)
 SELECT
-    CAST(:exp_id AS VARCHAR), trial_id, config_id, trial_runner_id, ts_start, ts_end, status,
+    CAST(:exp_id AS VARCHAR), trial_id, config_id, trial_runner_id, ts_start, ts_end, status, context_id,
     CAST(:creation_id AS VARCHAR)
 FROM unnest(
     CAST(:trial_id AS INTEGER[]),
@@ -31,8 +31,9 @@ FROM unnest(
     CAST(:trial_runner_id AS INTEGER[]),
     CAST(:ts_start AS TIMESTAMPTZ[]),
     CAST(:ts_end AS TIMESTAMPTZ[]),
-    CAST(:status AS VARCHAR[])
-) AS n (trial_id, config_id, trial_runner_id, ts_start, ts_end, status);
+    CAST(:status AS VARCHAR[]),
+    CAST(:context_id AS INTEGER[])
+) AS n (trial_id, config_id, trial_runner_id, ts_start, ts_end, status, context_id);
 
 -- name: trial_param_insert_many
 -- returns: count

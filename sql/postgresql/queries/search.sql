@@ -42,7 +42,7 @@ WITH sortable AS (
         CASE :sort_kind
             WHEN 'status' THEN t.status
             WHEN 'experiment' THEN t.exp_id
-            WHEN 'commit' THEN e.git_commit
+            WHEN 'commit' THEN coalesce(k.key_value, e.git_commit)
             ELSE coalesce(r.metric_value, m.param_value, a.attribute_value, p.param_value, k.key_value)
         END,
         CASE
@@ -95,7 +95,7 @@ WITH sortable AS (
         SELECT k.key_value, k.value_type
         FROM context_value AS k
         WHERE k.context_id = t.context_id
-            AND k.key_id = CASE WHEN :sort_kind = 'context' THEN :sort_name END
+            AND k.key_id = CASE :sort_kind WHEN 'context' THEN :sort_name WHEN 'commit' THEN 'git_commit' END
         LIMIT 1 -- noqa: AM09
     ) AS k ON TRUE
     WHERE :sort_by = 'any'
@@ -167,7 +167,7 @@ compared AS (
         CASE o.field
             WHEN 'status' THEN t.status
             WHEN 'experiment' THEN t.exp_id
-            WHEN 'commit' THEN e.git_commit
+            WHEN 'commit' THEN coalesce(k.key_value, e.git_commit)
             ELSE coalesce(r.metric_value, m.param_value, a.attribute_value, p.param_value, k.key_value)
         END AS text_value,
         CASE

@@ -108,6 +108,8 @@ def _never(clause: int, needed: int, weight: int) -> dict[str, Anything]:
 
 def _field(atom: Atom) -> dict[str, str]:
     source, name = atom.field
+    if source == "commit":
+        return {"f": source, PREFIXES["context"]: "git_commit"}  # that of the experiment counts where there is none
     return {"f": source} if source in OWN else {PREFIXES[source]: name}
 
 
