@@ -59,9 +59,9 @@ ORDER BY trial_id;
 -- why: All trials of an experiment, those that have started with the time since when they had waited, and all their
 -- why: values: those of configs and contexts under the ids of these, the others under the trial's; metadata and
 -- why: attributes where they are wanted. A config or context without values has a row of NULLs. One statement, so that
--- why: all of it is of one moment; in no order, so that no engine sorts rows of so many kinds. The + 0 keeps SQLite from
--- why: reading the trials of all experiments in the order of an index. HAVING is always true; PostgreSQL, which expects
--- why: that of few configs, looks their parameters up, instead of reading those of all configs of the database.
+-- why: all of it is of one moment; in no order, so that no engine sorts rows of so many kinds. The + 0 keeps SQLite
+-- why: from reading the trials of all experiments in the order of an index. HAVING is always true; PostgreSQL, which
+-- why: expects that of few configs, looks their parameters up, instead of reading those of all configs of the database.
 SELECT
     'trial' AS part, t.trial_id AS id, NULL AS name, NULL AS text_value, NULL AS value_type,
     t.config_id, t.trial_runner_id, t.context_id, t.ts_start, t.ts_end,

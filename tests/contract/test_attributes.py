@@ -318,12 +318,13 @@ def test_what_is_wrong_with_a_search_or_an_attribute_is_refused_before_anything_
 
 
 def test_trials_are_found_and_written_to_in_one_transaction(storage: SqlStorage, four: ExperimentData) -> None:
-    for count, call in (
-        (2, lambda: four.set_attributes_where("result.score > 0", {"a": 1, "b": 2})),
-        (2, lambda: four.delete_attributes_where("result.score > 0", ["a", "b"])),
-    ):
+    calls: tuple[Callable[[], int], ...] = (
+        lambda: four.set_attributes_where("result.score > 0", {"a": 1, "b": 2}),
+        lambda: four.delete_attributes_where("result.score > 0", ["a", "b"]),
+    )
+    for call in calls:
         with recorded(storage) as record:
-            assert call() == count
+            assert call() == 2
         assert (record.begins, record.commits, len(record.names), record.unknown) == (1, 1, 2, [])
         assert record.names[0] == "search_trials"
 
@@ -333,6 +334,10 @@ def test_a_search_in_an_experiment_that_was_deleted_says_so(storage: SqlStorage)
     make_experiment(storage, opt_targets={}).__enter__()
     data = storage.experiments["Exp"]
     execute(storage, "DELETE FROM experiment")
-    for call in (lambda: data.set_attributes_where(None, {"k": 1}), lambda: data.delete_attributes_where(None, ["k"])):
+    calls: tuple[Callable[[], int], ...] = (
+        lambda: data.set_attributes_where(None, {"k": 1}),
+        lambda: data.delete_attributes_where(None, ["k"]),
+    )
+    for call in calls:
         with pytest.raises(ExperimentMissing):
             call()
