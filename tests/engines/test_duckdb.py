@@ -129,7 +129,7 @@ def test_a_key_that_another_storage_has_just_taken_is_tried_again(two_storages: 
         if len(seen) == 1:
             assert make_experiment(second).__enter__().new_trial({"cache": 7}).trial_id == 2
         row = {"exp_id": "Exp", "trial_id": seen[-1] + 1, "config_id": 1, "trial_runner_id": None, "ts_end": None}
-        row["creation_id"] = None
+        row["creation_id"] = row["context_id"] = None
         tx.count("trial_insert", **row, ts_start=first.database.dialect.encode_ts(at(0)), status="PENDING")
 
     first.database.write(write)
