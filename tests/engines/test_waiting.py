@@ -10,7 +10,7 @@ import pytest
 
 from engines.databases import SERVERS, Config, Database, engines, refusal
 from servers import pgbouncer
-from trialstore.contract.helpers import ask, at, dump, finish, make_experiment
+from trialstore.contract.helpers import ask, at, dump, finish, make_experiment, start_elsewhere
 from trialstore.dialects.errors import ErrorKind
 from trialstore.sql.session import Session
 from trialstore.storage import Busy, QueryError, SqlStorage, Status
@@ -38,6 +38,7 @@ def test_a_row_that_another_transaction_holds_is_waited_for_and_then_told(databa
         experiment = make_experiment(storage).__enter__()
         trial = experiment.get_trial_by_id(1)
         assert trial is not None
+        start_elsewhere(storage)
         before = dump(storage)
         other("BEGIN")
         other("UPDATE trial SET trial_runner_id = 7")
