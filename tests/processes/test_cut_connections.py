@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -22,6 +23,8 @@ from trialstore.contract.helpers import dump
 from trialstore.dialects.columns import Columns
 from trialstore.dialects.errors import ErrorKind
 from trialstore.storage import LeaseLost, NewTrial, QueryError, SqlStorage, Status, Storage
+from trialstore.storage.writing import gathering
+from trialstore.storage.writing.contexts import current_context
 
 TRIALS, PROCESSES = full_size(trials=60, processes=6)
 HOUR = dt.timedelta(hours=1)
@@ -99,6 +102,7 @@ def cutting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cutting]
         experiment.new_trials([NewTrial({}, at(second), {"n": 1}) for second in (2, 3, 0, 1)])
         (held,) = experiment.claim_trials(1, lease=HOUR)
         (ended,) = experiment.claim_trials(1, lease=TICK)
+        current_context(storage.database)  # else the first start would commit twice
         time.sleep(0.002)  # of two events in one tick of the database's clock the later one stands
         yield Cutting(request.param, config, proxy, direct, storage, experiment, held, ended)
 
@@ -129,6 +133,14 @@ def update_to_running(on: Cutting) -> None:
     on.held.update(Status.RUNNING, at(5))
     assert on.held.status is Status.RUNNING
     assert on.look("SELECT status FROM trial WHERE trial_id = 3") == [("RUNNING",)]
+
+
+def update_to_running_somewhere_else(on: Cutting) -> None:
+    with mock.patch.object(gathering, "gathered", return_value={"host_name": "another host"}):
+        on.held.update(Status.RUNNING, at(5))
+    assert on.look("SELECT t.status, v.key_value FROM trial t JOIN context_value v ON v.context_id = t.context_id") == [
+        ("RUNNING", "another host")
+    ]
 
 
 def update_to_succeeded(on: Cutting) -> None:
@@ -202,6 +214,7 @@ CALLS: dict[Callable[[Cutting], None], dict[str, int]] = {
     new_trials: {"trial": 3, "config": 2, "config_param": 6, "trial_param": 3},
     claim_trials: {"trial_status": 2},
     update_to_running: {"trial_status": 1},
+    update_to_running_somewhere_else: {"trial_status": 1, "context": 1, "context_value": 1},
     update_to_succeeded: {"trial_status": 1, "trial_result": 3},
     update_unclaimed_to_failed: {"trial_status": 1, "trial_result": 1},
     update_telemetry: {"trial_status": 1, "trial_telemetry": 5},
