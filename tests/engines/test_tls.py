@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engines.databases import Config, Database, engines, needs_private, on_servers, refusal, user_of
-from servers import mariadb
+from servers import tls
 from servers.base import DatabaseServer
+from servers.errors import ServerMissing
 from servers.mariadb import MariadbServer
 from servers.postgresql import PostgresqlServer
 from trialstore.storage import ConnectError, SqlStorage
@@ -23,22 +22,6 @@ def opened(config: Config) -> None:
     """Open a storage of a database that has the schema."""
     with SqlStorage({**config, "schema_policy": "verify"}) as storage:
         assert list(storage.experiments) == ["Exp"]
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for this host that vouches for itself, and its key, which the servers' users can read."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
-    certificate, key = folder / "server.crt", folder / "server.key"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return certificate, key
 
 
 @on_servers
@@ -78,43 +61,26 @@ def test_tls_settings_that_are_wrong_are_refused(database: Database, query: Conf
 
 
 @pytest.fixture
-def tls_server(engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[DatabaseServer, Path]]:
+def tls_server(engine: str, tmp_path: Path) -> Iterator[tuple[DatabaseServer, Path]]:
     """A server of its own that offers TLS, and the certificate that proves it."""
-    certificate, key = make_certificate(tmp_path)
-    monkeypatch.delenv(f"TRIALSTORE_TEST_{engine.upper()}_URL", raising=False)
-    found = {"postgresql": _postgresql, "mysql": _mariadb}[engine](certificate, key, monkeypatch)
+    certificate, key = certificate_of(tmp_path)
+    found = tls.start({"postgresql": PostgresqlServer, "mysql": MariadbServer}[engine], certificate, key)
+    if engine == "postgresql":
+        found.admin("CREATE ROLE tls_only")
+        rights = found.process.folder / "data" / "pg_hba.conf"
+        rules = rights.read_text(encoding="utf-8")
+        rules = f"hostssl all +tls_only all scram-sha-256\nhostnossl all +tls_only all reject\n{rules}"
+        rights.write_text(rules, encoding="utf-8")
+        found.restart()
     yield found, certificate
     found.stop()
 
 
-def _postgresql(certificate: Path, key: Path, _monkeypatch: pytest.MonkeyPatch) -> DatabaseServer:
-    server = PostgresqlServer.start()
-    rights = server.process.folder / "data" / "pg_hba.conf"
-    rules = rights.read_text(encoding="utf-8")
-    rights.write_text(
-        f"hostssl all +tls_only all scram-sha-256\nhostnossl all +tls_only all reject\n{rules}", encoding="utf-8"
-    )
-    server.admin("CREATE ROLE tls_only")
-    for name, file in (("ssl_cert_file", certificate), ("ssl_key_file", key)):
-        server.admin(f"ALTER SYSTEM SET {name} = '{server.process.write(file.name, file.read_text(encoding='ascii'))}'")
-    server.admin("ALTER SYSTEM SET ssl = on")
-    server.restart()
-    return server
-
-
-def _mariadb(certificate: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> DatabaseServer:
-    started = mariadb.ServerProcess
-
-    class WithCertificate(started):  # type: ignore[misc,valid-type]
-        def start_on_free_port(self, command, ready):  # type: ignore[no-untyped-def]
-            files = [
-                f"--ssl-{name}={self.write(file.name, file.read_text(encoding='ascii'))}"
-                for name, file in (("cert", certificate), ("key", key))
-            ]
-            super().start_on_free_port(lambda port: [*command(port), *files], ready)
-
-    monkeypatch.setattr(mariadb, "ServerProcess", WithCertificate)
-    return MariadbServer.start()
+def certificate_of(folder: Path) -> tuple[Path, Path]:
+    try:
+        return tls.make_certificate(folder)
+    except ServerMissing as reason:
+        pytest.skip(f"no openssl to make a certificate with: {reason}")
 
 
 def refuses_without_tls(config: Config) -> None:
@@ -147,7 +113,7 @@ def test_tls_that_the_server_demands_must_be_given(
 ) -> None:
     server, certificate = tls_server
     (tmp_path / "other").mkdir()
-    stranger, _ = make_certificate(tmp_path / "other")
+    stranger, _ = certificate_of(tmp_path / "other")
     database = Database(server, server.create_database())
     database.filled()
     with user_of(database, "x") as user:
