@@ -37,6 +37,8 @@ class Followed:
     """The client of the other section."""
     behind: str
     """What makes a database of an older version, which the section upgrades."""
+    prints: tuple[str, ...]
+    """What the page says that commands of the section print."""
 
 
 FOLLOWED = [
@@ -54,6 +56,7 @@ trialstore schema script --dialect postgresql --to {version} -o old.sql
 PGPASSWORD=$OWNER_PASSWORD psql -h "$DB_HOST" -p "$DB_PORT" -U trialstore_owner -d trialstore -f old.sql
 psql -h "$DB_HOST" -p "$DB_PORT" -U "$DB_ADMIN" -d trialstore -f grants.sql
 """,
+        ("CREATE ROLE", "COMMIT", "as the migrations say", "There are no experiments yet", "up to date"),
     ),
     Followed(
         "MariaDB",
@@ -66,6 +69,7 @@ mariadb -h "$DB_HOST" -P "$DB_PORT" -u "$DB_ADMIN" -e 'DROP DATABASE trialstore;
 trialstore schema script --dialect mysql --to {version} -o old.sql
 MYSQL_PWD=$OWNER_PASSWORD mariadb --comments -h "$DB_HOST" -P "$DB_PORT" -u trialstore_owner trialstore < old.sql
 """,
+        ("locked", "freed", "as the migrations say", "There are no experiments yet", "Dump completed", "up to date"),
     ),
 ]
 PASSWORDS = {f"{role}_PASSWORD": f"{role.lower()}-pässwörd" for role in ("OWNER", "APP", "READER")}

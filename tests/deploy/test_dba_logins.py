@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -31,12 +31,12 @@ from servers.base import ADMIN, DatabaseServer
 from servers.errors import ServerMissing
 from servers.registry import unavailable
 from trialstore.contract.helpers import make_experiment
-from trialstore.storage import SqlStorage, from_config
+from trialstore.storage import ConnectError, SqlStorage, from_config
 
 PARTS = dict(re.findall(r"^### (.+?)\n(.*?)(?=^### |\Z)", SECTIONS[LOGINS], re.DOTALL | re.MULTILINE))
 ROWS = re.findall(r"^\| (`.+?) \| ", PARTS["If the login fails"], re.MULTILINE)
 NO_FILE, NO_TRUST, OTHER_NAME, NO_TLS, NO_PASSWORD, OTHER_USER, NO_SOCKET = ROWS
-OS_USER = getpass.getuser()
+OS_USER = pwd.getpwuid(os.geteuid()).pw_name
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,9 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_the_page_is_followed_over_tls(host: Host) -> None:
     part = PARTS[host.login.over_tls]
     assert write_configs(part, host.folder) == ["tls.jsonc"]
+    told = re.search(r"`(SHOW [^`]+)` says `(\w+)`", " ".join(part.split()))
+    assert told
+    assert host.server.admin(told[1])[0][-1] == told[2]
     first, *others, last = BLOCK.findall(part)
     assert re.search(r"\bTLSv1\.[23]$", host.run(first).strip())
     shown = [host.run(block) for block in others]
@@ -158,6 +161,8 @@ def test_the_page_is_followed_over_tls(host: Host) -> None:
     assert told
     assert all(text in refusal for text in re.findall(r"`([^`]+)`", told[1]))
     uses(host, "tls.jsonc")
+    with pytest.raises(ConnectError):
+        uses(replace(host, environment={**host.environment, "DB_CA": str(host.stranger)}), "tls.jsonc")
     # What the first block sets, or what is in the file of options, is enough for the other commands of the page.
     setting = first.splitlines()[0] if first.startswith("export") else ""
     backed_up_and_restored(host, lambda block: f"{setting}\n{block}")
@@ -220,6 +225,12 @@ def test_what_clients_say_of_a_server_without_tls_is_on_the_page(host: Host, wit
     assert matches(NO_TLS, host.says(host.login.ask, **without_tls))
 
 
+def test_every_block_of_these_logins_belongs_to_a_test() -> None:
+    run = [PARTS[name] for login in LOGIN.values() for name in (login.over_tls, login.over_socket)]
+    for kind in ("```sh", "```json5"):
+        assert sum(part.count(kind) for part in run) == SECTIONS[LOGINS].count(kind)
+
+
 def matches(row: str, said: str) -> bool:
     """Whether one of the messages in a row of the page, whose names and numbers are left out, is what a client says."""
     texts = re.findall(r"`([^`]+)`", row)
@@ -227,11 +238,14 @@ def matches(row: str, said: str) -> bool:
 
 
 def backed_up_and_restored(host: Host, change: Callable[[str], str] = str, **more: str) -> None:
-    """Follow these two parts of the section, with other settings or in another spelling."""
+    """Follow these parts of the section, and log in as the owner, with other settings or in another spelling."""
     _, _, upgrade = SECTIONS[host.followed.section].partition(f"### {UPGRADE}\n")
     blocks = BLOCK.findall(upgrade)
-    for block in (blocks[0], blocks[-1]):
-        assert "dump" in block or "before." in block
+    backup, restore = blocks[0], blocks[-1]
+    (owner,) = (block for block in blocks if "owner.jsonc" in block)
+    assert "dump" in backup
+    assert "before." in restore
+    for block in (backup, restore, owner):
         host.run(change(block), **more)
 
 

@@ -69,7 +69,10 @@ def test_every_command_of_the_page_runs_in_its_order(
     # The upgrade of the page starts at the version before the newest, and the restored backup is of that version.
     assert f"--from {newest - 1} " in upgrade
     run(followed.behind.format(version=newest - 1), environment, tmp_path)
+    words, printed = " ".join(PAGE.split()), "".join(shown)
     shown = [run(block, environment, tmp_path) for block in BLOCK.findall(upgrade)]
+    printed += "".join(shown)
+    assert [text for text in followed.prints if text not in printed or f"`{text}`" not in words] == []
     assert any("up to date" in text for text in shown[:-1])
     assert f"version {newest - 1} of {newest}" in shown[-1]
     run("trialstore schema apply --config owner.jsonc", environment, tmp_path)
