@@ -70,10 +70,21 @@ def _csv(trials: pd.DataFrame) -> str:
         taken = set().union(*texts)
         stand_in = next(char for char in map(chr, range(*_PRIVATE_USE)) if char not in taken)
         trials = _mapped(trials, lambda value: value.replace(_NUL, stand_in) if isinstance(value, str) else value)
-    buffer = io.StringIO()
-    trials.to_csv(buffer, index=False, lineterminator="\n")
-    text = buffer.getvalue()
+    lines = _Lines()
+    trials.to_csv(lines, index=False, lineterminator=_Lines.ENDS)
+    text = lines.getvalue()
     return text.replace(stand_in, _NUL) if stand_in else text
+
+
+class _Lines(io.StringIO):
+    """Lines of CSV, with a line feed at the end of each. Before Python 3.13 `csv` quotes a carriage return in a text,
+    which readers take for the end of a line, only if lines end with one."""
+
+    ENDS = "\r\n"
+
+    def write(self, line: str) -> int:
+        """Add a line, as `csv` does with each."""
+        return super().write(line.removesuffix(self.ENDS) + "\n")
 
 
 def _object_columns(trials: pd.DataFrame) -> list[pd.Series[Any]]:

@@ -307,6 +307,19 @@ def test_csv_has_metadata_attributes_and_times_behind_the_results(url: str) -> N
     assert ",'=1+1," in plain
 
 
+def test_csv_quotes_texts_that_break_a_line(url: str, folder: Path) -> None:
+    texts = ["a\rb", "a\nb", "a\r\nb", "\r\n", "a\r", "plain"]
+    with SqlStorage(config_from_url(url)) as storage, make_experiment(storage, "lines", opt_targets={}) as experiment:
+        for text in texts:
+            experiment.new_trial({}, config={"v": text, "c\rd": 1})
+    ok("show", "lines", "--csv", "lines.csv", "--url", url)
+    with (folder / "lines.csv").open(newline="") as lines:
+        assert [(row["metadata.v"], row["metadata.c\rd"]) for row in csv.DictReader(lines)] == [
+            (text, "1") for text in texts
+        ]
+    assert (folder / "lines.csv").read_bytes().count(b"\r\n") == 2  # within texts
+
+
 def test_reading_commands_leave_the_database_as_it_is(url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
     before = path.read_bytes()
