@@ -41,8 +41,8 @@ class GitInfo(NamedTuple):
 def git_info(path: str) -> GitInfo:
     """Return repository, commit and path relative to the git root of the file or folder `path`.
 
-    `repo` is the URL of the remote `origin`, or of the first remote, without user name and password; `""` without
-    remotes. `commit` is the commit of HEAD, `""` before the first commit. The relative path uses forward slashes.
+    `repo` is the URL of the remote `origin`, or of the first remote, without user name, password and query; `""`
+    without remotes. `commit` is the commit of HEAD, `""` before the first commit. The relative path uses forward slashes.
     Outside a git work tree, or where git is missing or refuses, the answer is `("", "", path)`. Bytes of a name that
     are not UTF-8 become a backslash, an x and two digits. Raises nothing.
     """
@@ -79,11 +79,11 @@ def head_commit(folder: str) -> str:
 
 
 def remote_url(folder: str) -> str:
-    """The URL of the remote `origin`, or else of the first one, without user name and password; "" without remotes."""
+    """The URL of the remote `origin`, or else of the first one, without user name, password and query; "" without remotes."""
     url = _git(folder, "remote", "get-url", "--", "origin")
     if url is None and (remotes := (_git(folder, "remote") or "").splitlines()):
         url = _git(folder, "remote", "get-url", "--", remotes[0])
-    return _without_user_info(url or "")
+    return _without_secrets(url or "")
 
 
 def is_dirty(folder: str) -> bool | None:
@@ -91,6 +91,13 @@ def is_dirty(folder: str) -> bool | None:
     submodules = "--ignore-submodules=untracked"
     answer = _git(folder, "status", "--porcelain", "--untracked-files=no", submodules, timeout=_STATUS_TIMEOUT_SECONDS)
     return None if answer is None else bool(answer)
+
+
+def _without_secrets(url: str) -> str:
+    """Return the URL without user name and password, and on the web without what may be a token behind its path."""
+    url = _without_user_info(url)
+    on_the_web = re.match(r"(?:\w+::)?https?://", url, re.IGNORECASE)  # elsewhere these characters belong to the path
+    return re.split("[?#]", url, maxsplit=1)[0] if on_the_web else url
 
 
 def _without_user_info(url: str) -> str:

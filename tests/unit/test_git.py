@@ -144,6 +144,10 @@ def test_without_origin_the_first_remote_counts(empty_repository: Path) -> None:
         ("https://user:secret@[::1]:8443/x.git", "https://[::1]:8443/x.git"),
         ("/srv/git/a@b:c/x.git", "/srv/git/a@b:c/x.git"),
         ("file:///srv/git/a@b/x.git", "file:///srv/git/a@b/x.git"),
+        ("https://example.com/x.git?access_token=secret", "https://example.com/x.git"),
+        ("HTTP::https://user:p?secret@example.com/x.git?secret#secret", "HTTP::https://example.com/x.git"),
+        ("ssh://example.com/c#.git", "ssh://example.com/c#.git"),
+        ("file:///srv/what?/c#.git", "file:///srv/what?/c#.git"),
     ],
 )
 def test_user_names_and_passwords_are_stripped_from_the_url(empty_repository: Path, url: str, recorded: str) -> None:
