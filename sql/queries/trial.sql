@@ -193,6 +193,18 @@ WHERE exp_id = :exp_id
     AND status NOT IN ('RUNNING', 'SUCCEEDED', 'CANCELED', 'FAILED', 'TIMED_OUT')
     AND CASE WHEN lease_ends IS NULL THEN 0 ELSE lease_fence END = :fence;
 
+-- name: trial_start_without_context
+-- returns: count
+-- params: exp_id text, trial_id int, ts_start time, status text RUNNING, fence int
+-- why: The same where nothing is stored of what the trial runs on: so a login without rights on contexts may start it.
+UPDATE trial
+SET status = :status, ts_start = :ts_start, context_id = NULL
+WHERE exp_id = :exp_id
+    AND trial_id = :trial_id
+    AND ts_end IS NULL
+    AND status NOT IN ('RUNNING', 'SUCCEEDED', 'CANCELED', 'FAILED', 'TIMED_OUT')
+    AND CASE WHEN lease_ends IS NULL THEN 0 ELSE lease_fence END = :fence;
+
 -- name: trial_finish
 -- returns: count
 -- params: exp_id text, trial_id int, ts_end time, status text RUNNING, fence int

@@ -42,9 +42,9 @@ def git_info(path: str) -> GitInfo:
     """Return repository, commit and path relative to the git root of the file or folder `path`.
 
     `repo` is the URL of the remote `origin`, or of the first remote, without user name, password and query; `""`
-    without remotes. `commit` is the commit of HEAD, `""` before the first commit. The relative path uses forward slashes.
-    Outside a git work tree, or where git is missing or refuses, the answer is `("", "", path)`. Bytes of a name that
-    are not UTF-8 become a backslash, an x and two digits. Raises nothing.
+    without remotes. `commit` is the commit of HEAD, `""` before the first commit. The relative path uses forward
+    slashes. Outside a git work tree, or where git is missing or refuses, the answer is `("", "", path)`. Bytes of a
+    name that are not UTF-8 become a backslash, an x and two digits. Raises nothing.
     """
     is_folder = _is_folder(path)
     folder, name = (path, "") if is_folder else os.path.split(path)
@@ -79,7 +79,8 @@ def head_commit(folder: str) -> str:
 
 
 def remote_url(folder: str) -> str:
-    """The URL of the remote `origin`, or else of the first one, without user name, password and query; "" without remotes."""
+    """The URL of the remote `origin`, or else of the first one, without user name, password and query; "" without
+    remotes."""
     url = _git(folder, "remote", "get-url", "--", "origin")
     if url is None and (remotes := (_git(folder, "remote") or "").splitlines()):
         url = _git(folder, "remote", "get-url", "--", remotes[0])

@@ -172,10 +172,15 @@ class Trial(TrialAttributes, Storage.Trial):
             )
 
         context = current_context(self.database) if status is Status.RUNNING else None
+        changed = {**self._held, "ts_start": event["ts"], "status": status.name}
+
+        def change(tx: Session) -> int:
+            if context is None:
+                return tx.count("trial_start_without_context", **changed)
+            return tx.count("trial_start", **changed, context_hash=context)
 
         def start(tx: Session) -> Status | None:
-            changed = {**self._held, "ts_start": event["ts"], "status": status.name, "context_hash": context}
-            if not tx.count("trial_start", **changed):
+            if not change(tx):
                 state = self._state(tx)
                 self._check_holder(state)
                 kept = Status.parse(state.status)
@@ -185,7 +190,7 @@ class Trial(TrialAttributes, Storage.Trial):
                     return kept
                 # Otherwise another transaction held the row a moment ago and is done by now, or the row had these
                 # values already and need not count as changed.
-                _ = tx.count("trial_start", **changed)
+                change(tx)
             tx.execute("trial_status_put", **event)
             return None
 

@@ -130,6 +130,13 @@ def test_what_trials_run_on_is_stored_before_the_first_one_that_starts(
     assert (record.begins, record.commits, record.unknown) == (2, 2, [])
 
 
+def test_contexts_cost_nothing_where_they_are_switched_off(config: dict[str, Any]) -> None:
+    with SqlStorage({**config, "context": False}) as storage, make_experiment(storage) as experiment:
+        trial = experiment.new_trial({})
+        record = one_transaction(storage, lambda: trial.update(Status.RUNNING, at(1)))
+    assert record.names == ["trial_start_without_context", "trial_status_put"]
+
+
 @pytest.mark.parametrize("points", [1, 10_000])
 def test_telemetry_is_one_transaction_of_three_statements(
     storage: SqlStorage, trial: Storage.Trial, points: int

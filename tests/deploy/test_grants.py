@@ -21,7 +21,7 @@ from deploy.app_modes import VARIABLE
 from deploy.clients import apply_script
 from deploy.roles import Roles
 from matrix import ENGINES, FILE_MODES
-from trialstore.contract.helpers import execute, finish, make_experiment, tables
+from trialstore.contract.helpers import at, execute, finish, make_experiment, tables
 from trialstore.dialects.errors import ConfigError, ErrorKind, SchemaMissing, StorageError
 from trialstore.dialects.registry import BUILT_IN, engine_class
 from trialstore.sql.catalogue import CHANGES, MANY, load_catalogue
@@ -30,13 +30,17 @@ from trialstore.sql.migrations import load_migrations
 from trialstore.sql.scripts import engine_file, make_script
 from trialstore.sql.structure import expected_facts, read_facts
 from trialstore.sql.views import VIEWS
-from trialstore.storage import PermissionDenied, SqlStorage
+from trialstore.storage import PermissionDenied, SqlStorage, Status
 from trialstore.storage.cli.exit_codes import PENDING
 from trialstore.storage.cli.sql import bind_values, typical_values
 
 SERVERS = tuple(name for name in ENGINES if name not in FILE_MODES)
 # Everybody may connect to a new database of PostgreSQL.
 KEEP_OUT = {"postgresql": "REVOKE CONNECT ON DATABASE {name} FROM PUBLIC", "mysql": "DO 0"}
+REVOKE = {
+    "postgresql": 'REVOKE {rights} ON {table} FROM "{app}"',
+    "mysql": "REVOKE {rights} ON {table} FROM '{app}'@'%'",
+}
 READING = ("status", "plan", "verify")
 WITHOUT_ROLES = tuple(FILE_MODES)
 TESTS = Path(__file__).parents[1]
@@ -296,6 +300,23 @@ def test_the_reader_may_look_at_what_is_pending_and_makes_nothing(roles: Roles, 
     assert {codes["status"], codes["plan"]} == {PENDING}
     with opened(roles.config(roles.owner, fresh)) as storage:
         assert tables(storage) == []
+
+
+@pytest.mark.parametrize("rights", ["INSERT", "SELECT, INSERT, UPDATE"])
+def test_an_application_without_rights_on_contexts_starts_trials(roles: Roles, rights: str) -> None:
+    """As one whose rights are those of an older version."""
+    name = roles.database()
+    server = servers.require(roles.engine)
+    for table in ("context", "context_value"):
+        server.admin(REVOKE[roles.engine].format(rights=rights, table=table, app=roles.app), database=name)
+    with SqlStorage(roles.config(roles.app, name)) as storage, make_experiment(storage) as experiment:
+        for _ in range(2):
+            trial = experiment.new_trial({"cache": 2})
+            trial.update(Status.RUNNING, at(1))
+            finish(trial)
+        assert [one.status for one in storage.experiments["Exp"].trials.values()] == [Status.SUCCEEDED] * 2
+        assert len(storage.experiments["Exp"].trials[1].status_events) == 2
+    server.drop_database(name)
 
 
 def test_tables_of_later_migrations_are_covered_where_the_engine_can_say_so(roles: Roles, fresh: str) -> None:
