@@ -15,6 +15,7 @@ from trialstore.dialects.base import Dialect, Option
 from trialstore.dialects.errors import ConfigError, ValueRejected, listed, nearest, shown
 from trialstore.dialects.registry import URL_NAMES, dialect_class, known_backends
 from trialstore.dialects.text import clean
+from trialstore.storage.values.checks import check_name
 from trialstore.storage.values.encoding import is_storable, python_value
 from trialstore.storage.values.rows import Row, param_rows
 
@@ -186,6 +187,8 @@ def _context(given: bool | Mapping[str, Any], id_length: int) -> tuple[Row, ...]
     if isinstance(given, bool):
         return () if given else None
     try:
+        for name in given:
+            check_name(name, "config.context: a name", id_length)
         rows = param_rows(given, "config.context", id_length)
     except ValueRejected as exc:
         raise ConfigError(exc.message, exc.hint) from None
