@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import math
 from typing import Any
@@ -151,6 +152,16 @@ def test_times_are_those_of_the_view(storage: SqlStorage, experiment: Storage.Ex
     assert frame["duration_s"][4] == -1
     assert without_nan(frame["queued_s"])[0] > 0
     assert without_nan(frame["queued_s"])[3:] == [None, None]
+
+
+def test_a_trial_may_have_begun_centuries_ago(storage: SqlStorage, experiment: Storage.Experiment) -> None:
+    """As on a board whose clock was not set yet."""
+    trial = experiment.new_trial({})
+    trial.update(Status.RUNNING, dt.datetime(1, 1, 2, 0, 0, 0, 1, tzinfo=dt.timezone.utc))
+    finish(trial)
+    frame, table = tables_of(storage.experiments["Exp"])
+    assert frame["duration_s"][0] > 2000 * 365 * 86_400
+    assert table["duration_s"].to_pylist() == [pytest.approx(frame["duration_s"][0], abs=1e-4)]
 
 
 def test_an_experiment_without_trials_has_a_frame_without_rows(
