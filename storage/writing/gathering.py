@@ -102,7 +102,8 @@ class Gathering:
 
 def _join(threads: list[threading.Thread], ends: float) -> None:
     for thread in threads:
-        thread.join(max(0.0, ends - time.monotonic()))
+        with suppress(RuntimeError):  # another thread is about to start it
+            thread.join(max(0.0, ends - time.monotonic()))
 
 
 _gathering = Gathering()

@@ -125,6 +125,18 @@ def test_without_more_threads_there_is_nothing(monkeypatch: pytest.MonkeyPatch) 
     assert Gathering({"a": lambda: 1}).values() == {}
 
 
+def test_a_fork_may_come_while_a_thread_is_about_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathers = Gathering({"a": lambda: 1})
+    start = threading.Thread.start
+
+    def start_after_a_fork(thread: threading.Thread) -> None:
+        gathers.settle()  # as the fork of another thread does
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_after_a_fork)
+    assert gathers.values() == {"a": 1}
+
+
 def test_what_hangs_does_not_pile_up(hang: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "LONGEST_WAIT_S", 0.001)
     monkeypatch.setattr(gathering, "_MOST_THREADS", 3)
