@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from trialstore.dialects.errors import ExperimentMissing, MissingReference, TrialMissing, listed
+from trialstore.dialects.errors import ExperimentMissing, MissingReference, TrialMissing, ValueRejected, listed
 from trialstore.sql.session import Session
 
 from .base_attributes import Attributed
@@ -16,6 +16,9 @@ from .values.readers import TYPED
 from .values.rows import param_rows
 
 _WHAT = "Attribute"
+MOST_BYTES = 4_000_000
+"""Of the attributes that one call writes: one statement takes them all, and servers take no statement of any length, by
+default 16 MiB on MariaDB; the driver doubles quotes on the way."""
 _AGAIN = "Nothing was written: search again."
 
 
@@ -165,7 +168,11 @@ def _name_list(database: Database, names: Iterable[str]) -> str:
 
 
 def _json(items: Sequence[Any]) -> str:
-    return json.dumps(items, ensure_ascii=False) if items else ""
+    text = json.dumps(items, ensure_ascii=False) if items else ""
+    size = len(text) if text.isascii() else len(text.encode())
+    if size > MOST_BYTES:
+        raise ValueRejected(f"The attributes have {size:,} bytes in all.", f"At most {MOST_BYTES:,} fit in one call.")
+    return text
 
 
 def _trials_missing(database: Database, experiment_id: str, ids: Sequence[int]) -> TrialMissing:

@@ -26,8 +26,9 @@ class Attributed(ABC):
         same name, the last one wins.
 
         Values are int, float, bool, str, None, and nested dicts and lists of these, and come back equal and of the same
-        type. Raises ValueRejected, and nothing is written, for another type, for a value of more than 65,535 bytes and
-        for a name that does not fit; ExperimentMissing or TrialMissing where there is no such experiment or trial.
+        type. Raises ValueRejected, and nothing is written, for another type, for a value of more than 65,535 bytes, for
+        a name that does not fit, and for more than 4,000,000 bytes in all; ExperimentMissing or TrialMissing where
+        there is no such experiment or trial.
         """
 
     @abstractmethod

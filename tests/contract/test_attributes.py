@@ -144,6 +144,20 @@ def test_a_name_longer_than_the_column_is_refused_with_its_limit(owner: Attribut
         owner.set_attributes({"n" * (limit + 1): 1})
 
 
+def test_one_call_takes_as_much_as_every_server_does(owner: Attributed, storage: SqlStorage) -> None:
+    most = {str(number): '"' * 65_535 for number in range(30)}
+    owner.set_attributes(most)
+    assert owner.attributes == sorted_by_name(most)
+    before = dump(storage)
+    names = [f"{'é' * 200}{number}" for number in range(10_000)]
+    with pytest.raises(ValueRejected, match="bytes in all") as caught:
+        owner.set_attributes({**most, "30": '"' * 65_535})
+    assert "4,000,000" in caught.value.hint
+    with pytest.raises(ValueRejected, match="bytes in all"):
+        owner.delete_attributes(names)
+    assert dump(storage) == before
+
+
 def test_metadata_are_something_else(storage: SqlStorage, owner: Attributed) -> None:
     owner.set_attributes({"key": "attribute"})
     assert storage.experiments["Exp"].trials[1].metadata_dict == {"key": "metadata"}
