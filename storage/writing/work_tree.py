@@ -28,10 +28,11 @@ _Signature = tuple[int, int, int] | None
 
 @dataclass(frozen=True)
 class _Commit:
-    """The commit of HEAD, "" before the first one and outside of work trees, and the files of git that say so, each
-    with what changes when git writes it anew; None for one that is not there."""
+    """The commit of HEAD, "" before the first one and outside of work trees, the folder of git, and the files there
+    that say so, each with what changes when git writes it anew; None for one that is not there."""
 
     name: str
+    git_folder: str
     files: dict[str, _Signature]
 
     def still_holds(self) -> bool:
@@ -72,11 +73,12 @@ class WorkTree:
     def look(self, found: dict[str, Value]) -> None:
         """Put the values into `found`, each as soon as it is known. This may take long, and hang."""
         folder = _folder()
-        commit = _commit(folder)
+        last = self._seen
+        commit = _commit(folder, last.commit if last is not None else None)
         if commit.name:
             found["git_commit"] = commit.name
-            if self._seen is not None and self._seen.is_of(folder, commit):
-                found.update(self._seen.values)  # for those who do not wait longer
+            if last is not None and last.is_of(folder, commit):
+                found.update(last.values)  # for those who do not wait longer
         with self._lock:
             seen = self._seen
             if seen is None or not seen.is_of(folder, commit) or not seen.is_fresh():
@@ -99,11 +101,14 @@ def _ask_git(folder: str, commit: str) -> dict[str, Value]:
     return values
 
 
-def _commit(folder: str) -> _Commit:
-    """The commit of the work tree that a folder is in."""
-    files: dict[str, _Signature] = {}
+def _commit(folder: str, last: _Commit | None) -> _Commit:
+    """The commit of the work tree that a folder is in: the last one while it holds, as to find it may take long where
+    many branches are packed."""
     git_folder = _git_folder(folder)
-    return _Commit(_resolve(git_folder, folder, files) if git_folder else "", files)
+    if last is not None and last.name and last.git_folder == git_folder and last.still_holds():
+        return last
+    files: dict[str, _Signature] = {}
+    return _Commit(_resolve(git_folder, folder, files) if git_folder else "", git_folder, files)
 
 
 def _git_folder(folder: str) -> str:

@@ -105,6 +105,29 @@ def test_a_new_commit_is_seen_at_once_and_without_git(repository: Path, monkeypa
     assert look(tree)["git_commit"] == first["git_commit"]
 
 
+def test_a_commit_that_still_holds_is_not_looked_for(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a repository with very many packed branches that would take longer than a trial waits."""
+    git(repository, "pack-refs", "--all")
+    tree = WorkTree()
+    first = look(tree)
+    (repository / "file").write_text("two")
+    with monkeypatch.context() as patched:
+        patched.delattr(work_tree, "_packed")
+        assert look(tree) == {**first, "git_dirty": True}
+    assert look(tree)["git_commit"] != commit(repository) == look(tree)["git_commit"]
+
+
+def test_a_repository_that_is_made_further_in_is_seen(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = repository / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    tree = WorkTree()
+    assert look(tree)["git_commit"] == git(repository, "rev-parse", "HEAD")
+    git(inner, "init", "--quiet")
+    assert look(tree) == {}
+    assert commit(inner) == look(tree)["git_commit"] != git(repository, "rev-parse", "HEAD")
+
+
 def test_another_working_directory_is_looked_at(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
