@@ -274,7 +274,11 @@ def test_who_looks_at_a_locked_history_is_told_soon_who_has_locked_it(
 
 # --- ended while it waits ---------------------------------------------------------------------------------------------
 
-APPLY = "import sys; from trialstore.storage.cli import main; sys.exit(main())"
+# What is started in the background ignores Ctrl-C, and hands that down.
+APPLY = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from trialstore.storage.cli import main; sys.exit(main())"
+)
 WAITS = {
     "postgresql": "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
     "mysql": (
@@ -300,15 +304,18 @@ def test_who_is_ended_while_waiting_for_the_first_statement_leaves_nothing(
         holder("SELECT count(*) FROM trial_status, trial")
         words = [sys.executable, "-c", APPLY, "schema", "apply", "--config", str(file)]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as applying:
-            late = time.monotonic() + NOTICED_S
-            while not (waiting := server_database.admin(WAITS[engine])):
-                assert time.monotonic() < late, "the migration does not wait"
-                assert applying.poll() is None, applying.stderr and applying.stderr.read()
-            if end == "KILL":
-                server_database.admin(KILL[engine].format(waiting[0][0]))
-            else:
-                applying.send_signal(signal.SIGINT)
-            _, told = applying.communicate(timeout=NOTICED_S)
+            try:
+                late = time.monotonic() + NOTICED_S
+                while not (waiting := server_database.admin(WAITS[engine])):
+                    assert time.monotonic() < late, "the migration does not wait"
+                    assert applying.poll() is None, applying.stderr and applying.stderr.read()
+                if end == "KILL":
+                    server_database.admin(KILL[engine].format(waiting[0][0]))
+                else:
+                    applying.send_signal(signal.SIGINT)
+                _, told = applying.communicate(timeout=NOTICED_S)
+            finally:
+                applying.kill()
         assert applying.returncode == (1 if end == "KILL" else 130)
         if end == "KILL":
             assert "statement 1 of" in told
