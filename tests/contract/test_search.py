@@ -103,12 +103,22 @@ def test_the_best_of_many_are_found_beyond_the_first_look(storage: SqlStorage) -
     with make_experiment(storage, tunables={}) as experiment:
         for number, trial in enumerate(experiment.new_trials([{}] * 1100)):
             if number % 110 != 7:
-                trial.update(Status.SUCCEEDED, at(10), {"score": float(number)})
+                trial.update(Status.SUCCEEDED, at(10), {"score": float(number), "part": number % 25})
         rare = storage.experiments["Exp"].find("result.score >= 1098", order_by="result.score", limit=2)
         assert [trial.trial_id for trial in rare] == [1099, 1100]
         last = storage.find_trials(order_by="result.score", offset=1089, limit=2)
         assert [trial.trial_id for trial in last] == [1100, 8]  # those without a score come last
         assert [trial.trial_id for trial in storage.find_trials("trial_id == 1100", limit=1)] == [1100]
+        statements: list[str] = []
+        watch(storage, statements.append)
+        some = storage.find_trials("result.part == 3", order_by="result.score", offset=10, limit=20)
+        assert [trial.trial_id for trial in some] == [25 * place + 4 for place in range(10, 30)]
+        # Of the first 500, 20 fit: the second look is at as many as it should take.
+        assert sum("ranked AS (" in sql for sql in statements) == 2
+        statements.clear()
+        few = storage.find_trials("result.score <= 3", order_by="result.score", limit=10)
+        assert [trial.trial_id for trial in few] == [1, 2, 3, 4]
+        assert sum("ranked AS (" in sql for sql in statements) == 3  # and where it does not, a third one at all
 
 
 @read_alike

@@ -31,6 +31,8 @@ _FIRST_LOOK = 500
 _SLACK = 10
 """Of how many trials, the first ones in the order, a condition is first looked at: so many, and this many times as many
 as are asked for."""
+_SECOND_LOOK = 20_000
+"""The most trials of a second look, which takes twice as many as the first one's finds say that it takes."""
 
 
 class Search:
@@ -70,7 +72,7 @@ class Search:
         self._offset = _checked_number(offset, "offset")
 
     def trials(self, database: Database, reader: ValueReader = TYPED) -> list[TrialData]:
-        """The trials in order; one statement, a second one where the first look was too short."""
+        """The trials in order; one statement, up to two more where the first look was too short."""
         return [
             SqlTrialData.of(database, row.exp_id, row, row.group_id, reader)
             for row in self._checked(database, database.read(self._rows))
@@ -120,6 +122,12 @@ class Search:
         rows = self._look(tx, by, enough)
         if len(rows) == self._limit or (enough == LARGEST_INT32 and by != "result") or (self._all and by == "id"):
             return rows
+        found = self._offset + len(rows) if rows else 0
+        likely = 2 * enough * wanted // found if found else LARGEST_INT32
+        if enough < likely <= _SECOND_LOOK:
+            rows = self._look(tx, by, likely)
+            if len(rows) == self._limit:
+                return rows
         return self._look(tx, "id" if by == "id" else "any", LARGEST_INT32)
 
     def _look(self, tx: Session, by: str, ranked: int) -> Sequence[Any]:
