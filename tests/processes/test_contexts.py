@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import platform
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from processes import databases
 from processes.helpers import Child, make_experiment, together
-from processes.workers import at
+from processes.starters import start_one, start_trials
 from trialstore.contract.helpers import query
-from trialstore.storage import SqlStorage, Status
-from trialstore.storage.writing import gathering
+from trialstore.storage import SqlStorage
 
 PROCESSES = 4
 ROUNDS = 20
-
-
-def start_trials(_pipe: Connection, config: dict[str, Any], ids: list[int]) -> None:
-    """Start trials, each of which runs on something else, that other processes run on, too."""
-    with SqlStorage(config) as storage, make_experiment(storage) as experiment:
-        for number, trial_id in enumerate(ids):
-            gathering.gathered = lambda number=number: {"round": number, "host_name": "one"}  # type: ignore[misc]
-            trial = experiment.get_trial_by_id(trial_id)
-            assert trial is not None
-            trial.update(Status.RUNNING, at(1))
 
 
 @pytest.mark.parametrize("where", databases.EVERYWHERE)
@@ -47,13 +33,6 @@ def test_processes_that_run_on_the_same_share_a_context(where: str, tmp_path: Pa
         assert found == [((number + 1) % ROUNDS, number % ROUNDS, "one") for number in range(len(ids))]
         assert query(storage, "SELECT count(*) FROM context") == [(ROUNDS,)]
         assert query(storage, "SELECT count(*) FROM context_value") == [(2 * ROUNDS,)]
-
-
-def start_one(_pipe: Connection, config: dict[str, Any]) -> int:
-    """Start a trial, and say in which process."""
-    with SqlStorage(config) as storage, make_experiment(storage) as experiment:
-        experiment.new_trial({}).update(Status.RUNNING, at(1))
-    return os.getpid()
 
 
 @pytest.mark.engine("sqlite")

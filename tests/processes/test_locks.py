@@ -40,7 +40,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def storage(path: Path) -> Iterator[SqlStorage]:
-    with SqlStorage(file_config(path, busy_timeout=0.02)) as opened:
+    with SqlStorage(file_config(path, busy_timeout=0.02, context=False)) as opened:
         yield opened
 
 
@@ -121,7 +121,7 @@ def test_a_write_that_cannot_get_the_lock_says_busy_and_writes_nothing(
 @pytest.mark.parametrize("by_kill", [False, True])
 def test_a_write_succeeds_when_the_lock_is_released_while_it_waits(path: Path, by_kill: bool) -> None:
     with (
-        SqlStorage(file_config(path, busy_timeout=30)) as storage,
+        SqlStorage(file_config(path, busy_timeout=30, context=False)) as storage,
         make_experiment(storage) as experiment,
         hold(path) as holder,
     ):

@@ -6,6 +6,8 @@ import datetime as dt
 import json
 import logging
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,17 @@ def test_merging(side: Side) -> None:
         else:
             with pytest.raises(NotImplementedError):
                 experiment.merge(["Other"])
+
+
+@line("what a trial runs on")
+def test_what_a_trial_runs_on(side: Side, sqlite: dict[str, Any]) -> None:
+    with side.experiment() as experiment:
+        side.trial(experiment).update(Status.RUNNING, NOW)
+    with closing(sqlite3.connect(sqlite["database"])) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        assert ("context" in tables) is side.ours
+        if side.ours:
+            assert connection.execute("SELECT context_id FROM trial").fetchall() == [(1,)]
 
 
 @line("started outside of a git work tree")
