@@ -120,7 +120,6 @@ def clock(session: Session) -> Any:
 
 
 @cache
-@cache
 def library_version() -> str:
     """The installed version of trialstore."""
     try:
